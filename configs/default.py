@@ -1,0 +1,94 @@
+"""Every field of a run, with its unit and reason. Recipes are deltas on this.
+
+  python launch.py --config configs/eanet.py --config.train.epochs=10
+
+Any field can be overridden on the command line as `--config.group.field=value`.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """Returns the paper's recipe for EANet on the drawn micrographs."""
+  config = ml_collections.ConfigDict()
+
+  dataset = config.dataset = ml_collections.ConfigDict()
+  # synthetic: drawn here, no files needed. folder: <class>/<specimen>/image
+  # below `path`. nine_cr: the published 9-12 % Cr set as downloaded, at `path`.
+  dataset.source = "synthetic"
+  dataset.path = ""
+  # Where built data sets are kept; "" is $TFDS_DATA_DIR, or else
+  # ~/tensorflow_datasets, as TensorFlow Datasets has it.
+  dataset.data_dir = ""
+  # Of the drawn micrographs only: another seed is another set.
+  dataset.seed = 0
+  # The first so many micrographs of each specimen; 0 is all.
+  dataset.images_per_specimen = 0
+  # whole: a micrograph resized to image_px square. tiles: its grid of squares
+  # of tile_px, each resized to image_px; every tile is an example, and a
+  # micrograph's probability is the mean over its tiles.
+  dataset.view = "whole"
+  dataset.image_px = 256  # with 16 px patches: 256 tokens, as the reference
+  dataset.tile_px = 256
+  # A set up to this size is kept on the device; a larger one streams to it.
+  dataset.resident_mb = 2048
+
+  split = config.split = ml_collections.ConfigDict()
+  # specimen: no specimen is in two splits. micrograph: images of one specimen
+  # may be; they are near-copies, so that its figures come out too high.
+  split.by = "specimen"
+  # Hold out these, e.g. "('P92/P92LBN',)"; () lets the seed choose.
+  split.test_specimens = ()
+  split.validation_fraction = 0.2
+  split.test_fraction = 0.2
+  split.seed = 0
+
+  model = config.model = ml_collections.ConfigDict()
+  model.patch_px = 16
+  model.width = 64  # channels of a token
+  model.num_blocks = 8  # paper, table of hyperparameters
+  model.num_heads = 16
+  model.num_slots = 16  # memory slots of each head
+  model.mlp_width = 64  # paper
+  model.dropout_rate = 0.2  # paper: projection dropout
+  model.attention_dropout_rate = 0.2  # paper
+  # Of activations and products: float32, or bfloat16 where the hardware has
+  # it. Parameters, normalisations and the loss are float32 always.
+  model.dtype = "float32"
+
+  loss = config.loss = ml_collections.ConfigDict()
+  loss.gamma = 2.0  # of the focal loss; 0 is the cross-entropy
+  # none, or balanced: a class weighs inversely to its training examples.
+  loss.class_weights = "none"
+
+  optimizer = config.optimizer = ml_collections.ConfigDict()
+  optimizer.learning_rate = 1e-3  # paper
+  # As optax and PyTorch count it: a step shrinks the weights by
+  # learning_rate * weight_decay. Not on biases, norms, position embedding.
+  optimizer.weight_decay = 1e-4  # paper
+  optimizer.schedule = "constant"  # or cosine: down to 0 at the last step
+  optimizer.warmup_epochs = 0.0  # linear from 0, with either schedule
+  optimizer.clip_norm = 0.0  # global norm of the gradient; 0 is no clipping
+
+  # On the device, each training image anew in each epoch.
+  augment = config.augment = ml_collections.ConfigDict()
+  augment.flips = True
+  augment.quarter_turns = True  # a microstructure has no up
+  augment.rotation_deg = 10.0  # uniform in +-
+  augment.zoom = 0.1  # scale uniform in 1 +- zoom; lath width is a cue
+  augment.contrast = 0.2  # factor uniform in 1 +- contrast
+  augment.brightness = 0.2  # shift uniform in +-, in standard deviations
+
+  train = config.train = ml_collections.ConfigDict()
+  train.epochs = 50  # paper; 0 evaluates the untrained network
+  train.batch_size = 16  # paper; over all devices together
+  train.seed = 0  # of initialisation, batch order, augmentation and dropout
+  # Training steps in one dispatch; 0 is one on a CPU, and as many as fit an
+  # epoch on an accelerator.
+  train.steps_per_dispatch = 0
+
+  evaluation = config.evaluation = ml_collections.ConfigDict()
+  evaluation.batch_size = 64
+  evaluation.bootstrap_resamples = 1000  # over specimens, for the intervals
+
+  return config.lock()

@@ -1,0 +1,128 @@
+"""Standardising and augmenting a batch on the device, inside the jitted step.
+
+Takes uint8 images, gives standardised float32 ones. Every draw comes from the
+key handed in, so that a step's augmentation is a function of (seed, step).
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+
+# The dihedral group of the square as (y, x) matrices: 4 turns, 4 turned flips.
+_TURNS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]]], np.float32)
+_TURNS = np.stack([_TURNS[0], _TURNS[1], -_TURNS[0], -_TURNS[1]])
+_FLIP = np.array([[1, 0], [0, -1]], np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranges:
+  """What augmentation may do; see configs/default.py for units."""
+
+  flips: bool = True
+  quarter_turns: bool = True
+  rotation_deg: float = 0.0
+  zoom: float = 0.0
+  contrast: float = 0.0
+  brightness: float = 0.0
+
+
+def standardise(images: Array, mean: float, std: float) -> Array:
+  """Returns float32 (images - mean) / std of grey levels 0 to 255."""
+  return (images.astype(jnp.float32) - mean) / std
+
+
+def move(images: Array, key: Array, ranges: Ranges) -> Array:
+  """Flips, turns, rotates and zooms each image by its own random draw.
+
+  One bilinear resampling does all of it; what comes from beyond an edge is
+  mirrored. Flips and quarter turns alone move pixels and change none.
+
+  Args:
+    images: uint8 (b, y, x, c), y = x.
+    key: PRNG key.
+    ranges: of the draws.
+
+  Returns:
+    float32 (b, y, x, c) grey levels.
+  """
+  b, y, x, c = images.shape
+  if y != x:
+    raise ValueError(f"images of {y} x {x} px: a quarter turn needs squares")
+  ky, kf, kr, kz = jax.random.split(key, 4)
+  turns = jax.random.randint(ky, (b,), 0, 4 if ranges.quarter_turns else 1)
+  flips = jax.random.randint(kf, (b,), 0, 2 if ranges.flips else 1)
+  limit = np.deg2rad(ranges.rotation_deg)
+  angle = jax.random.uniform(kr, (b,), minval=-limit, maxval=limit)
+  zoom = 1 + jax.random.uniform(
+    kz, (b,), minval=-ranges.zoom, maxval=ranges.zoom
+  )
+  dihedral = jnp.asarray(_TURNS)[turns]  # (b, 2, 2)
+  flipped = jnp.where(flips[:, None, None] == 1, jnp.asarray(_FLIP), np.eye(2))
+  cos, sin = jnp.cos(angle) / zoom, jnp.sin(angle) / zoom
+  rotation = jnp.stack([cos, -sin, sin, cos], -1).reshape(b, 2, 2)
+  # Written out: 2 x 2 products, exact for quarter turns at any precision.
+  matrix = (dihedral[..., None] * flipped[:, None]).sum(2)
+  matrix = (matrix[..., None] * rotation[:, None]).sum(2)
+  return jnp.stack(
+    [_resample(images[..., i], matrix) for i in range(c)], axis=-1
+  )
+
+
+def _resample(images: Array, matrix: Array) -> Array:
+  """Bilinear samples of images (b, y, x) at matrix (b, 2, 2) @ position."""
+  b, side, _ = images.shape
+  middle = (side - 1) / 2
+  position = jnp.arange(side, dtype=jnp.float32) - middle
+  rows, columns = position[:, None], position[None, :]
+
+  def coordinate(axis):
+    m = matrix[:, axis, :, None, None]  # (b, 2, 1, 1)
+    at = m[:, 0] * rows + m[:, 1] * columns + middle  # (b, y, x)
+    at = jnp.abs(at)
+    at = (side - 1) - jnp.abs((side - 1) - at)  # mirrored once at each edge
+    at = jnp.clip(at, 0, side - 1)
+    low = jnp.minimum(at.astype(jnp.int32), side - 2)
+    return low, at - low
+
+  y, y_part = coordinate(0)
+  x, x_part = coordinate(1)
+  # The four neighbours of a pixel ride in one word: one gather, not four.
+  # What wraps around the edges is never read, as y and x stop at side - 2.
+  word = images.astype(jnp.uint32)
+  right = jnp.roll(word, -1, axis=2)
+  word = word | right << 8
+  word = word | jnp.roll(word, -1, axis=1) << 16
+  flat = (y * side + x).reshape(b, side * side)
+  word = jnp.take_along_axis(word.reshape(b, side * side), flat, axis=1)
+  word = word.reshape(b, side, side)
+  level = lambda shift: ((word >> shift) & 255).astype(jnp.float32)
+  top = level(0) * (1 - x_part) + level(8) * x_part
+  bottom = level(16) * (1 - x_part) + level(24) * x_part
+  return top * (1 - y_part) + bottom * y_part
+
+
+def expose(images: Array, key: Array, ranges: Ranges) -> Array:
+  """Changes contrast about each image's own mean, then brightness.
+
+  Args:
+    images: standardised float32 (b, y, x, c).
+    key: PRNG key.
+    ranges: of the draws.
+
+  Returns:
+    float32 (b, y, x, c).
+  """
+  contrast_key, brightness_key = jax.random.split(key)
+  shape = (images.shape[0], 1, 1, 1)
+  contrast = 1 + jax.random.uniform(
+    contrast_key, shape, minval=-ranges.contrast, maxval=ranges.contrast
+  )
+  shift = jax.random.uniform(
+    brightness_key, shape, minval=-ranges.brightness, maxval=ranges.brightness
+  )
+  mean = images.mean(axis=(1, 2, 3), keepdims=True)
+  return (images - mean) * contrast + mean + shift

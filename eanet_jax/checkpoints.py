@@ -1,0 +1,213 @@
+"""Orbax checkpoints: what is saved, kept, verified and restored.
+
+A step holds three items: `params` (all that inference needs), `progress`
+(optimizer state and the sums of a running epoch) and `meta`, plain JSON with
+the configuration, class names, pixel statistics, history and a checksum of
+every array. Nothing restored is executed: arrays and JSON only.
+
+Orbax takes a flipped bit for a number and an empty folder for a step, so every
+restore compares checksums and falls back to the step before.
+"""
+
+import logging
+import pathlib
+import sys
+import zlib
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from eanet_jax import errors
+
+_SCORE = "macro_f1"
+FOLDER = "checkpoints"
+
+
+class Corrupt(Exception):
+  """A checkpoint that cannot be read or is not what was saved."""
+
+
+class Checkpoints:
+  """The checkpoints of one workdir; a context manager that waits for saves.
+
+  Keeps the newest two and the best by validation macro-F1 (the later of
+  equals). All processes of a job call every method together.
+  """
+
+  def __init__(self, workdir: pathlib.Path, *, create: bool = True):
+    """Opens WORKDIR/checkpoints, clearing what an interrupted save left."""
+    policy = ocp.checkpoint_managers
+    self._manager = ocp.CheckpointManager(
+      workdir.absolute() / FOLDER,
+      options=ocp.CheckpointManagerOptions(
+        create=create,
+        cleanup_tmp_directories=create,
+        # best_fn with max_to_keep would delete the newest steps.
+        preservation_policy=policy.AnyPreservationPolicy(
+          [
+            policy.LatestN(2),
+            policy.BestN(
+              get_metric_fn=lambda metrics: metrics[_SCORE],
+              n=1,
+              keep_checkpoints_without_metrics=False,
+            ),
+          ]
+        ),
+      ),
+    )
+
+  def __enter__(self) -> "Checkpoints":
+    return self
+
+  def __exit__(self, *_) -> None:
+    self._manager.close()
+
+  def save(
+    self, step: int, params: Any, progress: Any, meta: dict, score: float | None
+  ) -> None:
+    """Saves in the background; the arrays may be donated once this returns.
+
+    Args:
+      step: training steps done.
+      params: pytree of arrays.
+      progress: pytree of arrays.
+      meta: JSON values.
+      score: validation macro-F1, None in the middle of an epoch.
+    """
+    checksums = {"params": _checksums(params), "progress": _checksums(progress)}
+    self._manager.save(
+      step,
+      args=ocp.args.Composite(
+        params=ocp.args.StandardSave(params),
+        progress=ocp.args.StandardSave(progress),
+        meta=ocp.args.JsonSave({**meta, "checksums": checksums}),
+      ),
+      metrics=None if score is None else {_SCORE: score},
+      force=True,
+    )
+
+  def wait(self) -> None:
+    """Returns when every save is on disk."""
+    self._manager.wait_until_finished()
+
+  def reached_preemption(self, step: int) -> bool:
+    """Whether the cluster wants this job's machines back."""
+    return self._manager.reached_preemption(step)
+
+  def steps(self) -> list[int]:
+    """Steps there are folders for, oldest first; they may be damaged."""
+    return sorted(self._manager.all_steps())
+
+  def restore_newest(self, params: Any, progress: Any):
+    """Returns (step, params, progress, meta) of the newest sound step, or None.
+
+    Args:
+      params: pytree like the one saved, with the shardings wanted.
+      progress: likewise.
+    """
+    for step in reversed(self.steps()):
+      try:
+        meta = self._restore_meta(step)
+        restored = [
+          self._restore(step, name, template, meta)
+          for name, template in (("params", params), ("progress", progress))
+        ]
+      except Corrupt as error:
+        print(
+          f"checkpoint {step} is damaged ({error}): trying the one before",
+          file=sys.stderr,
+        )
+        continue
+      return step, *restored, meta
+    return None
+
+  def best_meta(self) -> tuple[int, dict] | None:
+    """Returns (step, meta) of the best sound step; of the newest if unscored."""
+    found = []
+    for step in self.steps():
+      try:
+        meta = self._restore_meta(step)
+      except Corrupt:
+        continue
+      score = meta.get("score")
+      found.append((-1.0 if score is None else score, step, meta))
+    if not found:
+      return None
+    _, step, meta = max(found, key=lambda entry: entry[:2])
+    return step, meta
+
+  def restore_params(self, step: int, params: Any, meta: dict) -> Any:
+    """Returns the parameters of a step, like the template `params`.
+
+    Raises:
+      Corrupt: they are not what was saved.
+    """
+    return self._restore(step, "params", params, meta)
+
+  def _restore_meta(self, step: int) -> dict:
+    try:
+      restored = self._manager.restore(
+        step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
+      )
+      meta = restored.meta
+      if not isinstance(meta, dict) or "checksums" not in meta:
+        raise Corrupt("its meta item is not one of this program")
+    except Corrupt:
+      raise
+    except Exception as error:  # Orbax has no type for a damaged file
+      raise Corrupt(_first_line(error)) from error
+    return meta
+
+  def _restore(self, step: int, name: str, template: Any, meta: dict) -> Any:
+    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
+    try:
+      restored = self._manager.restore(
+        step,
+        args=ocp.args.Composite(**{name: ocp.args.StandardRestore(abstract)}),
+      )[name]
+    except Exception as error:  # as above
+      raise Corrupt(_first_line(error)) from error
+    found, expected = _checksums(restored), meta["checksums"][name]
+    wrong = sorted(k for k in expected if found.get(k) != expected[k])
+    if wrong or len(found) != len(expected):
+      raise Corrupt(f"{name}: checksum of {', '.join(wrong[:3])} differs")
+    return restored
+
+
+def _checksums(tree: Any) -> dict[str, int]:
+  """CRC-32 of every leaf's bytes, by its path."""
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  on_host = jax.device_get(
+    [
+      leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf
+      for _, leaf in leaves
+    ]
+  )
+  return {
+    jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(array).data)
+    for (path, _), array in zip(leaves, on_host, strict=True)
+  }
+
+
+def _first_line(error: Exception) -> str:
+  lines = str(error).strip().splitlines()
+  return lines[0][:200] if lines else type(error).__name__
+
+
+def open_existing(workdir: pathlib.Path) -> Checkpoints:
+  """Returns the checkpoints of a workdir that must have some.
+
+  Raises:
+    UserError: there is no such folder, or no checkpoint in it.
+  """
+  logging.getLogger("orbax").setLevel(logging.ERROR)
+  if not workdir.is_dir():
+    raise errors.UserError(f"{workdir}: there is no such folder")
+  if not (workdir / FOLDER).is_dir():
+    raise errors.UserError(
+      f"{workdir} holds no {FOLDER} folder: give the --workdir of a training"
+      " run"
+    )
+  return Checkpoints(workdir, create=False)

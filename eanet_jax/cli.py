@@ -1,0 +1,119 @@
+"""The command `eanet`: for what needs a workdir or a folder, not a job.
+
+Parses, dispatches and writes files; the work is done elsewhere.
+"""
+
+import argparse
+import pathlib
+import sys
+
+from eanet_jax import console
+
+_RESERVED = ("file", "label", "probability", "crop_rows", "error")
+
+
+def main() -> int:
+  """Runs the command line; returns the exit code."""
+  return console.guarded(_main, sys.argv)
+
+
+def _main(argv: list[str]) -> int:
+  parser = argparse.ArgumentParser(
+    prog="eanet",
+    description="Classifies steel micrographs with a trained network."
+    " Train one with launch.py.",
+  )
+  commands = parser.add_subparsers(dest="command", required=True)
+
+  predict = commands.add_parser(
+    "predict",
+    help="classify files with a trained network",
+    description="Writes one row for each file: file, label, probability, a"
+    " column of probabilities for each class, crop_rows (rows of the data bar"
+    " removed) and error (why a file could not be used). Exit code 1 if any"
+    " file could not be used.",
+  )
+  predict.add_argument("workdir", type=pathlib.Path, help="of a training run")
+  predict.add_argument(
+    "paths",
+    nargs="+",
+    type=pathlib.Path,
+    metavar="PATH",
+    help="image files, or folders that are searched to any depth",
+  )
+  predict.add_argument(
+    "--out",
+    type=pathlib.Path,
+    default=pathlib.Path("predictions.csv"),
+    help="CSV file to write [predictions.csv]",
+  )
+  predict.add_argument(
+    "--keep-going",
+    action="store_true",
+    help="exit with code 0 even if some files could not be used",
+  )
+  predict.set_defaults(run=_predict)
+
+  inspect = commands.add_parser(
+    "inspect",
+    help="show what cleaning does to files, before training on them",
+    description="Prints size, rows of the data bar and scale of each file, and"
+    " draws a contact sheet with what is cut off shaded. Exit code 1 if any"
+    " file could not be used.",
+  )
+  inspect.add_argument(
+    "paths",
+    nargs="+",
+    type=pathlib.Path,
+    metavar="PATH",
+    help="image files, or folders that are searched to any depth",
+  )
+  inspect.add_argument(
+    "--out",
+    type=pathlib.Path,
+    default=pathlib.Path("contact_sheet.png"),
+    help="PNG file to write, of the first 60 files [contact_sheet.png]",
+  )
+  inspect.set_defaults(run=_inspect)
+
+  arguments = parser.parse_args(argv[1:])
+  return arguments.run(arguments)
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+  from eanet_jax import predict, results
+
+  classifier = predict.Classifier.restore(arguments.workdir)
+  files = predict.files(arguments.paths)
+  predictions = list(
+    console.progress(
+      classifier.stream(files), total=len(files), unit="file", leave=False
+    )
+  )
+  columns = {
+    name: f"{name} (class)" if name in _RESERVED else name
+    for name in classifier.class_names
+  }
+  rows = []
+  for each in predictions:
+    row = {"file": each.file, "label": each.label, "error": each.error}
+    if not each.error:
+      row |= {columns[name]: p for name, p in each.probabilities.items()}
+      row |= {"probability": each.probability, "crop_rows": each.crop_rows}
+    rows.append(row)
+  fields = ["file", "label", "probability", *columns.values(), "crop_rows", "error"]
+  results.write_csv(arguments.out, fields, rows)
+  failed = [each for each in predictions if each.error]
+  for each in failed:
+    print(f"{each.file}: {each.error}", file=sys.stderr)
+  print(
+    f"{len(predictions) - len(failed)} files classified, {len(failed)} could"
+    f" not be used: {arguments.out}"
+  )
+  return 1 if failed and not arguments.keep_going else 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+  from eanet_jax import contact_sheet
+
+  return contact_sheet.inspect(arguments.paths, arguments.out)

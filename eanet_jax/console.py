@@ -1,0 +1,47 @@
+"""What both front doors share: quiet logs, one-line errors, progress bars.
+
+Imports neither JAX nor TensorFlow, so that --help and a mistyped option answer
+at once.
+"""
+
+import logging
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+
+from eanet_jax import errors
+
+
+def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
+  """Returns main(argv); a UserError is printed as one line and returns 2."""
+  _quiet_logs()
+  try:
+    return main(argv)
+  except errors.UserError as error:
+    print(f"{pathlib.Path(argv[0]).name}: {error}", file=sys.stderr)
+    return 2
+  except KeyboardInterrupt:
+    print("interrupted", file=sys.stderr)
+    return 130
+  except BrokenPipeError:  # the reader of our output has gone
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+def _quiet_logs() -> None:
+  # Read by TensorFlow's and XLA's C++ when they load.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+  for name in ("absl", "orbax", "jax", "tensorflow", "tensorflow_datasets"):
+    logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def progress(iterable=None, **kwargs):
+  """Returns a tqdm bar: one live line on a terminal, few lines in a log."""
+  import tqdm
+
+  interval = 0.1 if sys.stderr.isatty() else 10.0
+  return tqdm.tqdm(
+    iterable, mininterval=interval, dynamic_ncols=True, **kwargs
+  )

@@ -1,0 +1,100 @@
+"""The order of training batches, and how they reach the devices.
+
+Takes arrays of a training split, gives batches. A batch is a pure function of
+(seed, step): any step's batch can be had without those before it, so that
+resuming, skipping and re-sharding are exact and free.
+"""
+
+from typing import TypedDict
+
+import jax
+import numpy as np
+
+from eanet_jax import sharding
+
+
+class Batch(TypedDict):
+  """One batch, on the host or on devices.
+
+  image: uint8 (b, y, x, c). label: int32 (b,). mask: bool (b,), False on
+  padding.
+  """
+
+  image: jax.Array
+  label: jax.Array
+  mask: jax.Array
+
+
+def batch_indices(
+  num_examples: int, batch_size: int, seed: int, first_step: int, steps: int
+) -> np.ndarray:
+  """Returns int32 (steps, batch_size): the examples of training batches.
+
+  Epochs are permutations of all examples, laid end to end and cut into
+  batches: every example is seen once before any is seen again, whatever the
+  batch size. A function of its arguments only.
+
+  Args:
+    num_examples: in the training split, at least 1.
+    batch_size: examples of a batch.
+    seed: of the permutations.
+    first_step: number of the first batch wanted, from 0.
+    steps: how many batches.
+  """
+  first, last = first_step * batch_size, (first_step + steps) * batch_size
+  epochs = range(first // num_examples, -(-last // num_examples))
+  order = np.concatenate(
+    [np.random.default_rng([seed, e]).permutation(num_examples) for e in epochs]
+  )
+  start = first - epochs[0] * num_examples
+  chosen = order[start : start + steps * batch_size]
+  return chosen.astype(np.int32).reshape(steps, batch_size)
+
+
+class Batches:
+  """Training batches as `train.make_train_steps` takes them, by step number.
+
+  A set of up to `resident_bytes` is put on every device once and batches are
+  gathered there; of a larger one each dispatch's batches are sent, while the
+  device still works on those before. Both give the same batches.
+  """
+
+  def __init__(
+    self,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    indices: np.ndarray,
+    batch_size: int,
+    seed: int,
+    mesh: jax.sharding.Mesh,
+    resident_bytes: int,
+  ):
+    """Takes uint8 images (v, y, x, 1), labels (v,) and the (k,) to train on."""
+    self._images, self._labels, self._indices = images, labels, indices
+    self._batch_size, self._seed, self._mesh = batch_size, seed, mesh
+    self._resident = None
+    if len(indices) * images[0].nbytes <= resident_bytes:
+      whole = sharding.replicated(mesh)
+      self._resident = {
+        "image": sharding.put(images[indices], whole),
+        "label": sharding.put(labels[indices].astype(np.int32), whole),
+        "mask": sharding.put(np.ones(len(indices), bool), whole),
+      }
+
+  def __call__(self, first_step: int, steps: int):
+    """Returns the batches of steps first_step to first_step + steps - 1."""
+    order = batch_indices(
+      len(self._indices), self._batch_size, self._seed, first_step, steps
+    )
+    over_batch = sharding.split_axis(self._mesh, 1)
+    if self._resident is not None:
+      return self._resident, sharding.put(order, over_batch)
+    rows = self._indices[order]  # (k, b)
+    shape = (*rows.shape, *self._images.shape[1:])
+    image = jax.make_array_from_callback(
+      shape, over_batch, lambda index: self._images[rows[index[:2]]]
+    )
+    label = sharding.put(self._labels[rows].astype(np.int32), over_batch)
+    mask = sharding.put(np.ones(rows.shape, bool), over_batch)
+    return {"image": image, "label": label, "mask": mask}

@@ -1,0 +1,184 @@
+"""Where micrographs come from: which file is of which class and specimen.
+
+Takes the name of a source and a folder, gives a `Source`: the entries to build
+the data set from, what was left out and why, and a digest that changes when
+the data would. Rules are explicit; nothing is matched by likeness.
+"""
+
+import collections
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+
+from eanet_jax import errors
+from eanet_jax.data import micrographs, synthetic
+
+# Changed when cleaning or the record schema changes what is on disk.
+VERSION = "1.0.0"
+NAMES = ("synthetic", "folder", "nine_cr")
+
+# An alloy of the published set is a folder: CPJ7, CPJ-8A, HR52-B, HR66, P92,
+# P92LBN. The family is its leading letters, the folder is the specimen.
+_NINE_CR = (
+  ("CPJ", re.compile(r"CPJ-?\d+[A-Z]*", re.IGNORECASE)),
+  ("HR", re.compile(r"HR-?\d+(-?[A-Z]+\d*)?", re.IGNORECASE)),
+  ("P92", re.compile(r"P92(-?[A-Z]+)?", re.IGNORECASE)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """One micrograph of a source.
+
+  Attributes:
+    label: class name.
+    specimen: unique over the source.
+    file: path relative to the source's folder, or the drawing's name.
+    index: of a drawing within its specimen; -1 for a file.
+  """
+
+  label: str
+  specimen: str
+  file: str
+  index: int = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """Entries of a data set, in a fixed order, and what was left out.
+
+  Attributes:
+    name: one of NAMES.
+    root: folder the entries' files are relative to; "" for drawings.
+    entries: what the data set is built from.
+    unmatched: one line for each folder or file that belongs to no class.
+    digest: hexadecimal; equal if and only if the build would be.
+  """
+
+  name: str
+  root: str
+  entries: tuple[Entry, ...]
+  unmatched: tuple[str, ...]
+  digest: str
+
+  @property
+  def classes(self) -> list[str]:
+    """Class names in the order of their labels."""
+    return sorted({entry.label for entry in self.entries})
+
+
+def find(
+  name: str, path: str = "", *, seed: int = 0, images_per_specimen: int = 0
+) -> Source:
+  """Returns the source called `name` at `path`.
+
+  Args:
+    name: one of NAMES.
+    path: folder of micrographs; not used by synthetic.
+    seed: of the drawn micrographs; not used by the others.
+    images_per_specimen: the first so many of each; 0 for all.
+
+  Raises:
+    UserError: an unknown name, no such folder, or no classes in it.
+  """
+  if name == "synthetic":
+    entries = tuple(
+      Entry(label, specimen, f"{specimen}_{index:03d}", index)
+      for label, specimen, index in synthetic.catalogue()
+    )
+    entries = _first_of_each(entries, images_per_specimen)
+    facts = [name, str(seed), str(images_per_specimen)]
+    return Source(name, "", entries, (), _digest(facts))
+  if name not in NAMES:
+    raise errors.UserError(
+      f"dataset.source={name!r} is unknown: choose one of {', '.join(NAMES)}"
+    )
+  if not path:
+    raise errors.UserError(
+      f"dataset.source={name} needs a folder: add --config.dataset.path=FOLDER"
+    )
+  root = pathlib.Path(path).expanduser()
+  if not root.is_dir():
+    raise errors.UserError(f"dataset.path={path}: there is no such folder")
+  root = root.resolve()
+  match = _match_folder if name == "folder" else _match_nine_cr
+  entries, unmatched = [], collections.Counter()
+  facts = [name, str(root)]
+  for file in micrographs.find(root):
+    relative = file.relative_to(root)
+    found = match(relative)
+    if isinstance(found, str):
+      unmatched[found] += 1
+      continue
+    label, specimen = found
+    entries.append(Entry(label, specimen, relative.as_posix()))
+  entries = _first_of_each(entries, images_per_specimen)
+  for entry in entries:
+    facts += [entry.file, *_stamps(root / entry.file)]
+  classes = {entry.label for entry in entries}
+  if len(classes) < 2:
+    layout = (
+      "<class>/<specimen>/image files"
+      if name == "folder"
+      else "one folder of images for each alloy (CPJ7, HR52-B, P92, ...)"
+    )
+    raise errors.UserError(
+      f"{path}: found {len(classes)} classes of images, at least 2 are needed;"
+      f" expected {layout}, as {', '.join(sorted(micrographs.SUFFIXES))}"
+    )
+  lines = tuple(
+    f"{reason} ({count} image{'s' * (count > 1)})"
+    for reason, count in sorted(unmatched.items())
+  )
+  return Source(name, str(root), entries, lines, _digest(facts))
+
+
+def _first_of_each(entries, count: int) -> tuple[Entry, ...]:
+  """The first `count` entries of each specimen, in order; all for 0."""
+  if not count:
+    return tuple(entries)
+  seen, kept = collections.Counter(), []
+  for entry in entries:
+    seen[entry.specimen] += 1
+    if seen[entry.specimen] <= count:
+      kept.append(entry)
+  return tuple(kept)
+
+
+def _match_folder(relative: pathlib.PurePath) -> tuple[str, str] | str:
+  """Class and specimen of <class>/[<specimen>/...]image, or why it has none."""
+  *folders, _ = relative.parts
+  if not folders:
+    return "files beside the class folders"
+  # Images right in a class folder are one specimen: nothing says they are not.
+  return folders[0], "/".join(folders[:2])
+
+
+def _match_nine_cr(relative: pathlib.PurePath) -> tuple[str, str] | str:
+  """Family and alloy of the innermost folder that is named like an alloy."""
+  for folder in reversed(relative.parts[:-1]):
+    for family, pattern in _NINE_CR:
+      if pattern.fullmatch(folder):
+        return family, folder.upper()
+    if folder.upper() == "TAF":
+      return f"{relative.parent.as_posix()}: TAF is of none of the families"
+  return f"{relative.parent.as_posix()}: not named like an alloy of the set"
+
+
+def _stamps(file: pathlib.Path) -> list[str]:
+  """Size and time of a file and of what a microscope wrote beside it."""
+  stamps = []
+  for beside in (file, file.with_suffix(".hdr"), file.with_suffix(".txt")):
+    try:
+      stat = os.stat(beside)
+    except OSError:
+      continue  # not there, or a broken link that reading will report
+    stamps.append(f"{stat.st_size} {stat.st_mtime_ns}")
+  return stamps
+
+
+def _digest(facts: list[str]) -> str:
+  text = "\0".join([VERSION, *facts])
+  return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

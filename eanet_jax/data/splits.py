@@ -1,0 +1,236 @@
+"""Training, validation and test split of the micrographs of a data set.
+
+Takes each micrograph's class and specimen, gives index arrays. By specimen
+unless asked otherwise: images of one specimen are near-copies of each other,
+and a network tested on copies of what it was trained on looks better than it
+is.
+"""
+
+import collections
+import dataclasses
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+
+from eanet_jax import errors
+
+_BY_MICROGRAPH = "--config.split.by=micrograph"
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """Which micrographs are in which split: sorted int64 index arrays.
+
+  Attributes:
+    train, validation, test: disjoint; together every micrograph.
+    by: "specimen" or "micrograph".
+    warnings: what a reader of the results must know.
+  """
+
+  train: np.ndarray
+  validation: np.ndarray
+  test: np.ndarray
+  by: str
+  warnings: tuple[str, ...] = ()
+
+
+def split(
+  labels: Sequence[str],
+  specimens: Sequence[str],
+  *,
+  by: str = "specimen",
+  test_specimens: Sequence[str] = (),
+  validation_fraction: float = 0.2,
+  test_fraction: float = 0.2,
+  seed: int = 0,
+) -> Split:
+  """Returns a split that is stratified by class and a function of its seed.
+
+  A fraction is of the micrographs of each class; whole specimens come as close
+  to it as they can, with at least one in each split. A class of two specimens
+  is tested on one and validated on micrographs of the other.
+
+  Args:
+    labels: class name of each micrograph.
+    specimens: specimen of each micrograph.
+    by: "specimen" or "micrograph".
+    test_specimens: the test split is exactly these; only by specimen.
+    validation_fraction, test_fraction: above 0, together below 1.
+    seed: of the order in which specimens or micrographs are drawn.
+
+  Raises:
+    UserError: an argument out of range, an unknown specimen, or a class with
+      too few specimens or micrographs.
+  """
+  labels, specimens = np.asarray(labels), np.asarray(specimens)
+  if not (
+    validation_fraction > 0
+    and test_fraction > 0
+    and validation_fraction + test_fraction < 1
+  ):
+    raise errors.UserError(
+      "split.validation_fraction and split.test_fraction must be above 0 and"
+      f" together below 1, not {validation_fraction} and {test_fraction}"
+    )
+  fractions = (
+    1 - validation_fraction - test_fraction,
+    test_fraction,
+    validation_fraction,
+  )
+  rng = np.random.default_rng(seed)
+  if by == "micrograph":
+    if test_specimens:
+      raise errors.UserError(
+        "split.test_specimens holds out specimens: it needs split.by=specimen"
+      )
+    return _by_micrograph(labels, fractions, rng)
+  if by != "specimen":
+    raise errors.UserError(
+      f"split.by={by!r} is unknown: choose specimen or micrograph"
+    )
+  held_out = _held_out(test_specimens, specimens)
+  parts: tuple[list, list, list] = ([], [], [])
+  warnings = []
+  for label in np.unique(labels):
+    members = np.flatnonzero(labels == label)
+    chosen, warning = _class_by_specimen(
+      label, members, specimens, held_out, fractions, rng
+    )
+    for part, indices in zip(parts, chosen, strict=True):
+      part.append(indices)
+    warnings += warning
+  train, test, validation = (np.sort(np.concatenate(part)) for part in parts)
+  seen = np.concatenate([train, validation])
+  shared = set(specimens[test]) & set(specimens[seen])
+  if shared:
+    raise AssertionError(f"specimens in two splits: {sorted(shared)}")
+  return Split(train, validation, test, by, tuple(warnings))
+
+
+def _held_out(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
+  """The specimens named, by their whole name or its last part if unique."""
+  known = sorted(set(specimens.tolist()))
+  by_name = collections.defaultdict(list)
+  for specimen in known:
+    by_name[specimen].append(specimen)
+    if "/" in specimen:
+      by_name[specimen.rsplit("/", 1)[1]].append(specimen)
+  held_out = set()
+  for name in wanted:
+    matches = by_name.get(name, [])
+    if len(matches) == 1:
+      held_out.add(matches[0])
+      continue
+    near = matches or difflib.get_close_matches(name, list(by_name), 3, 0.4)
+    raise errors.UserError(
+      f"split.test_specimens: {name!r} is "
+      + ("of several classes" if matches else "no specimen of this data set")
+      + f"; {'choose one of' if near else 'there are'}: "
+      + ", ".join(near or known)
+    )
+  return held_out
+
+
+def _class_by_specimen(label, members, specimens, held_out, fractions, rng):
+  """(train, test, validation) indices of one class, and warnings."""
+  groups = {
+    name: members[specimens[members] == name]
+    for name in np.unique(specimens[members]).tolist()
+  }
+  names = [list(groups)[i] for i in rng.permutation(len(groups))]
+  if len(names) < 2:
+    raise errors.UserError(
+      f"class {label} has one specimen ({names[0]}): it cannot be both trained"
+      " on and tested on. Add specimens as <class>/<specimen>/ folders, or"
+      f" split its images instead with {_BY_MICROGRAPH} (figures come out high)"
+    )
+  test = [name for name in names if name in held_out]
+  rest = [name for name in names if name not in held_out]
+  if held_out and not (test and rest):
+    raise errors.UserError(
+      f"split.test_specimens holds out {len(test)} of the {len(names)}"
+      f" specimens of class {label} ({', '.join(sorted(names))}): name at least"
+      " one and not all"
+    )
+  sizes = [len(groups[name]) for name in rest]
+  if held_out:
+    # Test is settled: what is left is shared out between the other two.
+    train, _, validation = _share_out(
+      rest, sizes, (fractions[0], 0.0, fractions[2])
+    )
+  elif len(rest) == 2:
+    train, test, validation = rest[:1], rest[1:], []
+  else:
+    train, test, validation = _share_out(rest, sizes, fractions)
+  gather = lambda chosen: np.concatenate(
+    [groups[name] for name in chosen] or [np.empty(0, np.int64)]
+  )
+  warnings = []
+  if len(test) == 1:
+    warnings.append(
+      f"class {label} is tested on one specimen ({test[0]}): its figures say"
+      " little about the next one"
+    )
+  if validation:
+    return (gather(train), gather(test), gather(validation)), warnings
+  # One specimen to train on: validate on some of its micrographs.
+  shuffled = rng.permutation(gather(train))
+  count = round(len(shuffled) * fractions[2] / (fractions[0] + fractions[2]))
+  count = min(max(count, 1), len(shuffled) - 1)
+  if count < 1:
+    raise errors.UserError(
+      f"class {label} has 1 micrograph to train and validate on; add images, or"
+      f" split by image with {_BY_MICROGRAPH}"
+    )
+  warnings.append(
+    f"class {label} has {len(names)} specimens: it is validated on micrographs"
+    " of specimens it was trained on, so that its validation score is too high"
+  )
+  return (shuffled[count:], gather(test), shuffled[:count]), warnings
+
+
+def _share_out(names, sizes, fractions):
+  """Gives each name in turn to the part that is furthest below its share.
+
+  Parts with a fraction of 0 get none; each other part gets at least one name
+  where there are enough.
+  """
+  targets = np.asarray(fractions) * sum(sizes)
+  parts = [[] for _ in fractions]
+  filled = np.zeros(len(fractions))
+  for position, (name, size) in enumerate(zip(names, sizes, strict=True)):
+    wanting = [i for i, t in enumerate(targets) if t > 0]
+    empty = [i for i in wanting if not parts[i]]
+    if empty and len(names) - position <= len(empty):
+      wanting = empty
+    part = max(wanting, key=lambda i: 1 - filled[i] / targets[i])
+    parts[part].append(name)
+    filled[part] += size
+  return parts
+
+
+def _by_micrograph(labels, fractions, rng) -> Split:
+  parts: tuple[list, list, list] = ([], [], [])
+  for label in np.unique(labels):
+    shuffled = rng.permutation(np.flatnonzero(labels == label))
+    if len(shuffled) < 3:
+      raise errors.UserError(
+        f"class {label} has {len(shuffled)} usable images: at least 3 are"
+        " needed, one for each split"
+      )
+    test = max(1, round(len(shuffled) * fractions[1]))
+    validation = max(1, round(len(shuffled) * fractions[2]))
+    test = min(test, len(shuffled) - 2)
+    validation = min(validation, len(shuffled) - 1 - test)
+    cuts = np.cumsum([test, validation])
+    for part, indices in zip(
+      parts, np.split(shuffled, cuts), strict=True
+    ):
+      part.append(indices)
+  test, validation, train = (np.sort(np.concatenate(part)) for part in parts)
+  warning = (
+    "split by micrograph: images of one specimen are in training and test, so"
+    " that these figures are higher than for a new specimen"
+  )
+  return Split(train, validation, test, "micrograph", (warning,))

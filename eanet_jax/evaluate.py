@@ -1,0 +1,128 @@
+"""Every example once: logits, then scores of tiles, micrographs, specimens.
+
+Takes parameters and views, gives logits and JSON-ready scores. Training,
+evaluation and prediction all get their logits from `Forward`.
+"""
+
+import collections
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from eanet_jax import augment, metrics, sharding
+
+
+class Forward:
+  """The network without dropout, jitted once for one batch shape.
+
+  Padding fills the last batch, so that every example is seen exactly once and
+  nothing is compiled again.
+  """
+
+  def __init__(
+    self,
+    model: nn.Module,
+    mean: float,
+    std: float,
+    batch_size: int,
+    mesh: jax.sharding.Mesh,
+  ):
+    """Takes the pixel statistics the parameters were trained with."""
+    devices = mesh.size
+    self._batch_size = -(-batch_size // devices) * devices
+    self._over_batch = sharding.split_axis(mesh, 0)
+
+    def logits(params, images):
+      images = augment.standardise(images, mean, std)
+      return model.apply({"params": params}, images, deterministic=True)
+
+    self._logits = jax.jit(logits, out_shardings=sharding.replicated(mesh))
+
+  def __call__(
+    self, params: Any, images: np.ndarray, indices: np.ndarray
+  ) -> np.ndarray:
+    """Returns float32 logits (k, l) of images[indices].
+
+    Args:
+      params: of the network.
+      images: uint8 (v, y, x, 1), may be memory-mapped.
+      indices: int (k,).
+    """
+    size = self._batch_size
+    waiting, done = collections.deque(), []
+    for start in range(0, len(indices), size):
+      chosen = images[indices[start : start + size]]
+      batch = np.zeros((size, *images.shape[1:]), np.uint8)
+      batch[: len(chosen)] = chosen
+      out = self._logits(params, sharding.put(batch, self._over_batch))
+      waiting.append((out, len(chosen)))
+      if len(waiting) > 2:  # bounded memory, and the device stays busy
+        done.append(_valid(*waiting.popleft()))
+    done += [_valid(*each) for each in waiting]
+    logits = np.concatenate(done)
+    if len(logits) != len(indices):
+      raise AssertionError(f"{len(logits)} logits of {len(indices)} examples")
+    return logits
+
+
+def _valid(logits: jax.Array, count: int) -> np.ndarray:
+  return sharding.fetch(logits)[:count]
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+  """Returns float64 softmax of logits (k, l)."""
+  shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+  return shifted / shifted.sum(-1, keepdims=True)
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+  """Returns the mean of -log p_y over logits (k, l) and labels (k,)."""
+  shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+  log_sum = np.log(np.exp(shifted).sum(-1))
+  return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())
+
+
+def scores(
+  logits: np.ndarray,
+  micrograph: np.ndarray,
+  labels: np.ndarray,
+  specimens: Sequence[str],
+  class_names: tuple[str, ...],
+  *,
+  resamples: int = 0,
+) -> dict[str, dict[str, Any]]:
+  """Returns `metrics.summary` at each level of one split.
+
+  A micrograph's probability is the mean over its tiles, a specimen's the mean
+  over its micrographs. "tile" is there only where a micrograph has several.
+
+  Args:
+    logits: float32 (k, l), of views.
+    micrograph: int (k,), which micrograph each is of; any numbering.
+    labels: int (m,), of all micrographs of the data set.
+    specimens: m names.
+    class_names: l names.
+    resamples: of the bootstrap.
+  """
+  labels, specimens = np.asarray(labels), np.asarray(specimens)
+  members, group = np.unique(micrograph, return_inverse=True)
+  tile_p = probabilities(logits)
+  micrograph_p = metrics.mean_by_group(tile_p, group)
+  names, first, of_specimen = np.unique(
+    specimens[members], return_index=True, return_inverse=True
+  )
+  specimen_p = metrics.mean_by_group(micrograph_p, of_specimen)
+  levels = {
+    "tile": (tile_p, labels[micrograph], of_specimen[group]),
+    "micrograph": (micrograph_p, labels[members], of_specimen),
+    "specimen": (specimen_p, labels[members][first], np.arange(len(names))),
+  }
+  if len(members) == len(micrograph):
+    del levels["tile"]
+  return {
+    level: metrics.summary(*arrays, class_names, resamples)
+    for level, arrays in levels.items()
+  }

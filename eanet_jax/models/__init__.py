@@ -1,0 +1,1 @@
+"""Networks: standardised images (b, y, x, c) to class logits (b, l)."""

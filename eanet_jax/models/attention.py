@@ -1,0 +1,99 @@
+"""External attention: tokens attend to a learnt memory, not to each other.
+
+Takes the tokens of an image, gives as many tokens of the same width, each a
+mixture of memory vectors. Linear in the number of tokens.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from eanet_jax.models import layers
+
+Array = jax.Array
+
+
+@jax.custom_vjp
+def double_normalise(logits: Array) -> Array:
+  """Double normalisation: softmax over tokens, then L1 over memory slots.
+
+  The softmax makes a slot's weights comparable between tokens, the L1 norm
+  makes each token a weighted mean of the slots whatever its length (Guo et
+  al., "Beyond Self-attention", Eq. 7 to 9).
+
+  Args:
+    logits: float32 (b, h, s, n).
+
+  Returns:
+    float32 (b, h, s, n); each token's weights sum to 1 over s.
+  """
+  return _double_normalise_fwd(logits)[0]
+
+
+def _double_normalise_fwd(logits):
+  over_tokens = jax.nn.softmax(logits, axis=-1)
+  # A token whose every weight underflows would otherwise divide 0 by 0.
+  tiny = jnp.finfo(logits.dtype).tiny
+  token_sum = jnp.maximum(over_tokens.sum(axis=-2, keepdims=True), tiny)
+  attention = over_tokens / token_sum
+  return attention, (attention, token_sum)
+
+
+def _double_normalise_bwd(residuals, cotangent):
+  # With B = A / t, A = softmax(l), t = sum_s A, both Jacobians collapse to two
+  # sums: g = B (dB - sum_s B dB), dl = g - A sum_n g. Only B and t are kept.
+  attention, token_sum = residuals
+  weighted = attention * cotangent
+  g = weighted - attention * weighted.sum(axis=-2, keepdims=True)
+  g_sum = g.sum(axis=-1, keepdims=True)
+  return (g - attention * token_sum * g_sum,)
+
+
+double_normalise.defvjp(_double_normalise_fwd, _double_normalise_bwd)
+
+
+class ExternalAttention(nn.Module):
+  """A = Norm(F M_k^T), F_out = A M_v as two einsums (paper, Eq. for EANet).
+
+  With more than one head, h memories are attended to side by side. This is
+  the multi-head form of the literature exactly: nothing non-linear stands
+  between its input projection and M_k, nor between M_v and its output
+  projection, so each pair is one matrix here. A key bias would cancel in the
+  softmax over tokens and is left out.
+
+  Attributes:
+    num_heads: h; 1 with num_slots=64 is the paper's formula to the letter.
+    num_slots: s, memory vectors of each head.
+    attention_dropout_rate: on the attention map.
+    dtype: of the two products; the normalisation is float32 always.
+  """
+
+  num_heads: int = 16
+  num_slots: int = 16
+  attention_dropout_rate: float = 0.0
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
+    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,h,s,n)."""
+    d = tokens.shape[-1]
+    shape = (self.num_heads, self.num_slots, d)
+    # Fan-in of a slot is d on the way in; on the way out a token sums h heads,
+    # each a mean of its slots.
+    key_init = nn.initializers.normal(d**-0.5)
+    value_init = nn.initializers.normal(self.num_heads**-0.5)
+    memory_key = self.param("memory_key", key_init, shape)
+    memory_value = self.param("memory_value", value_init, shape)
+    bias = self.param("bias", nn.initializers.zeros, (d,))
+
+    tokens = tokens.astype(self.dtype)
+    memory_key = memory_key.astype(self.dtype)
+    memory_value = memory_value.astype(self.dtype)
+    logits = jnp.einsum("bnd,hsd->bhsn", tokens, memory_key)
+    attention = double_normalise(logits.astype(jnp.float32))  # (b, h, s, n)
+    self.sow("intermediates", "attention", attention)
+    attention = layers.Dropout(self.attention_dropout_rate)(
+      attention.astype(self.dtype), deterministic
+    )
+    out = jnp.einsum("bhsn,hsd->bnd", attention, memory_value)
+    return out + bias.astype(self.dtype)

@@ -1,0 +1,113 @@
+"""EANet: a transformer whose blocks hold external attention.
+
+Takes standardised images (b, y, x, c), gives class logits (b, l).
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from eanet_jax.models import attention, layers
+
+Array = jax.Array
+
+
+def patches(images: Array, patch_px: int) -> Array:
+  """Cuts images (b, y, x, c) into tokens (b, n, patch_px * patch_px * c).
+
+  Raises:
+    ValueError: a side is not a multiple of patch_px.
+  """
+  b, y, x, c = images.shape
+  if y % patch_px or x % patch_px:
+    raise ValueError(
+      f"an image of {y} x {x} px does not divide into patches of {patch_px} px"
+    )
+  rows, columns = y // patch_px, x // patch_px
+  images = images.reshape(b, rows, patch_px, columns, patch_px, c)
+  images = images.transpose(0, 1, 3, 2, 4, 5)
+  return images.reshape(b, rows * columns, patch_px * patch_px * c)
+
+
+class Block(nn.Module):
+  """Pre-norm block: tokens + attention, then tokens + MLP."""
+
+  num_heads: int
+  num_slots: int
+  mlp_width: int
+  dropout_rate: float
+  attention_dropout_rate: float
+  dtype: jnp.dtype
+
+  @nn.compact
+  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
+    """Returns (b, n, d) from tokens (b, n, d)."""
+    d = tokens.shape[-1]
+    dropout = layers.Dropout(self.dropout_rate)
+
+    y = layers.LayerNorm(self.dtype, name="attention_norm")(tokens)
+    y = attention.ExternalAttention(
+      num_heads=self.num_heads,
+      num_slots=self.num_slots,
+      attention_dropout_rate=self.attention_dropout_rate,
+      dtype=self.dtype,
+      name="attention",
+    )(y, deterministic=deterministic)
+    tokens = tokens + dropout(y, deterministic)
+
+    y = layers.LayerNorm(self.dtype, name="mlp_norm")(tokens)
+    y = nn.Dense(self.mlp_width, dtype=self.dtype, name="mlp_in")(y)
+    y = dropout(nn.gelu(y, approximate=False), deterministic)
+    y = nn.Dense(d, dtype=self.dtype, name="mlp_out")(y)
+    return tokens + dropout(y, deterministic)
+
+
+class EANet(nn.Module):
+  """External-attention transformer classifier (the paper's EANet).
+
+  Attributes:
+    num_classes: l.
+    patch_px: side of a square patch; one patch is one token.
+    width: d, channels of a token.
+    num_blocks: transformer blocks.
+    num_heads: h, memories of each block.
+    num_slots: s, slots of each memory.
+    mlp_width: hidden channels of each block's MLP.
+    dropout_rate: on the attention's projection and in the MLP.
+    attention_dropout_rate: on the attention map.
+    dtype: of activations and products; parameters, normalisations and logits
+      are float32 always.
+  """
+
+  num_classes: int
+  patch_px: int = 16
+  width: int = 64
+  num_blocks: int = 8
+  num_heads: int = 16
+  num_slots: int = 16
+  mlp_width: int = 64
+  dropout_rate: float = 0.2
+  attention_dropout_rate: float = 0.2
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, images: Array, *, deterministic: bool) -> Array:
+    """Returns float32 logits (b, l) of standardised images (b, y, x, c)."""
+    tokens = patches(images.astype(self.dtype), self.patch_px)  # (b, n, p*p*c)
+    tokens = nn.Dense(self.width, dtype=self.dtype, name="embedding")(tokens)
+    position = self.param(
+      "position_embedding", nn.initializers.normal(0.02), tokens.shape[1:]
+    )
+    tokens = tokens + position.astype(self.dtype)  # (b, n, d)
+    for i in range(self.num_blocks):
+      tokens = Block(
+        num_heads=self.num_heads,
+        num_slots=self.num_slots,
+        mlp_width=self.mlp_width,
+        dropout_rate=self.dropout_rate,
+        attention_dropout_rate=self.attention_dropout_rate,
+        dtype=self.dtype,
+        name=f"block_{i}",
+      )(tokens, deterministic=deterministic)
+    pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, d)
+    return nn.Dense(self.num_classes, name="head")(pooled)

@@ -1,0 +1,58 @@
+"""AdamW as the paper has it: Adam with decoupled weight decay.
+
+Takes numbers of a config, gives an optax transformation and its schedule.
+"""
+
+import jax
+import optax
+
+_DECAYED = ("kernel", "memory_key", "memory_value")
+
+
+def learning_rates(
+  peak: float, schedule: str, warmup_steps: int, total_steps: int
+) -> optax.Schedule:
+  """Returns step -> learning rate.
+
+  Args:
+    peak: learning rate after the warm-up.
+    schedule: "constant", or "cosine" from peak to 0 at total_steps.
+    warmup_steps: linear from 0 to peak.
+    total_steps: of the whole run.
+  """
+  if schedule == "cosine":
+    after = optax.cosine_decay_schedule(
+      peak, max(total_steps - warmup_steps, 1)
+    )
+  else:
+    after = optax.constant_schedule(peak)
+  if not warmup_steps:
+    return after
+  warmup = optax.linear_schedule(0.0, peak, warmup_steps)
+  return optax.join_schedules([warmup, after], [warmup_steps])
+
+
+def decay_mask(params):
+  """Returns a tree of bool: True on matrices, False on biases, norms, position.
+
+  Decay pulls a bias, a norm's scale or a position towards nothing useful.
+  """
+  return jax.tree_util.tree_map_with_path(
+    lambda path, _: path[-1].key in _DECAYED, params
+  )
+
+
+def adamw(
+  schedule: optax.Schedule, weight_decay: float, clip_norm: float
+) -> optax.GradientTransformation:
+  """Returns AdamW with decay on `decay_mask`, after clipping if asked for.
+
+  Args:
+    schedule: step -> learning rate.
+    weight_decay: a step shrinks the weights by learning rate * weight_decay.
+    clip_norm: largest global norm of the gradient; 0 for no clipping.
+  """
+  update = optax.adamw(schedule, weight_decay=weight_decay, mask=decay_mask)
+  if clip_norm:
+    return optax.chain(optax.clip_by_global_norm(clip_norm), update)
+  return update

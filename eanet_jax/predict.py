@@ -1,0 +1,187 @@
+"""Classifying files with a trained network: `Classifier.restore(workdir)`.
+
+Takes a workdir and image files, gives a `Prediction` for each file, unusable
+ones included. Decodes, cleans, tiles and standardises by the code and the
+numbers of training. Needs the workdir alone, on any number of devices, and
+never imports TensorFlow.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+
+import jax
+import numpy as np
+
+from eanet_jax import checkpoints, errors, evaluate, sharding
+from eanet_jax.data import micrographs
+from eanet_jax.models import eanet
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+  """What the network says of one file.
+
+  Attributes:
+    file: path as it was found.
+    label: the most probable class; "" if the file could not be used.
+    probabilities: class name -> probability, the mean over the views.
+    logits: float32 (views, l).
+    crop_rows: rows of the data bar that were removed.
+    error: why the file could not be used; "" if it could.
+  """
+
+  file: str
+  label: str = ""
+  probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
+  logits: np.ndarray | None = None
+  crop_rows: int = 0
+  error: str = ""
+
+  @property
+  def probability(self) -> float | None:
+    """Of `label`; None if the file could not be used."""
+    return self.probabilities[self.label] if self.label else None
+
+
+class Classifier:
+  """A trained network, ready for files."""
+
+  def __init__(self, params, meta: dict, mesh: jax.sharding.Mesh):
+    """Takes what a checkpoint holds; see `restore`."""
+    config = meta["config"]
+    self.class_names = tuple(meta["class_names"])
+    self._params = params
+    self._dataset = config["dataset"]
+    self._forward = evaluate.Forward(
+      _model(meta),
+      meta["mean"],
+      meta["std"],
+      config["evaluation"]["batch_size"],
+      mesh,
+    )
+
+  @classmethod
+  def restore(cls, workdir: str | os.PathLike) -> "Classifier":
+    """Returns the best checkpoint of a training run's workdir.
+
+    Raises:
+      UserError: there is no such folder, or no sound checkpoint in it.
+    """
+    workdir = pathlib.Path(workdir).expanduser()
+    mesh = sharding.data_mesh()
+    with checkpoints.open_existing(workdir) as saved:
+      best = saved.best_meta()
+      if best is None:
+        raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
+      step, meta = best
+      image_px = meta["config"]["dataset"]["image_px"]
+      template = jax.eval_shape(
+        lambda: _model(meta).init(
+          jax.random.key(0),
+          np.zeros((1, image_px, image_px, 1), np.float32),
+          deterministic=True,
+        )["params"]
+      )
+      whole = sharding.replicated(mesh)
+      template = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
+        template,
+      )
+      try:
+        params = saved.restore_params(step, template, meta)
+      except checkpoints.Corrupt as error:
+        raise errors.UserError(
+          f"{workdir}: checkpoint {step} is damaged ({error})"
+        ) from None
+    return cls(params, meta, mesh)
+
+  def __call__(
+    self, paths: Iterable[str | os.PathLike]
+  ) -> list[Prediction]:
+    """Returns a prediction for each file of `paths`, in order.
+
+    Args:
+      paths: files, or folders that are searched to any depth.
+    """
+    return list(self.stream(files(paths)))
+
+  def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
+    """Yields a prediction for each file, reading ahead of the network."""
+    waiting, views = [], 0
+    for path, read in _read_ahead(paths, self._views):
+      waiting.append((path, *read))
+      views += len(read[0])
+      if views >= 256:  # some batches at a time, whatever a file's tiles
+        yield from self._classify(waiting)
+        waiting, views = [], 0
+    yield from self._classify(waiting)
+
+  def _views(self, path: pathlib.Path) -> tuple[np.ndarray, int, str]:
+    """Views of a file (v, y, x, 1), rows cropped, and why there are none."""
+    dataset = self._dataset
+    side = dataset["image_px"]
+    try:
+      micrograph = micrographs.read(path)
+      found = micrographs.views(
+        micrograph.image, dataset["view"], side, dataset["tile_px"]
+      )
+    except micrographs.MicrographError as error:
+      return np.empty((0, side, side, 1), np.uint8), 0, str(error)
+    return found[..., None], micrograph.crop_rows, ""
+
+  def _classify(self, waiting) -> Iterator[Prediction]:
+    counts = [len(views) for _, views, _, _ in waiting]
+    if not sum(counts):
+      logits = np.empty((0, len(self.class_names)), np.float32)
+    else:
+      images = np.concatenate([views for _, views, _, _ in waiting])
+      logits = self._forward(self._params, images, np.arange(len(images)))
+    ends = np.cumsum(counts)
+    for (path, views, crop_rows, error), end in zip(waiting, ends, strict=True):
+      if error:
+        yield Prediction(str(path), error=error)
+        continue
+      own = logits[end - len(views) : end]
+      mean = evaluate.probabilities(own).mean(0)
+      yield Prediction(
+        file=str(path),
+        label=self.class_names[int(mean.argmax())],
+        probabilities=dict(zip(self.class_names, mean.tolist(), strict=True)),
+        logits=own,
+        crop_rows=crop_rows,
+      )
+
+
+def files(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
+  """Returns the files named, and the images of the folders named, in order.
+
+  A folder without images stands for itself, so that it is reported.
+  """
+  found = []
+  for path in map(pathlib.Path, paths):
+    found += (micrographs.find(path) or [path]) if path.is_dir() else [path]
+  return found
+
+
+def _model(meta: dict) -> eanet.EANet:
+  return eanet.EANet(
+    num_classes=len(meta["class_names"]), **meta["config"]["model"]
+  )
+
+
+def _read_ahead(paths, read) -> Iterator[tuple[pathlib.Path, tuple]]:
+  """Yields (path, read(path)) in order; a few files are read in threads."""
+  workers = min(8, os.cpu_count() or 1)
+  with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+    pending = collections.deque()
+    for path in paths:
+      pending.append((path, pool.submit(read, path)))
+      if len(pending) > 2 * workers:
+        path, future = pending.popleft()
+        yield path, future.result()
+    for path, future in pending:
+      yield path, future.result()

@@ -1,0 +1,116 @@
+"""Results of a run: WORKDIR/results.json, CSV files and a small table.
+
+Takes scores as `evaluate.scores` gives them, writes and prints. Field names in
+results.json are stable: README.md lists them.
+"""
+
+import csv
+import io
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+from eanet_jax import metrics
+
+FILE = "results.json"
+_LEVELS = ("tile", "micrograph", "specimen")
+_PACKAGES = (
+  "eanet_jax",
+  "jax",
+  "jaxlib",
+  "flax",
+  "optax",
+  "orbax-checkpoint",
+  "numpy",
+  "pillow",
+)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a file whole or not at all."""
+  beside = path.with_name(f".{path.name}.tmp")
+  beside.write_text(text, encoding="utf-8")
+  os.replace(beside, path)
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+  """Writes JSON that any parser reads: no NaN, indented."""
+  write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_csv(
+  path: pathlib.Path, fields: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> None:
+  """Writes rows under a header of `fields`."""
+  text = io.StringIO()
+  writer = csv.DictWriter(text, fields, lineterminator="\n")
+  writer.writeheader()
+  writer.writerows(rows)
+  write_text(path, text.getvalue())
+
+
+def versions() -> dict[str, str]:
+  """Returns the versions of what a result depends on."""
+  found = {}
+  for package in _PACKAGES:
+    try:
+      found[package] = metadata.version(package)
+    except metadata.PackageNotFoundError:
+      found[package] = "not installed"  # eanet_jax run from a checkout
+  return found
+
+
+def table(test: Mapping[str, Any], class_names: Sequence[str]) -> str:
+  """Returns the scores of the test split as lines of text.
+
+  Args:
+    test: level -> scores, as `evaluate.scores` gives them.
+    class_names: in the order of the confusion matrix.
+  """
+  levels = [level for level in _LEVELS if level in test]
+  lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
+  for name in metrics.HEADLINE:
+    line = f"{name.replace('_', ' '):19}"
+    for level in levels:
+      line += f"{_with_interval(test[level], name):>23}"
+    lines.append(line)
+  counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
+  lines.append(f"{'examples':19}{counts}")
+  matrix = test["micrograph"]["confusion_matrix"]
+  width = max(6, *(len(name) + 2 for name in class_names))
+  lines += ["", "micrographs of (row) called (column)"]
+  lines.append(" " * width + "".join(f"{n:>{width}}" for n in class_names))
+  for name, row in zip(class_names, matrix, strict=True):
+    lines.append(f"{name:<{width}}" + "".join(f"{n:>{width}}" for n in row))
+  return "\n".join(lines)
+
+
+def _with_interval(scores: Mapping[str, Any], name: str) -> str:
+  text = f"{scores[name]:.3f}"
+  if "interval_95" in scores:
+    low, high = scores["interval_95"][name]
+    text += f" [{low:.3f}, {high:.3f}]"
+  return text
+
+
+def show(result: Mapping[str, Any], workdir: pathlib.Path) -> str:
+  """Returns what is printed at the end of a run."""
+  split = result["split"]
+  lines = [
+    "",
+    f"test split by {split['by']}: {split['test']} micrographs of"
+    f" {len(split['test_specimens'])} specimens, best checkpoint: epoch"
+    f" {result['best_epoch']} of {result['epochs']}"
+    " (95 % intervals: bootstrap over specimens)",
+    "",
+    table(result["test"], result["class_names"]),
+    "",
+    f"always answering {result['majority_class']['name']} would be right in"
+    f" {result['majority_class']['accuracy']:.3f}",
+  ]
+  lines += [f"note: {warning}" for warning in split["warnings"]]
+  lines += ["", f"results: {workdir / FILE}"]
+  return "\n".join(lines)

@@ -1,0 +1,221 @@
+"""The configuration of a run: from the command line, checked, and compared.
+
+Takes a config file and overrides, gives a merged ConfigDict or one clear error
+that names the field. Stored as JSON: data, never executed.
+"""
+
+import contextlib
+import difflib
+import io
+import json
+import pathlib
+import re
+import runpy
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import ml_collections
+from absl import flags
+
+from eanet_jax import errors
+
+# Fields that change where or how fast a run goes, not what comes of it.
+_FREE = frozenset(
+  {
+    "dataset.data_dir",
+    "dataset.resident_mb",
+    "train.steps_per_dispatch",
+    "evaluation.batch_size",
+    "evaluation.bootstrap_resamples",
+  }
+)
+
+
+def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
+  return lambda value: value in names, "one of " + ", ".join(names)
+
+
+_POSITIVE = (lambda value: value >= 1, "1 or more")
+_COUNT = (lambda value: value >= 0, "0 or more")
+_ABOVE_ZERO = (lambda value: value > 0, "above 0")
+_RATE = (lambda value: 0 <= value < 1, "from 0 to below 1")
+
+
+_RULES = {
+  "dataset.source": _one_of("synthetic", "folder", "nine_cr"),
+  "dataset.seed": _COUNT,
+  "dataset.images_per_specimen": _COUNT,
+  "dataset.view": _one_of("whole", "tiles"),
+  "dataset.image_px": (lambda px: px >= 8, "8 or more"),
+  "dataset.tile_px": (lambda px: px >= 8, "8 or more"),
+  "dataset.resident_mb": _COUNT,
+  "split.by": _one_of("specimen", "micrograph"),
+  "split.seed": _COUNT,
+  "model.patch_px": _POSITIVE,
+  "model.width": _POSITIVE,
+  "model.num_blocks": _POSITIVE,
+  "model.num_heads": _POSITIVE,
+  "model.num_slots": _POSITIVE,
+  "model.mlp_width": _POSITIVE,
+  "model.dropout_rate": _RATE,
+  "model.attention_dropout_rate": _RATE,
+  "model.dtype": _one_of("float32", "bfloat16"),
+  "loss.gamma": _COUNT,
+  "loss.class_weights": _one_of("none", "balanced"),
+  "optimizer.learning_rate": _ABOVE_ZERO,
+  "optimizer.weight_decay": _COUNT,
+  "optimizer.schedule": _one_of("constant", "cosine"),
+  "optimizer.warmup_epochs": _COUNT,
+  "optimizer.clip_norm": _COUNT,
+  "augment.rotation_deg": (lambda deg: 0 <= deg <= 180, "from 0 to 180"),
+  "augment.zoom": _RATE,
+  "augment.contrast": _RATE,
+  "augment.brightness": _COUNT,
+  "train.epochs": _COUNT,
+  "train.batch_size": _POSITIVE,
+  "train.seed": _COUNT,
+  "train.steps_per_dispatch": _COUNT,
+  "evaluation.batch_size": _POSITIVE,
+  "evaluation.bootstrap_resamples": _COUNT,
+}
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError naming the first field whose value cannot be used."""
+  flat = flatten(config.to_dict())
+  for field, (allowed, requirement) in _RULES.items():
+    # NaN fails every comparison, so that it is refused too.
+    if not allowed(flat[field]):
+      raise errors.UserError(
+        f"--config.{field}={flat[field]!r} cannot be used: it must be"
+        f" {requirement}"
+      )
+  image_px, patch_px = config.dataset.image_px, config.model.patch_px
+  if image_px % patch_px:
+    near = max(image_px // patch_px, 1) * patch_px
+    raise errors.UserError(
+      f"--config.dataset.image_px={image_px} does not divide into patches of"
+      f" {patch_px} px (--config.model.patch_px): take {near} or {near + patch_px}"
+    )
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Returns {"group.field": value} of nested dicts."""
+  flat = {}
+  for name, value in tree.items():
+    if isinstance(value, dict):
+      flat |= flatten(value, f"{prefix}{name}.")
+    else:
+      flat[prefix + name] = value
+  return flat
+
+
+def as_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """Returns the configuration as it comes back from a JSON file."""
+  return json.loads(json.dumps(config.to_dict()))
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+  """Returns "field: old -> new" of every field that would change the run."""
+  old, new = flatten(old), flatten(new)
+  return [
+    f"{field}: {old.get(field)!r} -> {new.get(field)!r}"
+    for field in sorted(old.keys() | new.keys())
+    if field not in _FREE and old.get(field) != new.get(field)
+  ]
+
+
+def parse(
+  flag: flags.FlagHolder, argv: list[str], usage: str
+) -> tuple[ml_collections.ConfigDict, str]:
+  """Returns the merged ConfigDict and its name, e.g. "eanet-single_head".
+
+  Args:
+    flag: of config_flags.DEFINE_config_file.
+    argv: of the program; --help prints `usage` and every field, then exits.
+    usage: docstring of the program.
+
+  Raises:
+    UserError: a flag, file, field or value that cannot be used.
+  """
+  if {"--help", "-h", "-help", "--helpfull"} & set(argv[1:]):
+    _print_help(usage)
+    sys.exit(0)
+  # config_flags prints the traceback of a config file that fails.
+  with contextlib.redirect_stderr(io.StringIO()):
+    try:
+      rest = flags.FLAGS(argv)[1:]
+      config = flag.value
+    except flags.Error as error:
+      raise errors.UserError(_one_line(error)) from None
+    except (AttributeError, KeyError) as error:
+      raise errors.UserError(_unknown_field(argv, error)) from None
+    except Exception as error:  # whatever a config file raises as it runs
+      raise errors.UserError(_broken_config(argv, error)) from None
+  if rest:
+    raise errors.UserError(f"unexpected argument {rest[0]!r}; see --help")
+  if config is None:
+    raise errors.UserError(
+      "name a configuration, e.g. --config configs/eanet.py; see --help"
+    )
+  file, _, variant = _config_argument(argv).partition(":")
+  name = pathlib.Path(file).stem
+  return config, f"{name}-{variant}" if variant else name
+
+
+def _config_argument(argv: list[str]) -> str:
+  """The value given for --config, the last if there are several."""
+  found = ""
+  for this, following in zip(argv, [*argv[1:], ""], strict=True):
+    if this in ("--config", "-config"):
+      found = following
+    elif re.match(r"--?config=", this):
+      found = this.partition("=")[2]
+  return found
+
+
+def _unknown_field(argv: list[str], error: Exception) -> str:
+  """Names the override that is no field, and the fields nearest to it."""
+  with contextlib.suppress(Exception):
+    known = list(flatten(_load(_config_argument(argv)).to_dict()))
+    for argument in argv:
+      given = re.match(r"--?(?:no)?config\.([^=]+)", argument)
+      if given and given[1] not in known:
+        near = difflib.get_close_matches(given[1], known, 3, 0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; see --help"
+        return f"--config.{given[1]} is no field of the configuration{hint}"
+  return _one_line(error)
+
+
+def _broken_config(argv: list[str], error: Exception) -> str:
+  argument = _config_argument(argv)
+  if not pathlib.Path(argument.partition(":")[0]).is_file():
+    return f"--config {argument}: there is no such file"
+  return f"--config {argument}: {_one_line(error)}"
+
+
+def _load(argument: str) -> Any:
+  """Runs the config file of a --config argument."""
+  file, _, variant = argument.partition(":")
+  get_config = runpy.run_path(file)["get_config"]
+  return get_config(variant) if variant else get_config()
+
+
+def _print_help(usage: str) -> None:
+  print(usage.strip() + "\n\noptions:")
+  for flag in ("config", "workdir", "coordinator", "num_processes", "process_id"):
+    if flag in flags.FLAGS:
+      print(f"  --{flag}: {flags.FLAGS[flag].help}")
+  print("\nfields, with the values of configs/default.py:")
+  default = pathlib.Path(sys.argv[0]).resolve().parent / "configs/default.py"
+  for field, value in flatten(_load(str(default)).to_dict()).items():
+    print(f"  --config.{field}={value}")
+
+
+def _one_line(error: BaseException) -> str:
+  cause = error
+  while cause.__cause__ or cause.__context__:
+    cause = cause.__cause__ or cause.__context__
+  text = " ".join(str(cause).split())
+  return text or type(cause).__name__

@@ -1,0 +1,55 @@
+"""Trains and evaluates a network: the front door for jobs.
+
+  python launch.py --config configs/eanet.py
+  python launch.py --config configs/eanet.py:single_head --workdir runs/literal
+  python launch.py --config configs/eanet.py --config.train.epochs=10 \\
+    --config.dataset.source=folder --config.dataset.path=my_micrographs
+
+The same command again resumes an unfinished run, and shows the results of a
+finished one. Every field of a configuration can be overridden; what each means
+is in configs/default.py.
+"""
+
+import sys
+
+from absl import flags
+from ml_collections import config_flags
+
+from eanet_jax import console, settings
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config",
+  None,
+  "Configuration, FILE or FILE:variant; --config.a.b=value sets a field.",
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Folder of the run. [runs/<name of the config>]"
+)
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator",
+  None,
+  "host:port of process 0 of a job of several processes, or auto where the"
+  " cluster tells (TPU pod, Slurm, MPI).",
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+  "num_processes", None, "Processes of the job, with --coordinator=host:port."
+)
+_PROCESS_ID = flags.DEFINE_integer(
+  "process_id", None, "Of this process, from 0, with --coordinator=host:port."
+)
+
+
+def main(argv: list[str]) -> int:
+  """Parses the command line and runs the job; returns the exit code."""
+  config, name = settings.parse(_CONFIG, argv, __doc__)
+
+  from eanet_jax import experiment, sharding
+
+  sharding.start_processes(
+    _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
+  )
+  return experiment.run(config, _WORKDIR.value or f"runs/{name}")
+
+
+if __name__ == "__main__":
+  sys.exit(console.guarded(main, sys.argv))
