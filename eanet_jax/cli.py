@@ -7,7 +7,7 @@ import argparse
 import pathlib
 import sys
 
-from eanet_jax import console
+from eanet_jax import console, errors
 
 _RESERVED = ("file", "label", "probability", "crop_rows", "error")
 
@@ -76,15 +76,36 @@ def _main(argv: list[str]) -> int:
   )
   inspect.set_defaults(run=_inspect)
 
+  draw = commands.add_parser(
+    "draw",
+    help="write drawn micrographs to look at or to try things on",
+    description="Writes the drawn micrographs as FOLDER/class/specimen/*.bmp,"
+    " with their data bars, as a microscope would. They are drawings and prove"
+    " nothing about steel.",
+  )
+  draw.add_argument("folder", type=pathlib.Path, help="new folder to write to")
+  draw.add_argument(
+    "--per-specimen",
+    type=int,
+    default=3,
+    metavar="N",
+    help="the first N micrographs of each of the 28 specimens [3]",
+  )
+  draw.add_argument(
+    "--seed", type=int, default=0, help="another seed is another set [0]"
+  )
+  draw.set_defaults(run=_draw)
+
   arguments = parser.parse_args(argv[1:])
   return arguments.run(arguments)
 
 
 def _predict(arguments: argparse.Namespace) -> int:
   from eanet_jax import predict, results
+  from eanet_jax.data import micrographs
 
+  files = micrographs.expand(arguments.paths)
   classifier = predict.Classifier.restore(arguments.workdir)
-  files = predict.files(arguments.paths)
   predictions = list(
     console.progress(
       classifier.stream(files), total=len(files), unit="file", leave=False
@@ -115,5 +136,29 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 def _inspect(arguments: argparse.Namespace) -> int:
   from eanet_jax import contact_sheet
+  from eanet_jax.data import micrographs
 
-  return contact_sheet.inspect(arguments.paths, arguments.out)
+  files = micrographs.expand(arguments.paths)
+  return 1 if contact_sheet.inspect(files, arguments.out) else 0
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+  from PIL import Image
+
+  from eanet_jax.data import synthetic
+
+  folder, seed = arguments.folder, arguments.seed
+  if folder.exists():
+    raise errors.UserError(f"{folder} is there already: name a new folder")
+  items = [
+    item for item in synthetic.catalogue() if item[2] < arguments.per_specimen
+  ]
+  drawings = synthetic.draw_all(seed, items)
+  for drawing in console.progress(
+    drawings, total=len(items), unit="image", leave=False
+  ):
+    specimen = folder / drawing.label / drawing.specimen
+    specimen.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(drawing.image).save(specimen / f"{drawing.name}.bmp")
+  print(f"{len(items)} drawn micrographs: {folder}")
+  return 0

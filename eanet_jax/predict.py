@@ -107,7 +107,7 @@ class Classifier:
     Args:
       paths: files, or folders that are searched to any depth.
     """
-    return list(self.stream(files(paths)))
+    return list(self.stream(micrographs.expand(paths)))
 
   def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
     """Yields a prediction for each file, reading ahead of the network."""
@@ -154,17 +154,6 @@ class Classifier:
         logits=own,
         crop_rows=crop_rows,
       )
-
-
-def files(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
-  """Returns the files named, and the images of the folders named, in order.
-
-  A folder without images stands for itself, so that it is reported.
-  """
-  found = []
-  for path in map(pathlib.Path, paths):
-    found += (micrographs.find(path) or [path]) if path.is_dir() else [path]
-  return found
 
 
 def _model(meta: dict) -> eanet.EANet:

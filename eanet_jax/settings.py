@@ -178,7 +178,7 @@ def _config_argument(argv: list[str]) -> str:
 def _unknown_field(argv: list[str], error: Exception) -> str:
   """Names the override that is no field, and the fields nearest to it."""
   with contextlib.suppress(Exception):
-    known = list(flatten(_load(_config_argument(argv)).to_dict()))
+    known = list(flatten(load(_config_argument(argv)).to_dict()))
     for argument in argv:
       given = re.match(r"--?(?:no)?config\.([^=]+)", argument)
       if given and given[1] not in known:
@@ -195,8 +195,8 @@ def _broken_config(argv: list[str], error: Exception) -> str:
   return f"--config {argument}: {_one_line(error)}"
 
 
-def _load(argument: str) -> Any:
-  """Runs the config file of a --config argument."""
+def load(argument: str) -> ml_collections.ConfigDict:
+  """Returns what the config file of a --config argument gives, unchanged."""
   file, _, variant = argument.partition(":")
   get_config = runpy.run_path(file)["get_config"]
   return get_config(variant) if variant else get_config()
@@ -209,7 +209,7 @@ def _print_help(usage: str) -> None:
       print(f"  --{flag}: {flags.FLAGS[flag].help}")
   print("\nfields, with the values of configs/default.py:")
   default = pathlib.Path(sys.argv[0]).resolve().parent / "configs/default.py"
-  for field, value in flatten(_load(str(default)).to_dict()).items():
+  for field, value in flatten(load(str(default)).to_dict()).items():
     print(f"  --config.{field}={value}")
 
 

@@ -10,6 +10,7 @@ files are untrusted, their metadata too.
 import dataclasses
 import os
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
@@ -96,6 +97,17 @@ def find(root: str | os.PathLike) -> list[pathlib.Path]:
     paths = [pathlib.Path(folder, f) for f in files if not f.startswith(".")]
     found += [p for p in paths if p.suffix.lower() in SUFFIXES]
   return sorted(found, key=lambda p: p.relative_to(root).as_posix())
+
+
+def expand(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
+  """Returns the files named, and the images of the folders named, in order.
+
+  A folder without images stands for itself, so that it is reported.
+  """
+  found = []
+  for path in map(pathlib.Path, paths):
+    found += (find(path) or [path]) if path.is_dir() else [path]
+  return found
 
 
 def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:

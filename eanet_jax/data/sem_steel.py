@@ -122,7 +122,8 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
   def _read(self) -> Iterator[tuple[micrographs.Micrograph | None, str]]:
     """Each entry's micrograph in order, or None and why it is unusable."""
     if self._source.name == "synthetic":
-      for drawing in (synthetic.draw(self._seed,e.label,e.specimen,e.index) for e in self._source.entries):
+      items = [(e.label, e.specimen, e.index) for e in self._source.entries]
+      for drawing in synthetic.draw_all(self._seed, items):
         # The bar is found as in a real file, not taken from the drawing.
         rows = micrographs.crop_data_bar(drawing.image)
         image = drawing.image[: drawing.image.shape[0] - rows]

@@ -18,7 +18,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import ndimage, spatial, special
@@ -91,14 +91,18 @@ def draw(seed: int, label: str, specimen: str, index: int) -> Drawing:
   return Drawing(image, label, specimen, name, um_per_px, len(bar))
 
 
-def draw_all(seed: int, workers: int | None = None) -> Iterator[Drawing]:
-  """All drawings in catalogue order, drawn by `workers` processes.
+def draw_all(
+  seed: int,
+  items: Sequence[tuple[str, str, int]] | None = None,
+  workers: int | None = None,
+) -> Iterator[Drawing]:
+  """The drawings of `items` in order (None: all), drawn by `workers` processes.
 
   The processes are spawned, because TensorFlow may be loaded here and does not
   survive a fork: the calling script needs its `__name__` guard.
   """
   workers = os.cpu_count() or 1 if workers is None else workers
-  columns = zip(*catalogue(), strict=True)
+  columns = zip(*(catalogue() if items is None else items), strict=True)
   draw_one = functools.partial(draw, seed)
   if workers < 2:
     yield from map(draw_one, *columns)
@@ -168,8 +172,7 @@ def _laths(rng, x, y, packet, grain, lath_px):
   """Numbers of each pixel's block and lath, and the laths' angle per packet.
 
   A packet is sliced into blocks, a block into laths a little off the packet's
-  direction, a lath into lengths with slanted ends. The numbers are for looking
-  up properties in tables of 4096: none needs to be consecutive or unique.
+  direction, a lath into lengths. Numbers index tables of 4096 properties.
   """
   # Four habit planes a grain: four traces on the section.
   traces = rng.uniform(0, np.pi, (grain.max() + 1, 4))
@@ -228,8 +231,8 @@ def _surface(rng, steel, um_per_px, backscatter):
   # Delta ferrite: islands that partly end at packet boundaries.
   tone = rng.standard_normal(4096)
   island = _smooth(rng, 8) + 0.3 * tone[packet]
-  level = np.quantile(island[::4, ::4], 1 - min(ferrite_share, 0.3))
-  ferrite = np.clip(8 * (island - level) + 0.5, 0, 1)
+  island -= np.quantile(island[::4, ::4], 1 - min(ferrite_share, 0.3))
+  ferrite = np.clip(8 * island + 0.5, 0, 1)
   rim = 4 * ferrite * (1 - ferrite)
   sites = 0.03 + 0.2 * laths + 0.4 * blocks + 0.8 * packets + 3 * grains
   sites *= (1 - ferrite) * np.clip(1 + 0.4 * _smooth(rng, 8), 0.2, None)
@@ -266,7 +269,7 @@ def _expose(lot, rng, signal_, carbides):
   z += rng.uniform(0.1, 0.4) * _smooth(rng, 4)
   z += 0.04 * rng.standard_normal((_SIDE_PX, 1))
   # Shot noise grows with the root of the signal.
-  noise = 0.2 + 0.15 * lot.uniform() + 0.25 * rng.uniform()
+  noise = 0.25 + 0.15 * lot.uniform() + 0.2 * rng.uniform()
   noise = noise * np.sqrt(np.maximum(1 + 0.25 * z, 0.3))
   z += noise * rng.standard_normal(z.shape)
   z += rng.uniform(-0.1, 0.1) * np.clip(z, -3, 3) ** 2
@@ -274,8 +277,8 @@ def _expose(lot, rng, signal_, carbides):
   std = 32 * np.exp(lot.normal(0, 0.06) + rng.normal(0, 0.16))
   grey = mean + std * (z - z.mean()) / z.std()
   # A knee, not a cut: detectors saturate softly, and no row becomes uniform.
-  for bent, knee, reach in ((grey > 210, 210, 44), (grey < 30, 30, 29)):
-    grey[bent] = knee + reach * np.tanh((grey[bent] - knee) / reach)
+  beyond = grey - np.clip(grey, 30, 225)
+  grey += beyond / (1 + np.abs(beyond) / 29) - beyond
   return np.rint(grey).astype(np.uint8)
 
 

@@ -45,7 +45,11 @@ class Block(nn.Module):
     d = tokens.shape[-1]
     dropout = layers.Dropout(self.dropout_rate)
 
-    y = layers.LayerNorm(self.dtype, name="attention_norm")(tokens)
+    # A bias here would shift a slot's logit by as much at every token, which
+    # the softmax over tokens cancels: its gradient would be rounding noise.
+    y = layers.LayerNorm(self.dtype, use_bias=False, name="attention_norm")(
+      tokens
+    )
     y = attention.ExternalAttention(
       num_heads=self.num_heads,
       num_slots=self.num_slots,

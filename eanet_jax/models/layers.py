@@ -62,16 +62,24 @@ layer_norm.defvjp(_layer_norm_fwd, _layer_norm_bwd)
 
 
 class LayerNorm(nn.Module):
-  """`layer_norm` with its parameters; computed in float32 at any dtype."""
+  """`layer_norm` with its parameters; computed in float32 at any dtype.
+
+  Attributes:
+    dtype: of what comes back.
+    use_bias: False where what follows cancels a bias.
+  """
 
   dtype: jnp.dtype = jnp.float32
+  use_bias: bool = True
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
     """Returns x (..., d) normalised over d, as `dtype`."""
     d = x.shape[-1]
     scale = self.param("scale", nn.initializers.ones, (d,))
-    bias = self.param("bias", nn.initializers.zeros, (d,))
+    bias = jnp.zeros((d,))
+    if self.use_bias:
+      bias = self.param("bias", nn.initializers.zeros, (d,))
     return layer_norm(x.astype(jnp.float32), scale, bias).astype(self.dtype)
 
 

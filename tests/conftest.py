@@ -1,0 +1,81 @@
+"""What tests share: a drawn folder of micrographs and a small trained run."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+# Before JAX starts: tests are of the CPU wherever they run.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+# Small enough for seconds, with every stage of the real thing.
+SMALL = [
+  "--config.dataset.images_per_specimen=3",
+  "--config.dataset.image_px=32",
+  "--config.model.patch_px=8",
+  "--config.model.width=16",
+  "--config.model.num_blocks=1",
+  "--config.model.mlp_width=16",
+  "--config.train.epochs=2",
+  "--config.evaluation.bootstrap_resamples=50",
+]
+
+
+def run(*command: str, **kwargs) -> subprocess.CompletedProcess:
+  """Runs `python command...` in the repository and returns what it printed."""
+  return subprocess.run(
+    [sys.executable, *command],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=600,
+    **kwargs,
+  )
+
+
+def launch(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
+  """Runs launch.py with arguments."""
+  return run("launch.py", *arguments, **kwargs)
+
+
+def eanet(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
+  """Runs the console command with arguments."""
+  start = (
+    "import sys; sys.argv[0] = 'eanet'; from eanet_jax.cli import main;"
+    " sys.exit(main())"
+  )
+  return run("-c", start, *map(str, arguments), **kwargs)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory) -> pathlib.Path:
+  """Where all tests keep built data sets."""
+  return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def drawn_folder(tmp_path_factory) -> pathlib.Path:
+  """<class>/<specimen>/*.bmp of 3 drawn micrographs of each specimen."""
+  folder = tmp_path_factory.mktemp("drawn") / "micrographs"
+  done = eanet("draw", folder)
+  assert done.returncode == 0, done.stderr
+  return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, data_dir) -> pathlib.Path:
+  """The workdir of a small finished run on drawn micrographs."""
+  workdir = tmp_path_factory.mktemp("runs") / "small"
+  done = launch(
+    "--config=configs/eanet.py",
+    f"--workdir={workdir}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+  )
+  assert done.returncode == 0, done.stderr
+  return workdir

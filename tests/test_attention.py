@@ -1,0 +1,203 @@
+"""External attention against loops over its formula in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eanet_jax.models import attention
+
+# (b, n, d, h, s): odd sizes, and the default one last.
+SHAPES = [
+  (1, 4, 12, 1, 5),
+  (5, 9, 12, 3, 5),
+  (3, 15, 12, 1, 64),
+  (3, 9, 64, 3, 64),
+  (1, 15, 64, 3, 5),
+  (5, 4, 64, 1, 64),
+  (3, 256, 64, 16, 16),
+]
+
+
+def attend(tokens, memory_key, memory_value, bias):
+  """The formula, head by head: float64 tokens (b, n, d) and map (b,h,s,n)."""
+  b, n, d = tokens.shape
+  h, s, _ = memory_key.shape
+  out, weights = np.zeros((b, n, d)), np.zeros((b, h, s, n))
+  for i in range(b):
+    for j in range(h):
+      logits = memory_key[j] @ tokens[i].T  # (s, n)
+      a = np.exp(logits - logits.max(axis=1, keepdims=True))
+      a /= a.sum(axis=1, keepdims=True)  # softmax over tokens
+      a /= a.sum(axis=0, keepdims=True)  # L1 over slots
+      weights[i, j] = a
+      out[i] += a.T @ memory_value[j]
+  return out + bias, weights
+
+
+def inputs(b, n, d, h, s, seed=0):
+  rng = np.random.default_rng(seed)
+  draw = lambda scale, *shape: (scale * rng.normal(size=shape)).astype("f4")
+  return {
+    "tokens": draw(1, b, n, d),
+    "memory_key": draw(d**-0.5, h, s, d),
+    "memory_value": draw(h**-0.5, h, s, d),
+    "bias": draw(1, d),
+  }
+
+
+def apply(arrays, **keywords):
+  params = {name: arrays[name] for name in arrays if name != "tokens"}
+  h, s, _ = arrays["memory_key"].shape
+  layer = attention.ExternalAttention(num_heads=h, num_slots=s)
+  return layer.apply(
+    {"params": params}, arrays["tokens"], deterministic=True, **keywords
+  )
+
+
+def float64(arrays):
+  return {name: np.asarray(a, np.float64) for name, a in arrays.items()}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_jitted_output_and_map_equal_the_formula(shape):
+  arrays = inputs(*shape)
+  out, sown = jax.jit(lambda a: apply(a, mutable=["intermediates"]))(arrays)
+  expected, weights = attend(**float64(arrays))
+  scale = abs(expected).max()
+  np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5 * scale)
+  (weight,) = sown["intermediates"]["attention"]
+  np.testing.assert_allclose(weight, weights, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_jitted_gradient_equals_differences_of_the_formula(shape):
+  arrays = inputs(*shape)
+  rng = np.random.default_rng(1)
+  projection = rng.normal(size=shape[:3])
+  jax_projection = projection.astype("f4")
+  gradient = jax.jit(jax.grad(lambda a: (apply(a) * jax_projection).sum()))(
+    arrays
+  )
+  exact = float64(arrays)
+  for name, array in exact.items():
+    g = np.asarray(gradient[name], np.float64)
+    # Along the gradient and across it: one sees its size, one its direction.
+    for direction in (g, rng.normal(size=g.shape)):
+      direction = direction / np.linalg.norm(direction)
+      ahead = attend(**{**exact, name: array + 1e-5 * direction})[0]
+      behind = attend(**{**exact, name: array - 1e-5 * direction})[0]
+      slope = ((ahead - behind) * projection).sum() / 2e-5
+      error = abs((g * direction).sum() - slope)
+      assert error < 1e-5 * np.linalg.norm(g), (name, error)
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 12, 3, 5), (1, 15, 64, 1, 64)])
+def test_weights_of_a_token_over_the_memory_sum_to_1_in_each_head(shape):
+  _, sown = apply(inputs(*shape), mutable=["intermediates"])
+  (weights,) = sown["intermediates"]["attention"]
+  b, n, _, h, s = shape
+  assert weights.shape == (b, h, s, n)
+  assert (np.asarray(weights) > 0).all()
+  np.testing.assert_allclose(weights.sum(axis=2), np.ones((b, h, n)), rtol=1e-6)
+
+
+def test_permuting_tokens_permutes_the_output():
+  arrays = inputs(3, 15, 12, 3, 5)
+  order = np.random.default_rng(0).permutation(15)
+  permuted = apply({**arrays, "tokens": arrays["tokens"][:, order]})
+  np.testing.assert_allclose(
+    permuted, np.asarray(apply(arrays))[:, order], rtol=1e-5, atol=1e-6
+  )
+
+
+def test_images_of_a_batch_do_not_see_each_other():
+  arrays = inputs(3, 9, 12, 3, 5)
+  whole = apply(arrays)
+  for i in range(3):
+    alone = apply({**arrays, "tokens": arrays["tokens"][i : i + 1]})
+    np.testing.assert_allclose(alone[0], whole[i], rtol=1e-5, atol=1e-6)
+
+
+def test_sowing_does_not_change_the_output():
+  arrays = inputs(3, 9, 12, 3, 5)
+  sown, _ = apply(arrays, mutable=["intermediates"])
+  np.testing.assert_array_equal(sown, apply(arrays))
+
+
+def test_a_constant_added_to_a_slots_logits_changes_nothing():
+  # Why the layer has no key bias.
+  rng = np.random.default_rng(0)
+  logits = rng.normal(size=(2, 3, 5, 9)).astype("f4")
+  shift = rng.normal(size=(1, 3, 5, 1)).astype("f4")
+  np.testing.assert_allclose(
+    attention.double_normalise(logits + shift),
+    attention.double_normalise(logits),
+    rtol=1e-5,
+  )
+
+
+def test_equal_logits_give_each_slot_the_same_weight():
+  weights = attention.double_normalise(jnp.full((1, 2, 5, 4), 3.0))
+  np.testing.assert_allclose(weights, 0.2, rtol=1e-6)
+
+
+def test_double_normalise_by_hand():
+  # Slot 0 prefers token 0 by 3 to 1, slot 1 is indifferent.
+  logits = jnp.log(jnp.array([[[[3.0, 1.0], [1.0, 1.0]]]]))
+  np.testing.assert_allclose(
+    attention.double_normalise(logits)[0, 0],
+    [[0.6, 1 / 3], [0.4, 2 / 3]],
+    rtol=1e-6,
+  )
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e4])
+def test_extreme_logits_give_finite_values_and_gradients(scale):
+  arrays = inputs(3, 9, 12, 3, 5)
+  arrays["memory_key"] *= scale
+  value, gradient = jax.jit(
+    jax.value_and_grad(lambda a: jnp.square(apply(a)).sum())
+  )(arrays)
+  assert np.isfinite(value)
+  for name, leaf in gradient.items():
+    assert np.isfinite(leaf).all(), name
+  assert abs(gradient["memory_value"]).max() > 0
+
+
+def test_every_weight_lies_in_0_to_1_at_extreme_logits():
+  arrays = inputs(3, 9, 12, 3, 5)
+  arrays["memory_key"] *= 1e4
+  _, sown = apply(arrays, mutable=["intermediates"])
+  (weights,) = sown["intermediates"]["attention"]
+  total = np.asarray(weights).sum(axis=2)
+  # A token that no slot prefers has no weight at all; no token has more than 1.
+  assert (np.asarray(weights) >= 0).all()
+  assert (total < 1 + 1e-5).all()
+  assert total.max() > 0.999
+
+
+def test_parameters_are_two_memories_and_a_bias():
+  layer = attention.ExternalAttention(num_heads=3, num_slots=5)
+  tokens = jnp.zeros((2, 9, 12))
+  params = layer.init(jax.random.key(0), tokens, deterministic=True)["params"]
+  assert jax.tree.map(jnp.shape, params) == {
+    "memory_key": (3, 5, 12),
+    "memory_value": (3, 5, 12),
+    "bias": (12,),
+  }
+
+
+def test_attention_dropout_drops_only_when_not_deterministic():
+  layer = attention.ExternalAttention(
+    num_heads=3, num_slots=5, attention_dropout_rate=0.5
+  )
+  arrays = inputs(2, 9, 12, 3, 5)
+  tokens = arrays.pop("tokens")
+  rngs = {"dropout": jax.random.key(0)}
+  run = lambda deterministic: layer.apply(
+    {"params": arrays}, tokens, deterministic=deterministic, rngs=rngs
+  )
+  expected, _ = attend(tokens, **arrays)
+  np.testing.assert_allclose(run(True), expected, rtol=1e-4, atol=1e-5)
+  assert abs(np.asarray(run(False)) - expected).max() > 0.1

@@ -1,0 +1,291 @@
+"""EANet against a float64 NumPy network written from its description."""
+
+import re
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special
+
+from eanet_jax.models import eanet
+
+# (b, y, x, patch_px, d, h, s, mlp_width, blocks, c)
+NETWORKS = [
+  (1, 16, 16, 8, 12, 1, 5, 20, 2, 1),
+  (5, 24, 24, 8, 12, 3, 64, 12, 1, 3),
+  (3, 24, 40, 8, 64, 3, 5, 64, 1, 1),
+]
+
+
+def norm(x, scale, bias):
+  centred = x - x.mean(axis=-1, keepdims=True)
+  variance = (centred**2).mean(axis=-1, keepdims=True)
+  return centred / np.sqrt(variance + 1e-6) * scale + bias
+
+
+def network(p, images, patch_px):
+  """float64 logits (b, l) of parameters by path and images (b, y, x, c)."""
+  b, y, x, _ = images.shape
+  cut = [
+    images[:, i : i + patch_px, j : j + patch_px].reshape(b, -1)
+    for i in range(0, y, patch_px)
+    for j in range(0, x, patch_px)
+  ]
+  tokens = np.stack(cut, axis=1) @ p["embedding/kernel"] + p["embedding/bias"]
+  tokens = tokens + p["position_embedding"]
+  blocks = {path.split("/")[0] for path in p if path.startswith("block_")}
+  for i in range(len(blocks)):
+    q = {
+      path.split("/", 1)[1]: leaf
+      for path, leaf in p.items()
+      if path.startswith(f"block_{i}/")
+    }
+    f = norm(tokens, q["attention_norm/scale"], q["attention_norm/bias"])
+    logits = np.einsum("bnd,hsd->bhsn", f, q["attention/memory_key"])
+    a = special.softmax(logits, axis=3)
+    a = a / a.sum(axis=2, keepdims=True)
+    out = np.einsum("bhsn,hsd->bnd", a, q["attention/memory_value"])
+    tokens = tokens + out + q["attention/bias"]
+    f = norm(tokens, q["mlp_norm/scale"], q["mlp_norm/bias"])
+    f = f @ q["mlp_in/kernel"] + q["mlp_in/bias"]
+    f = f * (1 + special.erf(f / np.sqrt(2))) / 2
+    tokens = tokens + f @ q["mlp_out/kernel"] + q["mlp_out/bias"]
+  return tokens.mean(axis=1) @ p["head/kernel"] + p["head/bias"]
+
+
+def build(b, y, x, patch_px, d, h, s, mlp_width, blocks, c):
+  model = eanet.EANet(
+    num_classes=3,
+    patch_px=patch_px,
+    width=d,
+    num_blocks=blocks,
+    num_heads=h,
+    num_slots=s,
+    mlp_width=mlp_width,
+  )
+  rng = np.random.default_rng(0)
+  images = rng.normal(size=(b, y, x, c)).astype("f4")
+  shapes = jax.eval_shape(
+    lambda: model.init(jax.random.key(0), images, deterministic=True)
+  )["params"]
+
+  def draw(path, leaf):
+    # Biases and norms start at 0 and 1, where a mistake would not show.
+    name = path[-1].key
+    fan_in = {"kernel": 0, "memory_key": -1, "memory_value": 0}
+    scale = leaf.shape[fan_in[name]] ** -0.5 if name in fan_in else 0.2
+    return (scale * rng.normal(size=leaf.shape) + (name == "scale")).astype(
+      "f4"
+    )
+
+  return model, jax.tree_util.tree_map_with_path(draw, shapes), images
+
+
+def flat(params):
+  leaves = flax.traverse_util.flatten_dict(params, sep="/")
+  return {path: np.asarray(leaf, np.float64) for path, leaf in leaves.items()}
+
+
+def default_sizes(blocks):
+  return (3, 256, 256, 16, 64, 16, 16, 64, blocks, 1)
+
+
+@pytest.mark.parametrize("sizes", [*NETWORKS, default_sizes(8)])
+def test_jitted_logits_equal_the_numpy_network(sizes):
+  model, params, images = build(*sizes)
+  logits = jax.jit(
+    lambda p, i: model.apply({"params": p}, i, deterministic=True)
+  )(params, images)
+  expected = network(flat(params), images.astype(np.float64), sizes[3])
+  scale = abs(expected).max()
+  np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("sizes", [*NETWORKS, default_sizes(1)])
+def test_jitted_gradient_equals_differences_of_the_numpy_network(sizes):
+  model, params, images = build(*sizes)
+  rng = np.random.default_rng(1)
+  projection = rng.normal(size=(sizes[0], 3))
+  jax_projection = projection.astype("f4")
+
+  def projected(params, images):
+    logits = model.apply({"params": params}, images, deterministic=True)
+    return (logits * jax_projection).sum()
+
+  d_params, d_images = jax.jit(jax.grad(projected, (0, 1)))(params, images)
+  gradient = {**flat(d_params), "images": np.asarray(d_images, np.float64)}
+  exact = {**flat(params), "images": images.astype(np.float64)}
+
+  def value(path, moved):
+    arrays = {**exact, path: exact[path] + moved}
+    pixels = arrays.pop("images")
+    return (network(arrays, pixels, sizes[3]) * projection).sum()
+
+  assert len(gradient) == 6 + 11 * sizes[8]
+  for path, g in gradient.items():
+    if path.endswith("attention_norm/bias"):
+      # What all tokens share cancels in the softmax over tokens.
+      beside = gradient[path.replace("bias", "scale")]
+      assert np.linalg.norm(g) < 1e-5 * np.linalg.norm(beside)
+      continue
+    direction = rng.normal(size=g.shape) + np.sign(g)
+    direction /= np.linalg.norm(direction)
+    step = 1e-5 * direction
+    slope = (value(path, step) - value(path, -step)) / 2e-5
+    error = abs((g * direction).sum() - slope)
+    assert error < 1e-5 * np.linalg.norm(g), (path, error)
+
+
+def count(model, side_px):
+  shapes = jax.eval_shape(
+    lambda: model.init(
+      jax.random.key(0), jnp.zeros((1, side_px, side_px, 1)), deterministic=True
+    )
+  )
+  return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+
+def test_default_network_at_256_px_has_364291_parameters():
+  assert count(eanet.EANet(3), 256) == 364_291
+
+
+def test_single_head_network_at_256_px_has_167683_parameters():
+  assert count(eanet.EANet(3, num_heads=1, num_slots=64), 256) == 167_683
+
+
+def test_every_layer_has_its_shape():
+  model = eanet.EANet(5, patch_px=8, width=12, num_blocks=2, mlp_width=20)
+  images = jax.ShapeDtypeStruct((3, 24, 40, 1), jnp.float32)
+
+  def forward(images):
+    variables = model.init(jax.random.key(0), images, deterministic=True)
+    return model.apply(
+      variables,
+      images,
+      deterministic=True,
+      capture_intermediates=True,
+      mutable=["intermediates"],
+    )
+
+  logits, seen = jax.eval_shape(forward, images)
+  seen = flax.traverse_util.flatten_dict(seen["intermediates"], sep="/")
+  shapes = {
+    path.removesuffix("/__call__"): leaves[0].shape
+    for path, leaves in seen.items()
+    if "Dropout" not in path
+  }
+  expected = {
+    "__call__": (3, 5),
+    "embedding": (3, 15, 12),
+    "head": (3, 5),
+  }
+  for block in ("block_0", "block_1"):
+    expected |= {
+      block: (3, 15, 12),
+      f"{block}/attention_norm": (3, 15, 12),
+      f"{block}/attention": (3, 15, 12),
+      f"{block}/attention/attention": (3, 16, 16, 15),
+      f"{block}/mlp_norm": (3, 15, 12),
+      f"{block}/mlp_in": (3, 15, 20),
+      f"{block}/mlp_out": (3, 15, 12),
+    }
+  assert shapes == expected
+  assert logits.shape == (3, 5)
+
+
+def test_bfloat16_logits_are_float32_and_close_to_float32s():
+  model, params, images = build(3, 32, 32, 8, 64, 3, 5, 64, 2, 1)
+  apply = lambda model: jax.jit(model.apply, static_argnames="deterministic")(
+    {"params": params}, images, deterministic=True
+  )
+  exact, rounded = apply(model), apply(model.copy(dtype=jnp.bfloat16))
+  assert rounded.dtype == jnp.float32
+  scale = abs(np.asarray(exact)).max()
+  np.testing.assert_allclose(rounded, exact, atol=5e-2 * scale, rtol=0)
+  assert (np.asarray(rounded) != np.asarray(exact)).any()
+
+
+def test_bfloat16_network_has_float32_parameters():
+  model = eanet.EANet(3, patch_px=8, num_blocks=1, dtype=jnp.bfloat16)
+  images = jnp.zeros((1, 16, 16, 1))
+  variables = jax.eval_shape(
+    lambda: model.init(jax.random.key(0), images, deterministic=True)
+  )
+  assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {
+    jnp.dtype("float32")
+  }
+
+
+def test_sowing_attention_does_not_change_the_logits():
+  model, params, images = build(*NETWORKS[0])
+  plain = model.apply({"params": params}, images, deterministic=True)
+  sown, _ = model.apply(
+    {"params": params}, images, deterministic=True, mutable=["intermediates"]
+  )
+  np.testing.assert_array_equal(plain, sown)
+
+
+def test_dropout_changes_the_logits_by_its_key():
+  model, params, images = build(*NETWORKS[0])
+  run = lambda seed: np.asarray(
+    model.apply(
+      {"params": params},
+      images,
+      deterministic=False,
+      rngs={"dropout": jax.random.key(seed)},
+    )
+  )
+  np.testing.assert_array_equal(run(0), run(0))
+  assert (run(0) != run(1)).any()
+
+
+def test_two_dropouts_of_a_block_draw_different_masks():
+  # One key for all three would drop the same elements in each.
+  model, params, images = build(2, 32, 32, 8, 64, 3, 5, 64, 2, 1)
+  model = model.copy(dropout_rate=0.5)
+  _, seen = jax.jit(
+    lambda params, key: model.apply(
+      {"params": params},
+      images,
+      deterministic=False,
+      capture_intermediates=True,
+      mutable=["intermediates"],
+      rngs={"dropout": key},
+    )
+  )(params, jax.random.key(2))
+  masks = []
+  for path, leaves in flax.traverse_util.flatten_dict(
+    seen["intermediates"], sep="/"
+  ).items():
+    if "Dropout" in path and "attention" not in path:
+      masks += [np.asarray(leaf) == 0 for leaf in leaves]
+  assert len(masks) == 6
+  assert {mask.shape for mask in masks} == {(2, 16, 64)}
+  bound = 5 / np.sqrt(masks[0].size)
+  for i, first in enumerate(masks):
+    assert abs(first.mean() - 0.5) < bound
+    for second in masks[:i]:
+      correlation = np.corrcoef(first.ravel(), second.ravel())[0, 1]
+      assert abs(correlation) < bound
+
+
+@pytest.mark.parametrize("patch_px", [1, 2, 4])
+def test_patches_equal_a_loop_over_slices(patch_px):
+  images = np.arange(2 * 8 * 12 * 3).reshape(2, 8, 12, 3)
+  tokens = np.asarray(eanet.patches(images, patch_px))
+  n = 0
+  for y in range(0, 8, patch_px):
+    for x in range(0, 12, patch_px):
+      patch = images[:, y : y + patch_px, x : x + patch_px]
+      np.testing.assert_array_equal(tokens[:, n], patch.reshape(2, -1))
+      n += 1
+  assert tokens.shape[1] == n
+
+
+@pytest.mark.parametrize("side", [(30, 32), (32, 30)])
+def test_an_image_that_does_not_divide_into_patches_is_refused(side):
+  message = re.escape(f"{side[0]} x {side[1]} px") + ".* 8 px"
+  with pytest.raises(ValueError, match=message):
+    eanet.patches(jnp.zeros((1, *side, 1)), 8)

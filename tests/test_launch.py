@@ -1,0 +1,224 @@
+"""launch.py as a user types it: what it prints, writes and exits with."""
+
+import json
+import pathlib
+
+import pytest
+from conftest import ROOT, SMALL, eanet, launch, run
+
+
+def test_results_hold_the_documented_fields(trained):
+  result = json.loads((trained / "results.json").read_text())
+  test = result["test"]["micrograph"]
+  for name in (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "kappa",
+  ):
+    assert isinstance(test[name], float)
+    low, high = test["interval_95"][name]
+    assert low <= high
+  counts = test["confusion_matrix"]
+  assert sum(map(sum, counts)) == result["split"]["test"] == test["examples"]
+  assert test["accuracy"] == pytest.approx(
+    sum(counts[i][i] for i in range(3)) / test["examples"]
+  )
+  assert set(test["per_class"]) == {"CPJ", "HR", "P92"}
+  assert result["test"]["specimen"]["examples"] == len(
+    result["split"]["test_specimens"]
+  )
+  assert result["parameters"] > 0
+  assert result["wall_time_s"] > 0
+  assert result["images_per_s"] > 0
+  assert result["split"]["by"] == "specimen"
+  assert "jaxlib" in result["versions"]
+
+
+def test_workdir_holds_config_history_overview_and_tensorboard(trained):
+  config = json.loads((trained / "config.json").read_text())
+  assert config["train"]["epochs"] == 2
+  lines = (trained / "history.csv").read_text().splitlines()
+  assert lines[0].startswith("epoch,step,")
+  assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
+  assert "memory_key" in (trained / "parameters.txt").read_text()
+  assert list((trained / "tensorboard").glob("events*"))
+  rows = (trained / "test_predictions.csv").read_text().splitlines()
+  assert len(rows) > 3
+
+
+def test_finished_run_shows_its_results_and_trains_nothing(trained, data_dir):
+  before = (trained / "results.json").stat().st_mtime_ns
+  done = launch(
+    "--config=configs/eanet.py",
+    f"--workdir={trained}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+  )
+  assert done.returncode == 0
+  assert "is finished" in done.stdout
+  assert "macro f1" in done.stdout
+  assert (trained / "results.json").stat().st_mtime_ns == before
+
+
+def test_resuming_with_another_configuration_is_refused(trained, data_dir):
+  done = launch(
+    "--config=configs/eanet.py",
+    f"--workdir={trained}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.optimizer.learning_rate=0.5",
+    "--config.evaluation.batch_size=7",
+  )
+  assert done.returncode == 2
+  assert "optimizer.learning_rate: 0.001 -> 0.5" in done.stderr
+  assert "evaluation.batch_size" not in done.stderr
+
+
+@pytest.mark.parametrize(
+  ("arguments", "says"),
+  [
+    ([], "name a configuration"),
+    (["--config=configs/nothing.py"], "no such file"),
+    (["--config=configs/eanet.py:octuple"], "multi_head or single_head"),
+    (["--config=pyproject.toml"], "pyproject.toml"),
+    (
+      ["--config=configs/eanet.py", "--config.train.epoch=3"],
+      "did you mean train.epochs",
+    ),
+    (
+      ["--config=configs/eanet.py", "--config.trian.epochs=3"],
+      "did you mean train.epochs",
+    ),
+    (["--config=configs/eanet.py", "--config.train.epochs=abc"], "abc"),
+    (["--config=configs/eanet.py", "--config.train.epochs=-1"], "0 or more"),
+    (
+      ["--config=configs/eanet.py", "--config.model.dropout_rate=nan"],
+      "model.dropout_rate",
+    ),
+    (
+      ["--config=configs/eanet.py", "--config.dataset.view=tile"],
+      "one of whole, tiles",
+    ),
+    (
+      ["--config=configs/eanet.py", "--config.dataset.image_px=250"],
+      "take 240 or 256",
+    ),
+    (["--config=configs/eanet.py", "--wrokdir=x"], "wrokdir"),
+    (["--config=configs/eanet.py", "stray"], "stray"),
+    (
+      ["--config=configs/eanet.py", "--config.dataset.source=folder"],
+      "dataset.path",
+    ),
+    (
+      [
+        "--config=configs/eanet.py",
+        "--config.dataset.source=folder",
+        "--config.dataset.path=not/there",
+      ],
+      "not/there",
+    ),
+    (
+      [
+        "--config=configs/eanet.py",
+        "--config.dataset.source=folder",
+        "--config.dataset.path=configs",
+      ],
+      "<class>/<specimen>/image",
+    ),
+  ],
+)
+def test_a_mistake_ends_with_one_clear_line(arguments, says, tmp_path):
+  done = launch(*arguments, f"--workdir={tmp_path / 'run'}")
+  assert done.returncode == 2
+  assert says in done.stderr
+  assert len(done.stderr.strip().splitlines()) == 1
+  assert not (tmp_path / "run").exists()
+
+
+def test_unwritable_workdir_is_one_clear_line(tmp_path, data_dir):
+  (tmp_path / "file").write_text("")
+  done = launch(
+    "--config=configs/eanet.py",
+    f"--workdir={tmp_path / 'file' / 'run'}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+  )
+  assert done.returncode == 2
+  assert "--workdir" in done.stderr
+  assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_field():
+  done = launch("--help")
+  assert done.returncode == 0
+  for name in ("--workdir", "--config.model.num_slots", "--config.augment.zoom"):
+    assert name in done.stdout
+
+
+def test_importing_the_package_imports_neither_jax_nor_tensorflow():
+  done = run(
+    "-c",
+    "import sys, eanet_jax, eanet_jax.cli, eanet_jax.settings\n"
+    "print({'jax', 'tensorflow'} & set(sys.modules))",
+  )
+  assert done.stdout.strip() == "set()"
+
+
+def test_real_folder_trains_by_the_same_command(drawn_folder, tmp_path, data_dir):
+  done = launch(
+    "--config=configs/eanet.py:single_head",
+    f"--workdir={tmp_path / 'run'}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.dataset.source=folder",
+    f"--config.dataset.path={drawn_folder}",
+    "--config.dataset.view=tiles",
+    "--config.dataset.tile_px=128",
+    "--config.train.epochs=1",
+  )
+  assert done.returncode == 0, done.stderr
+  result = json.loads((tmp_path / "run" / "results.json").read_text())
+  tiles = result["test"]["tile"]["examples"]
+  assert tiles == 16 * result["test"]["micrograph"]["examples"]
+
+
+def test_no_epochs_evaluates_the_untrained_network(tmp_path, data_dir):
+  done = launch(
+    "--config=configs/smoke.py",
+    f"--workdir={tmp_path / 'run'}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.train.epochs=0",
+  )
+  assert done.returncode == 0, done.stderr
+  result = json.loads((tmp_path / "run" / "results.json").read_text())
+  assert result["epochs"] == result["best_epoch"] == 0
+  assert eanet("predict", tmp_path / "run", ROOT / "README.md", "--out",
+               tmp_path / "p.csv").returncode == 1
+
+
+def test_every_config_builds_and_validates():
+  from eanet_jax import settings
+
+  files = sorted((ROOT / "configs").glob("*.py"))
+  assert len(files) >= 3
+  for file in files:
+    settings.validate(settings.load(str(file)))
+  literal = settings.load(str(ROOT / "configs/eanet.py") + ":single_head")
+  assert (literal.model.num_heads, literal.model.num_slots) == (1, 64)
+
+
+def test_every_field_is_read_somewhere():
+  from eanet_jax import settings
+
+  source = "".join(
+    path.read_text()
+    for path in [*pathlib.Path(ROOT, "eanet_jax").rglob("*.py")]
+    if path.name != "settings.py"
+  )
+  flat = settings.flatten(settings.load("configs/default.py").to_dict())
+  unread = [f for f in flat if f.split(".")[-1] not in source]
+  assert not unread

@@ -1,0 +1,187 @@
+"""The training step and loop: exact, compiled once, the same on any devices."""
+
+import json
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import run
+
+from eanet_jax import augment, optimizer, sharding, train
+from eanet_jax.data import batching
+from eanet_jax.models import eanet
+
+RANGES = augment.Ranges(True, True, 10.0, 0.1, 0.2, 0.2)
+
+
+def make_state(mesh, *, ranges=RANGES, rate=1e-3, **model):
+  fields = {"patch_px": 8, "width": 16, "num_blocks": 1, "mlp_width": 16}
+  return train.create_state(
+    eanet.EANet(3, **{**fields, **model}),
+    optimizer.adamw(lambda step: rate, 1e-4, 0.0),
+    train.Recipe(mean=120.0, std=60.0, ranges=ranges),
+    image_px=32,
+    seed=0,
+    mesh=mesh,
+  )
+
+
+def make_batches(mesh, *, count=20, batch_size=8, resident=True):
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (count, 32, 32, 1), dtype=np.uint8)
+  return batching.Batches(
+    images,
+    np.arange(count) % 3,
+    indices=np.arange(count),
+    batch_size=batch_size,
+    seed=0,
+    mesh=mesh,
+    resident_bytes=2**30 if resident else 0,
+  )
+
+
+def equal(a, b):
+  leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+  return all(np.array_equal(x, y) for x, y in leaves)
+
+
+def test_three_steps_compile_once_and_move_only_what_is_asked():
+  mesh = sharding.data_mesh()
+  train_steps, batches = train.make_train_steps(mesh), make_batches(mesh)
+  state, key = make_state(mesh), jax.random.key(0)
+  for step in range(3):
+    batch = batches(step, 1)
+    with jax.transfer_guard("disallow"):
+      state = train_steps(state, batch, key)
+  assert train_steps._cache_size() == 1
+  assert int(state.step) == 3
+
+
+def test_many_steps_in_a_dispatch_equal_single_ones():
+  mesh = sharding.data_mesh()
+  key, batches = jax.random.key(0), make_batches(mesh)
+  one, many = train.make_train_steps(mesh), train.make_train_steps(mesh)
+  a, b = make_state(mesh), make_state(mesh)
+  for step in range(4):
+    a = one(a, batches(step, 1), key)
+  b = many(b, batches(0, 4), key)
+  for x, y in zip(jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True):
+    np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
+
+
+def test_streamed_batches_train_as_resident_ones():
+  mesh = sharding.data_mesh()
+  states = []
+  for resident in (True, False):
+    batches = make_batches(mesh, resident=resident)
+    train_steps, state = train.make_train_steps(mesh), make_state(mesh)
+    for step in range(3):
+      state = train_steps(state, batches(step, 1), jax.random.key(0))
+    states.append(state)
+  for x, y in zip(*(jax.tree.leaves(s.params) for s in states), strict=True):
+    np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
+
+
+def test_masked_examples_count_for_nothing():
+  mesh = sharding.data_mesh()
+  rng = np.random.default_rng(1)
+  images = rng.integers(0, 256, (6, 32, 32, 1), dtype=np.uint8)
+  labels = np.arange(6, dtype=np.int32) % 3
+  off = augment.Ranges(False, False)
+  kept = {"image": images[:4], "label": labels[:4], "mask": np.ones(4, bool)}
+  mask = np.array([1, 1, 1, 1, 0, 0], bool)
+  padded = {"image": images, "label": labels, "mask": mask}
+  states = []
+  for batch in (kept, padded):
+    state = make_state(mesh, ranges=off, dropout_rate=0.0,
+                       attention_dropout_rate=0.0)
+    batch = jax.tree.map(jnp.asarray, batch)
+    states.append(train.train_step(state, batch, jax.random.key(0)))
+  a, b = states
+  for x, y in zip(jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True):
+    np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
+  for name, value in a.metrics.compute().items():
+    np.testing.assert_allclose(value, b.metrics.compute()[name], rtol=1e-5)
+
+
+def test_the_first_step_that_is_not_finite_is_remembered():
+  mesh = sharding.data_mesh()
+  state, batches = make_state(mesh, rate=1e30), make_batches(mesh)
+  train_steps = train.make_train_steps(mesh)
+  bad = []
+  for step in range(6):
+    state = train_steps(state, batches(step, 1), jax.random.key(0))
+    bad.append(int(state.bad_step))
+  assert bad[0] == -1  # the first loss is of sound parameters
+  assert 0 < bad[-1] < 6
+  assert len(set(bad) - {-1}) == 1
+
+
+def test_eight_images_are_memorised():
+  mesh = sharding.data_mesh()
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (8, 32, 32, 1), dtype=np.uint8)
+  batches = batching.Batches(
+    images, np.arange(8) % 3, indices=np.arange(8), batch_size=8, seed=0,
+    mesh=mesh, resident_bytes=2**30,
+  )
+  state = make_state(mesh, ranges=augment.Ranges(False, False), rate=3e-3,
+                     dropout_rate=0.0, attention_dropout_rate=0.0)
+  train_steps = train.make_train_steps(mesh)
+  state = train_steps(state, batches(0, 300), jax.random.key(0))
+  state = state.replace(metrics=train.EpochMetrics.empty())
+  state = train_steps(state, batches(300, 1), jax.random.key(0))
+  assert float(state.metrics.compute()["accuracy"]) == 1.0
+
+
+def test_run_steps_stops_where_it_is_told_and_counts_every_step():
+  mesh = sharding.data_mesh()
+  told = []
+  state, step = train.run_steps(
+    make_state(mesh), train.make_train_steps(mesh), make_batches(mesh),
+    jax.random.key(0), first_step=0, last_step=9, per_dispatch=2,
+    stop=lambda step: step >= 6, on_steps=told.append,
+  )
+  assert step == sum(told) == int(state.step) == 6
+
+
+def test_a_dispatch_divides_an_epoch():
+  assert train.steps_per_dispatch(0, 27) == 1  # on a CPU
+  assert train.steps_per_dispatch(10, 27) == 9
+  assert train.steps_per_dispatch(100, 27) == 27
+  assert train.steps_per_dispatch(5, 7) == 1
+
+
+DEVICES = """
+import json, sys
+import jax
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+sys.path.insert(0, "tests")
+import test_train as t
+from eanet_jax import sharding, train
+mesh = sharding.data_mesh()
+assert mesh.size == int(sys.argv[1])
+batches = t.make_batches(mesh, resident=sys.argv[2] == "resident")
+state, step = t.make_state(mesh), train.make_train_steps(mesh)
+losses = []
+for i in range(4):
+  state = state.replace(metrics=jax.device_put(
+    train.EpochMetrics.empty(), sharding.replicated(mesh)))
+  state = step(state, batches(i, 1), jax.random.key(0))
+  losses.append(float(state.metrics.compute()["loss"]))
+print(json.dumps(losses))
+"""
+
+
+@pytest.mark.parametrize("mode", ["resident", "streamed"])
+def test_eight_devices_give_the_losses_of_one(mode):
+  environment = {**os.environ, "PYTHONPATH": "."}
+  losses = []
+  for devices in ("1", "8"):
+    done = run("-c", DEVICES, devices, mode, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    losses.append(json.loads(done.stdout))
+  np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+  assert len(set(losses[0])) == 4  # it does train
