@@ -1,6 +1,6 @@
 """The whole path in under a minute on two cores; its figures mean nothing.
 
-  python launch.py --config configs/smoke.py
+python launch.py --config configs/smoke.py
 """
 
 from configs import default

@@ -1,0 +1,20 @@
+"""Classifies steel micrographs with external-attention transformers.
+
+The path of one micrograph, each stage a module that imports only from those
+before it:
+
+  data.micrographs     a microscope's file becomes a clean grey image
+  data.sources         which file is of which class and specimen
+  data.sem_steel       micrographs become TFRecords (a TFDS builder)
+  data.input_pipeline  TFRecords become arrays of what a network sees
+  data.splits          training, validation and test, by specimen
+  data.batching        which examples a step trains on
+  augment              flips, turns, zooms, on the device
+  models, losses       images become logits, logits a loss
+  train                the jitted step, and dispatching it
+  evaluate, metrics    logits become scores
+  fit, experiment      the loop over epochs; the job from data to results
+  predict              a workdir and files become predictions
+
+Front doors: launch.py for jobs, the command `eanet` (cli) for the rest.
+"""

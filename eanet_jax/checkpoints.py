@@ -9,10 +9,12 @@ Orbax takes a flipped bit for a number and an empty folder for a step, so every
 restore compares checksums and falls back to the step before.
 """
 
+import json
 import logging
 import pathlib
 import sys
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -77,12 +79,13 @@ class Checkpoints:
       score: validation macro-F1, None in the middle of an epoch.
     """
     checksums = {"params": _checksums(params), "progress": _checksums(progress)}
+    content = {"meta": meta, "checksums": checksums}
     self._manager.save(
       step,
       args=ocp.args.Composite(
         params=ocp.args.StandardSave(params),
         progress=ocp.args.StandardSave(progress),
-        meta=ocp.args.JsonSave({**meta, "checksums": checksums}),
+        meta=ocp.args.JsonSave({**content, "checksum": _checksum(content)}),
       ),
       metrics=None if score is None else {_SCORE: score},
       force=True,
@@ -109,58 +112,61 @@ class Checkpoints:
     """
     for step in reversed(self.steps()):
       try:
-        meta = self._restore_meta(step)
+        content = self._restore_content(step)
         restored = [
-          self._restore(step, name, template, meta)
+          self._restore(step, name, template, content)
           for name, template in (("params", params), ("progress", progress))
         ]
       except Corrupt as error:
-        print(
-          f"checkpoint {step} is damaged ({error}): trying the one before",
-          file=sys.stderr,
-        )
+        _warn(step, error)
         continue
-      return step, *restored, meta
+      return step, *restored, content["meta"]
     return None
 
-  def best_meta(self) -> tuple[int, dict] | None:
-    """Returns (step, meta) of the best sound step; of the newest if unscored."""
+  def restore_best(self, template: Callable[[dict], Any]):
+    """Returns (step, params, meta) of the best sound step, or None.
+
+    The best is that of the highest score, the newest of equals; a step saved
+    in the middle of an epoch has no score and comes last.
+
+    Args:
+      template: takes meta, gives a pytree like the parameters saved, with the
+        shardings wanted.
+    """
     found = []
     for step in self.steps():
       try:
-        meta = self._restore_meta(step)
-      except Corrupt:
+        content = self._restore_content(step)
+      except Corrupt as error:
+        _warn(step, error)
         continue
-      score = meta.get("score")
-      found.append((-1.0 if score is None else score, step, meta))
-    if not found:
-      return None
-    _, step, meta = max(found, key=lambda entry: entry[:2])
-    return step, meta
+      score = content["meta"]["score"]
+      found.append((-1.0 if score is None else score, step, content))
+    found.sort(key=lambda entry: entry[:2], reverse=True)
+    for _, step, content in found:
+      try:
+        wanted = template(content["meta"])
+        params = self._restore(step, "params", wanted, content)
+      except Corrupt as error:
+        _warn(step, error)
+        continue
+      return step, params, content["meta"]
+    return None
 
-  def restore_params(self, step: int, params: Any, meta: dict) -> Any:
-    """Returns the parameters of a step, like the template `params`.
-
-    Raises:
-      Corrupt: they are not what was saved.
-    """
-    return self._restore(step, "params", params, meta)
-
-  def _restore_meta(self, step: int) -> dict:
+  def _restore_content(self, step: int) -> dict:
     try:
       restored = self._manager.restore(
         step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
       )
-      meta = restored.meta
-      if not isinstance(meta, dict) or "checksums" not in meta:
-        raise Corrupt("its meta item is not one of this program")
-    except Corrupt:
-      raise
+      content = dict(restored.meta)
+      checksum = content.pop("checksum", None)
     except Exception as error:  # Orbax has no type for a damaged file
       raise Corrupt(_first_line(error)) from error
-    return meta
+    if checksum != _checksum(content):
+      raise Corrupt("meta: its checksum differs")
+    return content
 
-  def _restore(self, step: int, name: str, template: Any, meta: dict) -> Any:
+  def _restore(self, step: int, name: str, template: Any, content: dict) -> Any:
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
     try:
       restored = self._manager.restore(
@@ -169,7 +175,7 @@ class Checkpoints:
       )[name]
     except Exception as error:  # as above
       raise Corrupt(_first_line(error)) from error
-    found, expected = _checksums(restored), meta["checksums"][name]
+    found, expected = _checksums(restored), content["checksums"][name]
     wrong = sorted(k for k in expected if found.get(k) != expected[k])
     if wrong or len(found) != len(expected):
       raise Corrupt(f"{name}: checksum of {', '.join(wrong[:3])} differs")
@@ -189,6 +195,18 @@ def _checksums(tree: Any) -> dict[str, int]:
     jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(array).data)
     for (path, _), array in zip(leaves, on_host, strict=True)
   }
+
+
+def _checksum(content: dict) -> int:
+  """CRC-32 of JSON values, the same before and after a round trip."""
+  text = json.dumps(json.loads(json.dumps(content)), sort_keys=True)
+  return zlib.crc32(text.encode())
+
+
+def _warn(step: int, error: Corrupt) -> None:
+  print(
+    f"checkpoint {step} is damaged ({error}): trying another", file=sys.stderr
+  )
 
 
 def _first_line(error: Exception) -> str:

@@ -9,8 +9,6 @@ import sys
 
 from eanet_jax import console, errors
 
-_RESERVED = ("file", "label", "probability", "crop_rows", "error")
-
 
 def main() -> int:
   """Runs the command line; returns the exit code."""
@@ -104,6 +102,7 @@ def _predict(arguments: argparse.Namespace) -> int:
   from eanet_jax import predict, results
   from eanet_jax.data import micrographs
 
+  _check_out(arguments.out)
   files = micrographs.expand(arguments.paths)
   classifier = predict.Classifier.restore(arguments.workdir)
   predictions = list(
@@ -111,18 +110,15 @@ def _predict(arguments: argparse.Namespace) -> int:
       classifier.stream(files), total=len(files), unit="file", leave=False
     )
   )
-  columns = {
-    name: f"{name} (class)" if name in _RESERVED else name
-    for name in classifier.class_names
-  }
   rows = []
   for each in predictions:
     row = {"file": each.file, "label": each.label, "error": each.error}
     if not each.error:
-      row |= {columns[name]: p for name, p in each.probabilities.items()}
+      row |= results.by_column(classifier.class_names, each.probabilities)
       row |= {"probability": each.probability, "crop_rows": each.crop_rows}
     rows.append(row)
-  fields = ["file", "label", "probability", *columns.values(), "crop_rows", "error"]
+  classes = results.columns(classifier.class_names)
+  fields = ["file", "label", "probability", *classes, "crop_rows", "error"]
   results.write_csv(arguments.out, fields, rows)
   failed = [each for each in predictions if each.error]
   for each in failed:
@@ -138,8 +134,17 @@ def _inspect(arguments: argparse.Namespace) -> int:
   from eanet_jax import contact_sheet
   from eanet_jax.data import micrographs
 
+  _check_out(arguments.out)
   files = micrographs.expand(arguments.paths)
   return 1 if contact_sheet.inspect(files, arguments.out) else 0
+
+
+def _check_out(out: pathlib.Path) -> None:
+  """Raises UserError now, not after the work, if `out` cannot be written."""
+  if not out.absolute().parent.is_dir():
+    raise errors.UserError(f"--out={out}: there is no folder {out.parent}")
+  if out.is_dir():
+    raise errors.UserError(f"--out={out} is a folder: name a file in it")
 
 
 def _draw(arguments: argparse.Namespace) -> int:

@@ -37,11 +37,18 @@ def _quiet_logs() -> None:
     logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def say(text: str) -> None:
+  """Prints text beside any progress bar, in process 0 of a job only."""
+  import jax
+  import tqdm
+
+  if jax.process_index() == 0:
+    tqdm.tqdm.write(text)
+
+
 def progress(iterable=None, **kwargs):
   """Returns a tqdm bar: one live line on a terminal, few lines in a log."""
   import tqdm
 
   interval = 0.1 if sys.stderr.isatty() else 10.0
-  return tqdm.tqdm(
-    iterable, mininterval=interval, dynamic_ncols=True, **kwargs
-  )
+  return tqdm.tqdm(iterable, mininterval=interval, dynamic_ncols=True, **kwargs)

@@ -5,7 +5,6 @@ evaluation and prediction all get their logits from `Forward`.
 """
 
 import collections
-from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -13,6 +12,7 @@ import jax
 import numpy as np
 
 from eanet_jax import augment, metrics, sharding
+from eanet_jax.data import input_pipeline
 
 
 class Forward:
@@ -87,42 +87,39 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def scores(
   logits: np.ndarray,
-  micrograph: np.ndarray,
-  labels: np.ndarray,
-  specimens: Sequence[str],
-  class_names: tuple[str, ...],
+  views: input_pipeline.Views,
+  chosen: np.ndarray,
   *,
   resamples: int = 0,
 ) -> dict[str, dict[str, Any]]:
   """Returns `metrics.summary` at each level of one split.
 
   A micrograph's probability is the mean over its tiles, a specimen's the mean
-  over its micrographs. "tile" is there only where a micrograph has several.
+  over its micrographs. "tile" is there only where micrographs have several.
 
   Args:
-    logits: float32 (k, l), of views.
-    micrograph: int (k,), which micrograph each is of; any numbering.
-    labels: int (m,), of all micrographs of the data set.
-    specimens: m names.
-    class_names: l names.
-    resamples: of the bootstrap.
+    logits: float32 (k, l), of the chosen views.
+    views: of the data set.
+    chosen: int (k,), which views.
+    resamples: of the bootstrap; 0 for no intervals.
   """
-  labels, specimens = np.asarray(labels), np.asarray(specimens)
-  members, group = np.unique(micrograph, return_inverse=True)
+  names = np.asarray(views.specimens)
+  members, group = np.unique(views.micrograph[chosen], return_inverse=True)
+  _, first, specimen = np.unique(
+    names[members], return_index=True, return_inverse=True
+  )
+  labels = views.labels[members]
   tile_p = probabilities(logits)
   micrograph_p = metrics.mean_by_group(tile_p, group)
-  names, first, of_specimen = np.unique(
-    specimens[members], return_index=True, return_inverse=True
-  )
-  specimen_p = metrics.mean_by_group(micrograph_p, of_specimen)
+  specimen_p = metrics.mean_by_group(micrograph_p, specimen)
   levels = {
-    "tile": (tile_p, labels[micrograph], of_specimen[group]),
-    "micrograph": (micrograph_p, labels[members], of_specimen),
-    "specimen": (specimen_p, labels[members][first], np.arange(len(names))),
+    "tile": (tile_p, labels[group], specimen[group]),
+    "micrograph": (micrograph_p, labels, specimen),
+    "specimen": (specimen_p, labels[first], np.arange(len(first))),
   }
-  if len(members) == len(micrograph):
+  if len(members) == len(chosen):
     del levels["tile"]
   return {
-    level: metrics.summary(*arrays, class_names, resamples)
+    level: metrics.summary(*arrays, views.class_names, resamples)
     for level, arrays in levels.items()
   }

@@ -31,8 +31,7 @@ def focal_loss(
   log_p = jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]  # (b,)
   loss = -log_p
   if gamma:
-    # 1 - p by expm1 keeps its digits as p nears 1; the floor keeps the
-    # derivative of a power below 1 finite at p = 1.
+    # The floor keeps the derivative of a power below 1 finite at p = 1.
     loss *= jnp.maximum(-jnp.expm1(log_p), 1e-7) ** gamma
   if class_weights is not None:
     loss *= class_weights[labels]

@@ -28,7 +28,8 @@ class Prediction:
   Attributes:
     file: path as it was found.
     label: the most probable class; "" if the file could not be used.
-    probabilities: class name -> probability, the mean over the views.
+    probability: of `label`, None if the file could not be used.
+    probabilities: float64 (l,), the mean over the views; None likewise.
     logits: float32 (views, l).
     crop_rows: rows of the data bar that were removed.
     error: why the file could not be used; "" if it could.
@@ -36,15 +37,11 @@ class Prediction:
 
   file: str
   label: str = ""
-  probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
+  probability: float | None = None
+  probabilities: np.ndarray | None = None
   logits: np.ndarray | None = None
   crop_rows: int = 0
   error: str = ""
-
-  @property
-  def probability(self) -> float | None:
-    """Of `label`; None if the file could not be used."""
-    return self.probabilities[self.label] if self.label else None
 
 
 class Classifier:
@@ -74,34 +71,13 @@ class Classifier:
     workdir = pathlib.Path(workdir).expanduser()
     mesh = sharding.data_mesh()
     with checkpoints.open_existing(workdir) as saved:
-      best = saved.best_meta()
-      if best is None:
-        raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
-      step, meta = best
-      image_px = meta["config"]["dataset"]["image_px"]
-      template = jax.eval_shape(
-        lambda: _model(meta).init(
-          jax.random.key(0),
-          np.zeros((1, image_px, image_px, 1), np.float32),
-          deterministic=True,
-        )["params"]
-      )
-      whole = sharding.replicated(mesh)
-      template = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
-        template,
-      )
-      try:
-        params = saved.restore_params(step, template, meta)
-      except checkpoints.Corrupt as error:
-        raise errors.UserError(
-          f"{workdir}: checkpoint {step} is damaged ({error})"
-        ) from None
+      best = saved.restore_best(lambda meta: _template(meta, mesh))
+    if best is None:
+      raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
+    _, params, meta = best
     return cls(params, meta, mesh)
 
-  def __call__(
-    self, paths: Iterable[str | os.PathLike]
-  ) -> list[Prediction]:
+  def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
 
     Args:
@@ -147,10 +123,12 @@ class Classifier:
         continue
       own = logits[end - len(views) : end]
       mean = evaluate.probabilities(own).mean(0)
+      best = int(mean.argmax())
       yield Prediction(
         file=str(path),
-        label=self.class_names[int(mean.argmax())],
-        probabilities=dict(zip(self.class_names, mean.tolist(), strict=True)),
+        label=self.class_names[best],
+        probability=float(mean[best]),
+        probabilities=mean,
         logits=own,
         crop_rows=crop_rows,
       )
@@ -159,6 +137,22 @@ class Classifier:
 def _model(meta: dict) -> eanet.EANet:
   return eanet.EANet(
     num_classes=len(meta["class_names"]), **meta["config"]["model"]
+  )
+
+
+def _template(meta: dict, mesh: jax.sharding.Mesh):
+  """Shapes of the parameters, whole on every device of the mesh."""
+  image_px = meta["config"]["dataset"]["image_px"]
+  images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
+  shapes = jax.eval_shape(
+    lambda key, x: _model(meta).init(key, x, deterministic=True)["params"],
+    jax.random.key(0),
+    images,
+  )
+  whole = sharding.replicated(mesh)
+  return jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
+    shapes,
   )
 
 

@@ -7,7 +7,6 @@ results.json are stable: README.md lists them.
 import csv
 import io
 import json
-import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
@@ -33,7 +32,7 @@ def write_text(path: pathlib.Path, text: str) -> None:
   """Writes a file whole or not at all."""
   beside = path.with_name(f".{path.name}.tmp")
   beside.write_text(text, encoding="utf-8")
-  os.replace(beside, path)
+  beside.replace(path)
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
@@ -50,6 +49,25 @@ def write_csv(
   writer.writeheader()
   writer.writerows(rows)
   write_text(path, text.getvalue())
+
+
+_RESERVED = frozenset(
+  {"file", "specimen", "true", "predicted", "label", "probability"}
+  | {"crop_rows", "error"}
+)
+
+
+def columns(class_names: Sequence[str]) -> list[str]:
+  """Returns CSV columns of the classes: their names, clear of other columns."""
+  return [f"{n} (class)" if n in _RESERVED else n for n in class_names]
+
+
+def by_column(
+  class_names: Sequence[str], probabilities: Iterable[float]
+) -> dict[str, float]:
+  """Returns the row entries of one file's class probabilities."""
+  values = [float(p) for p in probabilities]
+  return dict(zip(columns(class_names), values, strict=True))
 
 
 def versions() -> dict[str, str]:

@@ -96,7 +96,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
     near = max(image_px // patch_px, 1) * patch_px
     raise errors.UserError(
       f"--config.dataset.image_px={image_px} does not divide into patches of"
-      f" {patch_px} px (--config.model.patch_px): take {near} or {near + patch_px}"
+      f" {patch_px} px (--config.model.patch_px): take {near} or"
+      f" {near + patch_px}"
     )
 
 
@@ -142,6 +143,9 @@ def parse(
   if {"--help", "-h", "-help", "--helpfull"} & set(argv[1:]):
     _print_help(usage)
     sys.exit(0)
+  argument = _config_argument(argv)
+  if argument and not pathlib.Path(argument.partition(":")[0]).is_file():
+    raise errors.UserError(f"--config {argument}: there is no such file")
   # config_flags prints the traceback of a config file that fails.
   with contextlib.redirect_stderr(io.StringIO()):
     try:
@@ -152,14 +156,15 @@ def parse(
     except (AttributeError, KeyError) as error:
       raise errors.UserError(_unknown_field(argv, error)) from None
     except Exception as error:  # whatever a config file raises as it runs
-      raise errors.UserError(_broken_config(argv, error)) from None
+      message = f"--config {argument}: {_one_line(error)}"
+      raise errors.UserError(message) from None
   if rest:
     raise errors.UserError(f"unexpected argument {rest[0]!r}; see --help")
   if config is None:
     raise errors.UserError(
       "name a configuration, e.g. --config configs/eanet.py; see --help"
     )
-  file, _, variant = _config_argument(argv).partition(":")
+  file, _, variant = argument.partition(":")
   name = pathlib.Path(file).stem
   return config, f"{name}-{variant}" if variant else name
 
@@ -183,16 +188,11 @@ def _unknown_field(argv: list[str], error: Exception) -> str:
       given = re.match(r"--?(?:no)?config\.([^=]+)", argument)
       if given and given[1] not in known:
         near = difflib.get_close_matches(given[1], known, 3, 0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; see --help"
+        hint = (
+          f"; did you mean {' or '.join(near)}?" if near else "; see --help"
+        )
         return f"--config.{given[1]} is no field of the configuration{hint}"
   return _one_line(error)
-
-
-def _broken_config(argv: list[str], error: Exception) -> str:
-  argument = _config_argument(argv)
-  if not pathlib.Path(argument.partition(":")[0]).is_file():
-    return f"--config {argument}: there is no such file"
-  return f"--config {argument}: {_one_line(error)}"
 
 
 def load(argument: str) -> ml_collections.ConfigDict:
@@ -204,7 +204,13 @@ def load(argument: str) -> ml_collections.ConfigDict:
 
 def _print_help(usage: str) -> None:
   print(usage.strip() + "\n\noptions:")
-  for flag in ("config", "workdir", "coordinator", "num_processes", "process_id"):
+  for flag in (
+    "config",
+    "workdir",
+    "coordinator",
+    "num_processes",
+    "process_id",
+  ):
     if flag in flags.FLAGS:
       print(f"  --{flag}: {flags.FLAGS[flag].help}")
   print("\nfields, with the values of configs/default.py:")

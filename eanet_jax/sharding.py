@@ -5,6 +5,7 @@ device. The same code runs on one CPU, one GPU, many devices and many hosts.
 """
 
 import contextlib
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -46,24 +47,24 @@ def fetch(array: jax.Array) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def first_process_first():
+def first_process_first() -> Iterator[None]:
   """Runs the body in process 0, then in all others.
 
   For building files that several processes share, or each builds its own.
   """
+  if jax.process_count() == 1:
+    yield
+    return
+  import orbax.checkpoint as ocp
+
+  # Not a collective of devices: those give up on a peer within a minute, and
+  # process 0 may be building for an hour.
+  barrier = ocp.multihost.get_barrier_sync_fn()
   if jax.process_index() == 0:
     yield
-    _barrier("first")
-  else:
-    _barrier("first")
+  barrier(key="first_process_first", timeout_ms=4 * 3600 * 1000)
+  if jax.process_index() != 0:
     yield
-
-
-def _barrier(name: str) -> None:
-  if jax.process_count() > 1:
-    from jax.experimental import multihost_utils
-
-    multihost_utils.sync_global_devices(name)
 
 
 def start_processes(

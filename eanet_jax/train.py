@@ -193,7 +193,9 @@ def make_train_steps(mesh: jax.sharding.Mesh):
 
   @functools.partial(jax.jit, donate_argnums=0, out_shardings=whole)
   def train_steps(state, batches, key):
-    examples, scanned = batches if isinstance(batches, tuple) else (None, batches)
+    examples, scanned = (
+      batches if isinstance(batches, tuple) else (None, batches)
+    )
 
     def body(state, batch):
       if examples is not None:

@@ -4,12 +4,18 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 # Before JAX starts: tests are of the CPU wherever they run.
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pytest
+
+# The same few programs are compiled in many processes.
+_CACHE = tempfile.TemporaryDirectory(prefix="compiled-")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _CACHE.name)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 ROOT = pathlib.Path(__file__).parents[1]
 

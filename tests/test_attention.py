@@ -1,5 +1,7 @@
 """External attention against loops over its formula in float64."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,12 +48,16 @@ def inputs(b, n, d, h, s, seed=0):
   }
 
 
-def apply(arrays, **keywords):
+@functools.partial(jax.jit, static_argnames="mutable")
+def apply(arrays, mutable=()):
   params = {name: arrays[name] for name in arrays if name != "tokens"}
   h, s, _ = arrays["memory_key"].shape
   layer = attention.ExternalAttention(num_heads=h, num_slots=s)
   return layer.apply(
-    {"params": params}, arrays["tokens"], deterministic=True, **keywords
+    {"params": params},
+    arrays["tokens"],
+    deterministic=True,
+    mutable=list(mutable) or False,
   )
 
 
@@ -62,7 +68,7 @@ def float64(arrays):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_jitted_output_and_map_equal_the_formula(shape):
   arrays = inputs(*shape)
-  out, sown = jax.jit(lambda a: apply(a, mutable=["intermediates"]))(arrays)
+  out, sown = apply(arrays, mutable=("intermediates",))
   expected, weights = attend(**float64(arrays))
   scale = abs(expected).max()
   np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5 * scale)
@@ -94,7 +100,7 @@ def test_jitted_gradient_equals_differences_of_the_formula(shape):
 
 @pytest.mark.parametrize("shape", [(3, 9, 12, 3, 5), (1, 15, 64, 1, 64)])
 def test_weights_of_a_token_over_the_memory_sum_to_1_in_each_head(shape):
-  _, sown = apply(inputs(*shape), mutable=["intermediates"])
+  _, sown = apply(inputs(*shape), mutable=("intermediates",))
   (weights,) = sown["intermediates"]["attention"]
   b, n, _, h, s = shape
   assert weights.shape == (b, h, s, n)
@@ -121,7 +127,7 @@ def test_images_of_a_batch_do_not_see_each_other():
 
 def test_sowing_does_not_change_the_output():
   arrays = inputs(3, 9, 12, 3, 5)
-  sown, _ = apply(arrays, mutable=["intermediates"])
+  sown, _ = apply(arrays, mutable=("intermediates",))
   np.testing.assert_array_equal(sown, apply(arrays))
 
 
@@ -152,10 +158,9 @@ def test_double_normalise_by_hand():
   )
 
 
-@pytest.mark.parametrize("scale", [1e2, 1e4])
-def test_extreme_logits_give_finite_values_and_gradients(scale):
+def test_extreme_logits_give_finite_values_and_gradients():
   arrays = inputs(3, 9, 12, 3, 5)
-  arrays["memory_key"] *= scale
+  arrays["memory_key"] *= 1e4
   value, gradient = jax.jit(
     jax.value_and_grad(lambda a: jnp.square(apply(a)).sum())
   )(arrays)
@@ -168,7 +173,7 @@ def test_extreme_logits_give_finite_values_and_gradients(scale):
 def test_every_weight_lies_in_0_to_1_at_extreme_logits():
   arrays = inputs(3, 9, 12, 3, 5)
   arrays["memory_key"] *= 1e4
-  _, sown = apply(arrays, mutable=["intermediates"])
+  _, sown = apply(arrays, mutable=("intermediates",))
   (weights,) = sown["intermediates"]["attention"]
   total = np.asarray(weights).sum(axis=2)
   # A token that no slot prefers has no weight at all; no token has more than 1.
@@ -180,8 +185,10 @@ def test_every_weight_lies_in_0_to_1_at_extreme_logits():
 def test_parameters_are_two_memories_and_a_bias():
   layer = attention.ExternalAttention(num_heads=3, num_slots=5)
   tokens = jnp.zeros((2, 9, 12))
-  params = layer.init(jax.random.key(0), tokens, deterministic=True)["params"]
-  assert jax.tree.map(jnp.shape, params) == {
+  params = jax.eval_shape(
+    lambda: layer.init(jax.random.key(0), tokens, deterministic=True)
+  )["params"]
+  assert jax.tree.map(lambda leaf: leaf.shape, params) == {
     "memory_key": (3, 5, 12),
     "memory_value": (3, 5, 12),
     "bias": (12,),

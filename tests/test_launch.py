@@ -154,7 +154,11 @@ def test_unwritable_workdir_is_one_clear_line(tmp_path, data_dir):
 def test_help_names_every_field():
   done = launch("--help")
   assert done.returncode == 0
-  for name in ("--workdir", "--config.model.num_slots", "--config.augment.zoom"):
+  for name in (
+    "--workdir",
+    "--config.model.num_slots",
+    "--config.augment.zoom",
+  ):
     assert name in done.stdout
 
 
@@ -167,7 +171,9 @@ def test_importing_the_package_imports_neither_jax_nor_tensorflow():
   assert done.stdout.strip() == "set()"
 
 
-def test_real_folder_trains_by_the_same_command(drawn_folder, tmp_path, data_dir):
+def test_real_folder_trains_by_the_same_command(
+  drawn_folder, tmp_path, data_dir
+):
   done = launch(
     "--config=configs/eanet.py:single_head",
     f"--workdir={tmp_path / 'run'}",
@@ -196,8 +202,16 @@ def test_no_epochs_evaluates_the_untrained_network(tmp_path, data_dir):
   assert done.returncode == 0, done.stderr
   result = json.loads((tmp_path / "run" / "results.json").read_text())
   assert result["epochs"] == result["best_epoch"] == 0
-  assert eanet("predict", tmp_path / "run", ROOT / "README.md", "--out",
-               tmp_path / "p.csv").returncode == 1
+  assert (
+    eanet(
+      "predict",
+      tmp_path / "run",
+      ROOT / "README.md",
+      "--out",
+      tmp_path / "p.csv",
+    ).returncode
+    == 1
+  )
 
 
 def test_every_config_builds_and_validates():

@@ -78,6 +78,20 @@ def test_layer_norm_module_starts_as_plain_normalisation():
   )
 
 
+def test_layer_norm_module_without_bias_has_only_a_scale():
+  x = norm_inputs((3, 12))[0]
+  module = layers.LayerNorm(use_bias=False)
+  variables = module.init(jax.random.key(0), x)
+  assert jax.tree.map(jnp.shape, variables["params"]) == {"scale": (12,)}
+  scale = np.linspace(-1, 2, 12)
+  np.testing.assert_allclose(
+    module.apply({"params": {"scale": scale.astype("f4")}}, x),
+    norm(x, scale, 0),
+    rtol=1e-5,
+    atol=1e-5,
+  )
+
+
 def test_layer_norm_module_computes_bfloat16_in_float32():
   x = norm_inputs((3, 64))[0].astype(jnp.bfloat16)
   module = layers.LayerNorm(jnp.bfloat16)

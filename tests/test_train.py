@@ -67,7 +67,9 @@ def test_many_steps_in_a_dispatch_equal_single_ones():
   for step in range(4):
     a = one(a, batches(step, 1), key)
   b = many(b, batches(0, 4), key)
-  for x, y in zip(jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True):
+  for x, y in zip(
+    jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
+  ):
     np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
 
 
@@ -95,12 +97,15 @@ def test_masked_examples_count_for_nothing():
   padded = {"image": images, "label": labels, "mask": mask}
   states = []
   for batch in (kept, padded):
-    state = make_state(mesh, ranges=off, dropout_rate=0.0,
-                       attention_dropout_rate=0.0)
+    state = make_state(
+      mesh, ranges=off, dropout_rate=0.0, attention_dropout_rate=0.0
+    )
     batch = jax.tree.map(jnp.asarray, batch)
     states.append(train.train_step(state, batch, jax.random.key(0)))
   a, b = states
-  for x, y in zip(jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True):
+  for x, y in zip(
+    jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
+  ):
     np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
   for name, value in a.metrics.compute().items():
     np.testing.assert_allclose(value, b.metrics.compute()[name], rtol=1e-5)
@@ -124,11 +129,21 @@ def test_eight_images_are_memorised():
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (8, 32, 32, 1), dtype=np.uint8)
   batches = batching.Batches(
-    images, np.arange(8) % 3, indices=np.arange(8), batch_size=8, seed=0,
-    mesh=mesh, resident_bytes=2**30,
+    images,
+    np.arange(8) % 3,
+    indices=np.arange(8),
+    batch_size=8,
+    seed=0,
+    mesh=mesh,
+    resident_bytes=2**30,
   )
-  state = make_state(mesh, ranges=augment.Ranges(False, False), rate=3e-3,
-                     dropout_rate=0.0, attention_dropout_rate=0.0)
+  state = make_state(
+    mesh,
+    ranges=augment.Ranges(False, False),
+    rate=3e-3,
+    dropout_rate=0.0,
+    attention_dropout_rate=0.0,
+  )
   train_steps = train.make_train_steps(mesh)
   state = train_steps(state, batches(0, 300), jax.random.key(0))
   state = state.replace(metrics=train.EpochMetrics.empty())
@@ -140,9 +155,15 @@ def test_run_steps_stops_where_it_is_told_and_counts_every_step():
   mesh = sharding.data_mesh()
   told = []
   state, step = train.run_steps(
-    make_state(mesh), train.make_train_steps(mesh), make_batches(mesh),
-    jax.random.key(0), first_step=0, last_step=9, per_dispatch=2,
-    stop=lambda step: step >= 6, on_steps=told.append,
+    make_state(mesh),
+    train.make_train_steps(mesh),
+    make_batches(mesh),
+    jax.random.key(0),
+    first_step=0,
+    last_step=9,
+    per_dispatch=2,
+    stop=lambda step: step >= 6,
+    on_steps=told.append,
   )
   assert step == sum(told) == int(state.step) == 6
 

@@ -1,0 +1,1 @@
+"""From microscope files to batches on devices."""

@@ -165,5 +165,6 @@ def _check_classes(classes, usable, skipped) -> None:
     reasons = "; ".join(f"{file}: {reason}" for file, reason in skipped[:3])
     raise errors.UserError(
       f"class {label} has {usable[label]} usable images, at least {MIN_IMAGES}"
-      f" are needed" + (f" ({len(skipped)} unusable: {reasons})" * bool(skipped))
+      f" are needed"
+      + (f" ({len(skipped)} unusable: {reasons})" * bool(skipped))
     )

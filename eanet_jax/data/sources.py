@@ -8,7 +8,6 @@ the data would. Rules are explicit; nothing is matched by likeness.
 import collections
 import dataclasses
 import hashlib
-import os
 import pathlib
 import re
 
@@ -54,7 +53,7 @@ class Source:
     root: folder the entries' files are relative to; "" for drawings.
     entries: what the data set is built from.
     unmatched: one line for each folder or file that belongs to no class.
-    digest: hexadecimal; equal if and only if the build would be.
+    digest: hexadecimal; another one wherever the build would be another.
   """
 
   name: str
@@ -170,9 +169,10 @@ def _match_nine_cr(relative: pathlib.PurePath) -> tuple[str, str] | str:
 def _stamps(file: pathlib.Path) -> list[str]:
   """Size and time of a file and of what a microscope wrote beside it."""
   stamps = []
-  for beside in (file, file.with_suffix(".hdr"), file.with_suffix(".txt")):
+  endings = (".hdr", f"-{file.suffix[1:]}.hdr", ".txt", ".TXT")
+  for beside in (file, *(file.with_name(file.stem + end) for end in endings)):
     try:
-      stat = os.stat(beside)
+      stat = beside.stat()
     except OSError:
       continue  # not there, or a broken link that reading will report
     stamps.append(f"{stat.st_size} {stat.st_mtime_ns}")

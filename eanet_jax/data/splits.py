@@ -47,8 +47,8 @@ def split(
 ) -> Split:
   """Returns a split that is stratified by class and a function of its seed.
 
-  A fraction is of the micrographs of each class; whole specimens come as close
-  to it as they can, with at least one in each split. A class of two specimens
+  A fraction is of the micrographs of each class; whole specimens, in random
+  order, go where most is missing, at least one to each split. A class of two specimens
   is tested on one and validated on micrographs of the other.
 
   Args:
@@ -118,7 +118,7 @@ def _held_out(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
       by_name[specimen.rsplit("/", 1)[1]].append(specimen)
   held_out = set()
   for name in wanted:
-    matches = by_name.get(name, [])
+    matches = [name] if name in known else by_name.get(name, [])
     if len(matches) == 1:
       held_out.add(matches[0])
       continue
@@ -159,8 +159,6 @@ def _class_by_specimen(label, members, specimens, held_out, fractions, rng):
     train, _, validation = _share_out(
       rest, sizes, (fractions[0], 0.0, fractions[2])
     )
-  elif len(rest) == 2:
-    train, test, validation = rest[:1], rest[1:], []
   else:
     train, test, validation = _share_out(rest, sizes, fractions)
   gather = lambda chosen: np.concatenate(
@@ -204,7 +202,7 @@ def _share_out(names, sizes, fractions):
     empty = [i for i in wanting if not parts[i]]
     if empty and len(names) - position <= len(empty):
       wanting = empty
-    part = max(wanting, key=lambda i: 1 - filled[i] / targets[i])
+    part = max(wanting, key=lambda i: targets[i] - filled[i])
     parts[part].append(name)
     filled[part] += size
   return parts
@@ -224,9 +222,7 @@ def _by_micrograph(labels, fractions, rng) -> Split:
     test = min(test, len(shuffled) - 2)
     validation = min(validation, len(shuffled) - 1 - test)
     cuts = np.cumsum([test, validation])
-    for part, indices in zip(
-      parts, np.split(shuffled, cuts), strict=True
-    ):
+    for part, indices in zip(parts, np.split(shuffled, cuts), strict=True):
       part.append(indices)
   test, validation, train = (np.sort(np.concatenate(part)) for part in parts)
   warning = (

@@ -25,7 +25,8 @@ def double_normalise(logits: Array) -> Array:
     logits: float32 (b, h, s, n).
 
   Returns:
-    float32 (b, h, s, n); each token's weights sum to 1 over s.
+    float32 (b, h, s, n); each token's weights sum to 1 over s, unless every
+    one of them underflows.
   """
   return _double_normalise_fwd(logits)[0]
 

@@ -34,27 +34,31 @@ def layer_norm(x: Array, scale: Array, bias: Array) -> Array:
   return _layer_norm_fwd(x, scale, bias)[0]
 
 
-def _mean_column(d: int, dtype) -> Array:
-  return jnp.full((d, 1), 1 / d, dtype)
+def _mean(x: Array) -> Array:
+  """Mean over the last axis, kept, as a product with a column."""
+  d = x.shape[-1]
+  return jnp.matmul(x, jnp.full((d, 1), 1 / d, x.dtype), precision="highest")
+
+
+def _sum_rows(x: Array) -> Array:
+  """Sum over all axes but the last, as a product with a row of ones."""
+  rows = x.reshape(-1, x.shape[-1])
+  ones = jnp.ones((len(rows),), x.dtype)
+  return jnp.matmul(ones, rows, precision="highest")
 
 
 def _layer_norm_fwd(x, scale, bias):
-  mean = _mean_column(x.shape[-1], x.dtype)
-  centred = x - x @ mean
-  inverse_std = jax.lax.rsqrt((centred * centred) @ mean + 1e-6)
+  centred = x - _mean(x)
+  inverse_std = jax.lax.rsqrt(_mean(centred * centred) + 1e-6)
   normed = centred * inverse_std
   return normed * scale + bias, (normed, inverse_std, scale)
 
 
 def _layer_norm_bwd(residuals, cotangent):
   normed, inverse_std, scale = residuals
-  d = normed.shape[-1]
-  mean = _mean_column(d, normed.dtype)
-  ones = jnp.ones((normed.size // d,), normed.dtype)
-  d_scale = ones @ (cotangent * normed).reshape(-1, d)
-  d_bias = ones @ cotangent.reshape(-1, d)
   d_normed = cotangent * scale
-  d_x = d_normed - d_normed @ mean - normed * ((d_normed * normed) @ mean)
+  d_x = d_normed - _mean(d_normed) - normed * _mean(d_normed * normed)
+  d_scale, d_bias = _sum_rows(cotangent * normed), _sum_rows(cotangent)
   return d_x * inverse_std, d_scale, d_bias
 
 

@@ -1,0 +1,83 @@
+"""The data set of one run: built if need be, split, and measured.
+
+Takes the `dataset` and `split` groups of a configuration, gives a `Dataset`.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from eanet_jax import sharding
+from eanet_jax.data import input_pipeline, sources, splits
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+  """What a network sees, which of it is for what, and its grey levels.
+
+  Attributes:
+    views: of all micrographs.
+    split: of the micrographs.
+    mean, std: of the training views' grey levels, 0 to 255.
+  """
+
+  views: input_pipeline.Views
+  split: splits.Split
+  mean: float
+  std: float
+
+  @property
+  def view_labels(self) -> np.ndarray:
+    """int32 (v,): the label of each view."""
+    return self.views.labels[self.views.micrograph]
+
+  def describe(self) -> list[str]:
+    """Returns lines for people: sizes, what was left out, warnings."""
+    views, split = self.views, self.split
+    lines = [
+      f"{len(views.labels)} micrographs of {len(set(views.specimens))}"
+      f" specimens: {len(split.train)} to train on, {len(split.validation)} to"
+      f" validate, {len(split.test)} to test; classes"
+      f" {', '.join(views.class_names)}"
+    ]
+    lines += [f"left out: {file}: {why}" for file, why in views.skipped]
+    lines += [f"left out: {line}" for line in views.unmatched]
+    return lines + [f"note: {warning}" for warning in split.warnings]
+
+
+def load(config: Any) -> Dataset:
+  """Returns the data set of a configuration; process 0 builds it first.
+
+  Raises:
+    UserError: a source, path or split that cannot be used.
+  """
+  dataset, split = config.dataset, config.split
+  source = sources.find(
+    dataset.source,
+    dataset.path,
+    seed=dataset.seed,
+    images_per_specimen=dataset.images_per_specimen,
+  )
+  with sharding.first_process_first():
+    views = input_pipeline.load(
+      source,
+      dataset.data_dir,
+      view=dataset.view,
+      image_px=dataset.image_px,
+      tile_px=dataset.tile_px,
+      seed=dataset.seed,
+    )
+  parts = splits.split(
+    [views.class_names[label] for label in views.labels],
+    views.specimens,
+    by=split.by,
+    test_specimens=split.test_specimens,
+    validation_fraction=split.validation_fraction,
+    test_fraction=split.test_fraction,
+    seed=split.seed,
+  )
+  mean, std = input_pipeline.pixel_statistics(
+    views.images, views.of(parts.train)
+  )
+  return Dataset(views, parts, mean, std)

@@ -1,0 +1,310 @@
+"""The loop over epochs: train, validate, log, save; and picking it up again.
+
+Takes a configuration, a data set and a workdir, leaves checkpoints and
+history.csv in the workdir. Device work is in `train`; this module decides when.
+"""
+
+import pathlib
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from clu import parameter_overview
+
+from eanet_jax import (
+  augment,
+  checkpoints,
+  console,
+  errors,
+  evaluate,
+  optimizer,
+  results,
+  settings,
+  sharding,
+  train,
+)
+from eanet_jax.data import batching, dataset
+from eanet_jax.models import eanet
+
+_HISTORY = (
+  "epoch",
+  "step",
+  "learning_rate",
+  "train_loss",
+  "train_accuracy",
+  "gradient_norm",
+  "validation_loss",
+  "validation_accuracy",
+  "validation_macro_f1",
+)
+
+
+class Fit:
+  """One run's training, from its newest checkpoint on.
+
+  Attributes:
+    state: of the network, see `train.TrainState`.
+    forward: the network without dropout.
+    parameters: how many.
+    steps_per_epoch: of a full pass over the training views.
+    images_per_s: of training, after the first epoch; None before.
+  """
+
+  def __init__(
+    self,
+    config: Any,
+    workdir: pathlib.Path,
+    data: dataset.Dataset,
+    saved: checkpoints.Checkpoints,
+  ):
+    """Initialises or restores the state; `data` must be what it was.
+
+    Raises:
+      UserError: the micrographs are not those that the run began with.
+    """
+    self._config, self._workdir = config, workdir
+    self._data, self._saved = data, saved
+    self._mesh = sharding.data_mesh()
+    self._train_views = data.views.of(data.split.train)
+    size = config.train.batch_size
+    self.steps_per_epoch = -(-len(self._train_views) // size)
+    self._total_steps = config.train.epochs * self.steps_per_epoch
+    self._schedule = optimizer.learning_rates(
+      config.optimizer.learning_rate,
+      config.optimizer.schedule,
+      round(config.optimizer.warmup_epochs * self.steps_per_epoch),
+      self._total_steps,
+    )
+    model = eanet.EANet(
+      num_classes=len(data.views.class_names), **config.model.to_dict()
+    )
+    self.forward = evaluate.Forward(
+      model, data.mean, data.std, config.evaluation.batch_size, self._mesh
+    )
+    self.state = train.create_state(
+      model,
+      optimizer.adamw(
+        self._schedule,
+        config.optimizer.weight_decay,
+        config.optimizer.clip_norm,
+      ),
+      self._recipe(),
+      config.dataset.image_px,
+      config.train.seed,
+      self._mesh,
+    )
+    self.parameters = int(
+      parameter_overview.count_parameters(self.state.params)
+    )
+    self.images_per_s: float | None = None
+    self._started, self._seconds_before = time.monotonic(), 0.0
+    self._history: list[dict[str, float]] = []
+    self._step = 0
+    self._resume()
+
+  def _recipe(self) -> train.Recipe:
+    weights = ()
+    if self._config.loss.class_weights == "balanced":
+      counts = np.bincount(self._data.view_labels[self._train_views])
+      weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
+    return train.Recipe(
+      mean=self._data.mean,
+      std=self._data.std,
+      gamma=self._config.loss.gamma,
+      class_weights=weights,
+      ranges=augment.Ranges(**self._config.augment.to_dict()),
+    )
+
+  def _resume(self) -> None:
+    """Restores the newest checkpoint, if there is one."""
+    restored = self._saved.restore_newest(
+      self.state.params, self.state.progress
+    )
+    if restored is None:
+      return
+    self._step, params, progress, meta = restored
+    if meta["data_digest"] != self._data.views.digest:
+      raise errors.UserError(
+        f"the micrographs at {self._config.dataset.path} have changed since the"
+        f" run in {self._workdir} began: choose another --workdir"
+      )
+    self.state = self.state.replace(params=params, **progress)
+    self._history = meta["history"]
+    self._seconds_before = meta["wall_time_s"]
+    if self._step < self._total_steps:
+      console.say(f"resuming after step {self._step} of {self._total_steps}")
+
+  @property
+  def wall_time_s(self) -> float:
+    """Seconds since the run began, those between interruptions left out."""
+    return self._seconds_before + time.monotonic() - self._started
+
+  def write_overview(self) -> None:
+    """Writes config.json and parameters.txt."""
+    results.write_json(
+      self._workdir / "config.json", settings.as_json(self._config)
+    )
+    overview = parameter_overview.get_parameter_overview(self.state.params)
+    results.write_text(self._workdir / "parameters.txt", overview + "\n")
+    console.say(
+      f"EANet of {self.parameters:,} parameters on {self._mesh.size} x"
+      f" {jax.devices()[0].device_kind}"
+    )
+
+  def run(self) -> int:
+    """Trains to the last epoch; returns the signal that stopped it, or 0.
+
+    Raises:
+      UserError: the loss was not finite.
+    """
+    epochs, size = self._config.train.epochs, self._config.train.batch_size
+    if not self._total_steps:
+      self._save(score=None)
+    if self._step >= self._total_steps:
+      return 0
+    batches = batching.Batches(
+      self._data.views.images,
+      self._data.view_labels,
+      indices=self._train_views,
+      batch_size=size,
+      seed=self._config.train.seed,
+      mesh=self._mesh,
+      resident_bytes=self._config.dataset.resident_mb * 2**20,
+    )
+    train_steps = train.make_train_steps(self._mesh)
+    writer, trained_images, seconds = None, 0, 0.0
+    bar = console.progress(
+      total=self._total_steps * size,
+      initial=self._step * size,
+      unit="img",
+      disable=jax.process_index() > 0,
+    )
+    with bar, train.stop_signals() as stop_signal:
+      while self._step < self._total_steps:
+        epoch = self._step // self.steps_per_epoch + 1
+        bar.set_description_str(f"epoch {epoch}/{epochs}", refresh=False)
+        first, begun = self._step, time.monotonic()
+        self._run_epoch(train_steps, batches, stop_signal, bar)
+        if self._step < epoch * self.steps_per_epoch:
+          self._check_finite()
+          self._save(score=None)
+          break
+        if epoch > 1 or epochs == 1:  # the first compiles
+          trained_images += (self._step - first) * size
+          seconds += time.monotonic() - begun
+          self.images_per_s = trained_images / seconds
+        row = self._finish_epoch(epoch)
+        bar.set_postfix_str(
+          f"loss {row['train_loss']:.3f}, validation F1"
+          f" {row['validation_macro_f1']:.3f}"
+        )
+        writer = writer or _tensorboard(self._workdir)
+        writer.write_scalars(self._step, {k: row[k] for k in _HISTORY[2:]})
+        self._save(score=row["validation_macro_f1"])
+    if writer:
+      writer.close()
+    self._saved.wait()
+    return stop_signal() if self._step < self._total_steps else 0
+
+  def _run_epoch(self, train_steps, batches, stop_signal, bar) -> None:
+    """Trains to the end of the epoch, or to where a signal says stop."""
+    if self._step % self.steps_per_epoch == 0:
+      empty = jax.device_put(
+        train.EpochMetrics.empty(), sharding.replicated(self._mesh)
+      )
+      self.state = self.state.replace(metrics=empty)
+
+    def stop(step: int) -> bool:
+      if jax.process_count() > 1:  # all must stop after the same step
+        return self._saved.reached_preemption(step)
+      return bool(stop_signal())
+
+    epoch = self._step // self.steps_per_epoch + 1
+    config = self._config.train
+    self.state, self._step = train.run_steps(
+      self.state,
+      train_steps,
+      batches,
+      jax.random.key(config.seed),
+      first_step=self._step,
+      last_step=epoch * self.steps_per_epoch,
+      per_dispatch=train.steps_per_dispatch(
+        config.steps_per_dispatch, self.steps_per_epoch
+      ),
+      stop=stop,
+      on_steps=lambda steps: bar.update(steps * config.batch_size),
+    )
+
+  def _check_finite(self) -> None:
+    """Raises UserError if a loss was not finite since training began."""
+    bad_step = int(sharding.fetch(self.state.bad_step))
+    if bad_step < 0:
+      return
+    self._saved.wait()
+    kept = [step for step in self._saved.steps() if step <= bad_step]
+    last_good = (
+      f"the last good checkpoint is of step {kept[-1]}"
+      if kept
+      else "no checkpoint had been saved yet"
+    )
+    raise errors.UserError(
+      f"the loss or its gradient was not finite at step {bad_step};"
+      f" {last_good}. Try a lower --config.optimizer.learning_rate,"
+      " --config.optimizer.clip_norm=1, or --config.model.dtype=float32, in"
+      " another --workdir"
+    )
+
+  def _finish_epoch(self, epoch: int) -> dict[str, float]:
+    """Validates; returns the epoch's row of the history, which it joins."""
+    self._check_finite()
+    views = self._data.views
+    trained = jax.tree.map(sharding.fetch, self.state.metrics).compute()
+    chosen = views.of(self._data.split.validation)
+    logits = self.forward(self.state.params, views.images, chosen)
+    scores = evaluate.scores(logits, views, chosen)["micrograph"]
+    row = {
+      "epoch": epoch,
+      "step": self._step,
+      "learning_rate": float(self._schedule(self._step - 1)),
+      "train_loss": float(trained["loss"]),
+      "train_accuracy": float(trained["accuracy"]),
+      "gradient_norm": float(trained["gradient_norm"]),
+      "validation_loss": evaluate.cross_entropy(
+        logits, self._data.view_labels[chosen]
+      ),
+      "validation_accuracy": scores["accuracy"],
+      "validation_macro_f1": scores["macro_f1"],
+    }
+    self._history.append(row)
+    if jax.process_index() == 0:
+      results.write_csv(self._workdir / "history.csv", _HISTORY, self._history)
+    return row
+
+  def _save(self, score: float | None) -> None:
+    views = self._data.views
+    meta = {
+      "config": settings.as_json(self._config),
+      "class_names": list(views.class_names),
+      "mean": self._data.mean,
+      "std": self._data.std,
+      "data_digest": views.digest,
+      "history": self._history,
+      "score": score,
+      "wall_time_s": self.wall_time_s,
+      "versions": results.versions(),
+    }
+    self._saved.save(
+      self._step, self.state.params, self.state.progress, meta, score
+    )
+
+
+def _tensorboard(workdir: pathlib.Path):
+  """A clu writer of TensorBoard files; imports TensorFlow, so late."""
+  from clu import metric_writers
+
+  return metric_writers.create_default_writer(
+    str(workdir / "tensorboard"),
+    just_logging=jax.process_index() > 0,
+    asynchronous=True,
+  )

@@ -1,0 +1,199 @@
+"""What augmentation may and may not do to an image."""
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from eanet_jax import augment
+
+settings = hypothesis.settings(deadline=None, max_examples=25)
+# Compiled once for each shape and range.
+move = jax.jit(augment.move, static_argnames="ranges")
+resample = jax.jit(augment._resample)
+OFF = augment.Ranges(flips=False, quarter_turns=False)
+
+
+def noise(b, side, c=1, seed=0):
+  rng = np.random.default_rng(seed)
+  return rng.integers(0, 256, (b, side, side, c)).astype(np.uint8)
+
+
+def dihedral(image):
+  """The 8 images of an image (y, x, c): turns 0 to 3, then flipped in x."""
+  turned = [np.rot90(image, k) for k in range(4)]
+  return [*turned, *[each[:, ::-1] for each in turned]]
+
+
+def occurring(ranges, side):
+  """Which of the dihedral images 128 draws on one image give."""
+  image = noise(1, side, 2)
+  out = augment.move(np.repeat(image, 128, 0), jax.random.key(0), ranges)
+  assert out.dtype == jnp.float32
+  found = set()
+  for each in np.asarray(out):
+    equal = [np.array_equal(each, other) for other in dihedral(image[0])]
+    assert sum(equal) == 1
+    found.add(equal.index(True))
+  return found
+
+
+def test_flips_and_turns_give_exactly_the_8_dihedral_images():
+  assert occurring(augment.Ranges(), 7) == set(range(8))
+
+
+def test_turns_alone_give_the_4_turns():
+  assert occurring(augment.Ranges(flips=False), 6) == {0, 1, 2, 3}
+
+
+def test_flips_alone_give_the_image_and_its_mirror_image():
+  assert occurring(augment.Ranges(quarter_turns=False), 6) == {0, 4}
+
+
+def test_all_off_is_the_identity():
+  assert occurring(OFF, 6) == {0}
+
+
+EVERYTHING = augment.Ranges(rotation_deg=20, zoom=0.2)
+
+
+def test_move_is_a_function_of_its_key():
+  images = noise(4, 16)
+  run = lambda seed: np.asarray(move(images, jax.random.key(seed), EVERYTHING))
+  np.testing.assert_array_equal(run(0), run(0))
+  assert (run(0) != run(1)).any()
+
+
+def test_images_of_a_batch_get_different_draws():
+  images = np.repeat(noise(1, 16), 8, 0)
+  out = np.asarray(move(images, jax.random.key(0), EVERYTHING))
+  assert len(np.unique(out, axis=0)) == 8
+
+
+def test_an_image_that_is_not_square_is_refused():
+  with pytest.raises(ValueError, match="8 x 6 px"):
+    augment.move(np.zeros((1, 8, 6, 1), np.uint8), jax.random.key(0), OFF)
+
+
+@settings
+@hypothesis.given(
+  seed=st.integers(0, 999),
+  limits=st.sampled_from([(45.0, 0.5), (180.0, 0.0)]),
+)
+def test_levels_stay_within_the_images_range(seed, limits):
+  images = noise(3, 9, seed=seed) // 2 + 60
+  ranges = augment.Ranges(True, True, *limits)
+  out = np.asarray(move(images, jax.random.key(seed), ranges))
+  for before, after in zip(images, out, strict=True):
+    assert before.min() - 1e-3 <= after.min()
+    assert after.max() <= before.max() + 1e-3
+
+
+def drawn_matrices(ranges, b=200, side=33):
+  """The matrices of b draws, measured on ramps away from the edges."""
+  ramp = np.linspace(0, 6 * (side - 1), side).astype(np.uint8)
+  image = np.stack(np.meshgrid(ramp, ramp, indexing="ij"), -1)
+  out = augment.move(np.repeat(image[None], b, 0), jax.random.key(0), ranges)
+  slopes = np.gradient(np.asarray(out, np.float64) / 6, axis=(1, 2))
+  middle = [s[:, side // 2, side // 2] for s in slopes]  # (b, channel) each
+  return np.stack(middle, axis=-1)  # (b, source axis, image axis)
+
+
+def test_rotation_covers_its_range_and_no_more():
+  ranges = augment.Ranges(False, False, rotation_deg=20)
+  m = drawn_matrices(ranges)
+  angle = np.rad2deg(np.arctan2(m[:, 1, 0], m[:, 0, 0]))
+  assert -20.1 < angle.min() < -18
+  assert 18 < angle.max() < 20.1
+  assert abs(angle.mean()) < 5 * 20 / np.sqrt(3 * len(m))
+  np.testing.assert_allclose(np.linalg.det(m), 1, atol=1e-3)
+
+
+def test_zoom_covers_its_range_and_no_more():
+  m = drawn_matrices(augment.Ranges(False, False, zoom=0.2))
+  zoom = 1 / m[:, 0, 0]
+  assert 0.799 < zoom.min() < 0.82
+  assert 1.18 < zoom.max() < 1.201
+  for y, x, expected in ((0, 1, 0), (1, 0, 0), (1, 1, m[:, 0, 0])):
+    np.testing.assert_allclose(m[:, y, x], expected, atol=1e-3)
+
+
+@settings
+@hypothesis.given(
+  angle=st.floats(-np.pi, np.pi),
+  zoom=st.floats(0.5, 1.5),
+  side=st.sampled_from([16, 25]),
+  flip=st.booleans(),
+)
+def test_resampling_agrees_with_scipy(angle, zoom, side, flip):
+  smooth = ndimage.gaussian_filter(
+    np.random.default_rng(0).uniform(-2e3, 2e3, (side, side)), 2
+  )
+  image = np.clip(smooth + 128, 0, 255).astype(np.uint8)
+  cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
+  matrix = np.array([[cos, -sin], [sin, cos]]) @ np.diag([1, -1 if flip else 1])
+  middle = (side - 1) / 2
+  grid = np.stack(np.mgrid[:side, :side]) - middle
+  at = np.einsum("ij,jyx->iyx", matrix, grid) + middle
+  expected = ndimage.map_coordinates(
+    image.astype(np.float64), at, order=1, mode="mirror"
+  )
+  got = resample(image[None], jnp.asarray(matrix, jnp.float32)[None])
+  np.testing.assert_allclose(got[0], expected, atol=5e-3)
+
+
+def test_standardise_by_hand():
+  images = np.array([[[[0], [100]], [[150], [255]]]], np.uint8)
+  out = augment.standardise(images, 100.0, 50.0)
+  assert out.dtype == jnp.float32
+  np.testing.assert_allclose(out[0, ..., 0], [[-2, 0], [1, 3.1]], rtol=1e-6)
+
+
+def exposed(ranges, b=200, seed=0):
+  """Means and deviations before, then after, of b images."""
+  rng = np.random.default_rng(seed)
+  images = rng.normal(0.7, 1.3, (b, 8, 8, 1)).astype("f4")
+  out = np.asarray(augment.expose(images, jax.random.key(seed), ranges))
+  moments = lambda a: (a.mean((1, 2, 3)), a.std((1, 2, 3)))
+  return images, out, *moments(images), *moments(out)
+
+
+def test_brightness_covers_its_range_and_keeps_contrast():
+  _, _, mean, std, new_mean, new_std = exposed(augment.Ranges(brightness=0.3))
+  shift = new_mean - mean
+  assert -0.3001 < shift.min() < -0.28
+  assert 0.28 < shift.max() < 0.3001
+  np.testing.assert_allclose(new_std, std, rtol=1e-5)
+
+
+def test_contrast_covers_its_range_and_keeps_each_images_mean():
+  _, _, mean, std, new_mean, new_std = exposed(augment.Ranges(contrast=0.3))
+  factor = new_std / std
+  assert 0.6999 < factor.min() < 0.72
+  assert 1.28 < factor.max() < 1.3001
+  np.testing.assert_allclose(new_mean, mean, atol=1e-5)
+
+
+def test_contrast_and_brightness_are_drawn_independently():
+  ranges = augment.Ranges(contrast=0.3, brightness=0.3)
+  _, _, mean, std, new_mean, new_std = exposed(ranges, b=400)
+  correlation = np.corrcoef(new_mean - mean, new_std / std)[0, 1]
+  assert abs(correlation) < 5 / np.sqrt(400)
+
+
+def test_no_exposure_change_is_the_identity():
+  images, out, *_ = exposed(augment.Ranges(), b=5)
+  np.testing.assert_allclose(out, images, atol=1e-6)
+
+
+def test_expose_is_a_function_of_its_key():
+  images = jnp.asarray(noise(3, 8), jnp.float32)
+  ranges = augment.Ranges(contrast=0.3, brightness=0.3)
+  expose = lambda seed: np.asarray(
+    augment.expose(images, jax.random.key(seed), ranges)
+  )
+  np.testing.assert_array_equal(expose(0), expose(0))
+  assert (expose(0) != expose(1)).all()

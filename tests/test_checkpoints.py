@@ -1,0 +1,111 @@
+"""Checkpoints: what comes back is what was saved, or it is refused."""
+
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eanet_jax import checkpoints, errors
+
+
+def tree(value: float):
+  return {"kernel": jnp.full((3, 5), value), "bias": jnp.arange(3.0) + value}
+
+
+def save(workdir, steps):
+  """Saves {step: score}; the arrays of a step hold its number."""
+  with checkpoints.Checkpoints(workdir) as saved:
+    for step, score in steps.items():
+      progress = {"count": jnp.asarray(step)}
+      saved.save(step, tree(step), progress, {"score": score}, score)
+
+
+def restore(workdir):
+  with checkpoints.Checkpoints(workdir) as saved:
+    return saved.restore_newest(tree(0), {"count": jnp.asarray(0)})
+
+
+def restore_best(workdir):
+  with checkpoints.Checkpoints(workdir) as saved:
+    return saved.restore_best(lambda meta: tree(0))
+
+
+def data_files(step: pathlib.Path, item: str):
+  files = [f for f in (step / item).rglob("*") if f.is_file()]
+  return sorted(files, key=lambda f: f.stat().st_size, reverse=True)
+
+
+def test_round_trip_is_exact(tmp_path):
+  save(tmp_path, {7: 0.5})
+  step, params, progress, meta = restore(tmp_path)
+  assert step == 7
+  assert int(progress["count"]) == 7
+  assert meta["score"] == 0.5
+  for a, b in zip(
+    jax.tree.leaves(params), jax.tree.leaves(tree(7)), strict=True
+  ):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_the_newest_two_and_the_best_are_kept(tmp_path):
+  save(tmp_path, {1: 0.2, 2: 0.9, 3: 0.1, 4: 0.3, 5: 0.2})
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    assert saved.steps() == [2, 4, 5]
+  assert restore_best(tmp_path)[0] == 2
+
+
+def test_of_equal_scores_the_later_is_best_and_kept(tmp_path):
+  save(tmp_path, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.1})
+  assert restore_best(tmp_path)[0] == 2
+
+
+def test_an_unscored_step_is_newest_but_not_best(tmp_path):
+  save(tmp_path, {1: 0.0, 2: None})
+  assert restore(tmp_path)[0] == 2
+  assert restore_best(tmp_path)[0] == 1
+
+
+@pytest.mark.parametrize("item", ["params", "progress", "meta"])
+@pytest.mark.parametrize("damage", ["flip", "empty", "remove"])
+def test_a_damaged_step_falls_back_to_the_one_before(tmp_path, item, damage):
+  save(tmp_path, {1: 0.1, 2: 0.2})
+  folder = tmp_path / checkpoints.FOLDER / "2"
+  for file in data_files(folder, item)[: 1 if damage == "flip" else None]:
+    if damage == "remove":
+      file.unlink()
+    elif damage == "empty":
+      file.write_bytes(b"")
+    else:
+      content = bytearray(file.read_bytes())
+      for i in range(len(content) // 2, len(content) // 2 + 8):
+        content[i % len(content)] ^= 0x55
+      file.write_bytes(content)
+  step, params, _, _ = restore(tmp_path)
+  assert step == 1
+  assert float(params["kernel"][0, 0]) == 1
+  best = restore_best(tmp_path)[0]  # only progress may be lost to it
+  assert best == (2 if item == "progress" else 1)
+
+
+def test_an_empty_step_folder_is_passed_over(tmp_path):
+  save(tmp_path, {1: 0.1})
+  (tmp_path / checkpoints.FOLDER / "9").mkdir()
+  assert restore(tmp_path)[0] == 1
+  assert restore_best(tmp_path)[0] == 1
+
+
+def test_every_array_has_its_checksum_in_plain_json(tmp_path):
+  save(tmp_path, {1: 0.1})
+  folder = tmp_path / checkpoints.FOLDER / "1" / "meta"
+  meta = json.loads((folder / "metadata").read_text())
+  assert set(meta["checksums"]["params"]) == {"['bias']", "['kernel']"}
+
+
+def test_a_folder_without_checkpoints_says_so(tmp_path):
+  with pytest.raises(errors.UserError, match="no such folder"):
+    checkpoints.open_existing(tmp_path / "nothing")
+  with pytest.raises(errors.UserError, match="training run"):
+    checkpoints.open_existing(tmp_path)

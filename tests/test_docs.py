@@ -1,0 +1,136 @@
+"""Every command and every line of Python in README.md and BUILD.md runs."""
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, SMALL, eanet
+
+TEXT = (ROOT / "README.md").read_text() + (ROOT / "BUILD.md").read_text()
+
+
+def blocks(language):
+  return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+LAUNCHES = [line for line in COMMANDS if line.startswith("python launch.py")]
+ALONE = [line for line in LAUNCHES if "coordinator" not in line]
+TOGETHER = [line for line in LAUNCHES if "coordinator" in line]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+  """A folder as a reader would have it: a clone, and micrographs."""
+  here = tmp_path_factory.mktemp("docs")
+  for name in ("launch.py", "configs", "eanet_jax"):
+    (here / name).symlink_to(ROOT / name)
+  assert eanet("draw", here / "my_steels").returncode == 0
+  (here / "new_images").symlink_to(here / "my_steels" / "HR")
+  return here
+
+
+@pytest.fixture(scope="module")
+def environment(data_dir):
+  return {
+    **os.environ,
+    "TFDS_DATA_DIR": str(data_dir),
+    "PYTHONPATH": str(ROOT),
+  }
+
+
+def start(command, folder, environment, *extra):
+  """Starts a documented command, of this interpreter and made small."""
+  words = shlex.split(command)
+  if words[0] == "eanet":
+    call = "import sys; from eanet_jax.cli import main; sys.exit(main())"
+    words[:1] = [sys.executable, "-c", call]
+  else:
+    words[0] = sys.executable
+  return subprocess.Popen(
+    [*words, *extra],
+    cwd=folder,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def finish(process):
+  output, error = process.communicate(timeout=300)
+  assert process.returncode == 0, error
+  return output
+
+
+def test_the_commands_are_found():
+  assert len(ALONE) >= 4
+  assert len(TOGETHER) == 2
+
+
+@pytest.mark.parametrize("command", ALONE)
+def test_launch_command_runs(command, folder, environment):
+  finish(start(command, folder, environment, *SMALL))
+
+
+def test_the_commands_of_several_hosts_run(folder, environment):
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+  extra = [*SMALL, "--workdir=runs/hosts"]
+  processes = [
+    start(
+      command.replace("host0:1234", f"127.0.0.1:{port}"),
+      folder,
+      environment,
+      *extra,
+    )
+    for command in TOGETHER
+  ]
+  for process in processes:
+    finish(process)
+
+
+def test_the_commands_for_own_micrographs_run(folder, environment):
+  for command in COMMANDS:
+    if command.startswith("eanet"):
+      finish(start(command, folder, environment))
+  assert (folder / "contact_sheet.png").stat().st_size > 10_000
+  assert len((folder / "predictions.csv").read_text().splitlines()) == 22
+
+
+def test_the_python_examples_run(folder, environment):
+  for code in blocks("python"):
+    done = subprocess.run(
+      [sys.executable, "-c", code],
+      cwd=folder,
+      env=environment,
+      capture_output=True,
+      text=True,
+      timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_documented_result_fields_are_there(trained):
+  result = json.loads((trained / "results.json").read_text())
+  text = TEXT[TEXT.index("Fields of `results.json`") :]
+  fields = re.findall(r"`([a-z0-9_.]+)`", text[: text.index("\n## ")])
+  assert len(fields) > 20
+  for field in fields:
+    value = result["test"]["micrograph"] if field.startswith(".") else result
+    for name in field.strip(".").split("."):
+      if field in ("results.json", "test.tile"):
+        continue
+      assert name in value, field
+      value = value[name]
+
+
+def test_ci_runs_the_documented_test_command():
+  assert any("pip install '.[test]'" in line for line in COMMANDS)
+  assert "pip install '.\\[test\\]'" in (ROOT / ".ci" / "run").read_text()

@@ -1,0 +1,152 @@
+"""The loop over epochs: resumes bit for bit, stops cleanly, refuses NaN."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from conftest import ROOT, SMALL, launch
+
+from eanet_jax import checkpoints
+
+
+def command(workdir, data_dir, *extra):
+  return [
+    "--config=configs/eanet.py",
+    f"--workdir={workdir}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.train.epochs=10",
+    *extra,
+  ]
+
+
+def final_arrays(workdir):
+  """Every leaf of the newest checkpoint, params and progress, by path."""
+  import orbax.checkpoint as ocp
+
+  with checkpoints.Checkpoints(workdir) as saved:
+    step = saved.steps()[-1]
+  arrays = {}
+  for item in ("params", "progress"):
+    with ocp.StandardCheckpointer() as reader:
+      tree = reader.restore(workdir / checkpoints.FOLDER / str(step) / item)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+      arrays[item + jax.tree_util.keystr(path)] = np.asarray(leaf)
+  return step, arrays
+
+
+def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir):
+  whole, broken = tmp_path / "whole", tmp_path / "broken"
+  done = launch(*command(whole, data_dir))
+  assert done.returncode == 0, done.stderr
+
+  process = subprocess.Popen(
+    [sys.executable, "launch.py", *command(broken, data_dir)],
+    cwd=ROOT,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  )
+  history = broken / "history.csv"
+  deadline = time.monotonic() + 300
+  while time.monotonic() < deadline:
+    if history.exists() and len(history.read_text().splitlines()) > 5:
+      break
+    time.sleep(0.01)
+  process.kill()  # no time to save or to clean up
+  process.wait()
+  assert not (broken / "results.json").exists()
+  done = launch(*command(broken, data_dir))
+  assert done.returncode == 0, done.stderr
+  assert "resuming after step" in done.stdout
+
+  assert history.read_text() == (whole / "history.csv").read_text()
+  (step, a), (other, b) = final_arrays(whole), final_arrays(broken)
+  assert step == other
+  assert a.keys() == b.keys()
+  assert any("mu" in name for name in a)  # of Adam: the optimizer is in it
+  for name in a:
+    np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+  results = [
+    json.loads((w / "results.json").read_text())["test"]
+    for w in (whole, broken)
+  ]
+  assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_within_the_epoch_and_the_run_resumes(
+  number, tmp_path, data_dir
+):
+  workdir = tmp_path / "run"
+  # One long epoch, so that the signal comes in the middle of it.
+  arguments = command(
+    workdir,
+    data_dir,
+    "--config.train.epochs=1",
+    "--config.train.batch_size=1",
+    "--config.model.num_blocks=8",
+    "--config.dataset.image_px=64",
+  )
+  process = subprocess.Popen(
+    [sys.executable, "launch.py", *arguments],
+    cwd=ROOT,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+  )
+  for line in process.stdout:
+    if line.startswith("EANet of"):
+      break
+  time.sleep(0.2)  # it compiles now: the signal waits for the first step
+  process.send_signal(number)
+  out, err = process.communicate(timeout=300)
+  assert process.returncode == 128 + number, err
+  assert "resumes" in out
+  steps = [int(p.name) for p in pathlib.Path(workdir, "checkpoints").iterdir()]
+  assert 0 < max(steps) < 45
+  done = launch(*arguments)
+  assert done.returncode == 0, done.stderr
+  assert "resuming after step" in done.stdout
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data_dir):
+  done = launch(
+    *command(
+      tmp_path / "run", data_dir, "--config.optimizer.learning_rate=1e30"
+    )
+  )
+  assert done.returncode == 2
+  for what in ("not finite at step", "learning_rate", "checkpoint"):
+    assert what in done.stderr
+  assert "Traceback" not in done.stderr
+  assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_changed_micrographs_are_not_resumed_on(
+  tmp_path, drawn_folder, data_dir
+):
+  import shutil
+
+  folder = tmp_path / "micrographs"
+  shutil.copytree(drawn_folder, folder)
+  arguments = command(
+    tmp_path / "run",
+    data_dir,
+    "--config.dataset.source=folder",
+    f"--config.dataset.path={folder}",
+    "--config.train.epochs=1",
+  )
+  assert launch(*arguments).returncode == 0
+  (tmp_path / "run" / "results.json").unlink()
+  next(folder.rglob("*.bmp")).unlink()
+  done = launch(*arguments)
+  assert done.returncode == 2
+  assert "have changed" in done.stderr

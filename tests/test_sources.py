@@ -1,0 +1,274 @@
+"""Which file is of which class and specimen, and what is left out."""
+
+import collections
+import os
+
+import pytest
+
+from eanet_jax import errors
+from eanet_jax.data import sources
+
+
+def write(root, *files):
+  for file in files:
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"image")
+  return root
+
+
+def table(source):
+  return {e.file: (e.label, e.specimen) for e in source.entries}
+
+
+# --- folder -------------------------------------------------------------------
+
+
+def test_folder_is_class_specimen_image(tmp_path):
+  write(
+    tmp_path,
+    "bainite/s1/a.tif",
+    "bainite/s1/deep/er/b.png",
+    "bainite/s2/a.jpg",
+    "bainite/loose.bmp",
+    "martensite/s1/a.TIF",
+  )
+  source = sources.find("folder", str(tmp_path))
+  assert table(source) == {
+    "bainite/loose.bmp": ("bainite", "bainite"),
+    "bainite/s1/a.tif": ("bainite", "bainite/s1"),
+    "bainite/s1/deep/er/b.png": ("bainite", "bainite/s1"),
+    "bainite/s2/a.jpg": ("bainite", "bainite/s2"),
+    "martensite/s1/a.TIF": ("martensite", "martensite/s1"),
+  }
+  assert source.classes == ["bainite", "martensite"]
+  assert source.unmatched == ()
+  assert source.root == str(tmp_path.resolve())
+
+
+def test_images_right_in_class_folders_are_one_specimen_a_class(tmp_path):
+  write(tmp_path, "a/1.png", "a/2.png", "b/1.png")
+  source = sources.find("folder", str(tmp_path))
+  assert {e.specimen for e in source.entries} == {"a", "b"}
+
+
+def test_files_beside_class_folders_are_unmatched(tmp_path):
+  write(tmp_path, "a/1.png", "b/1.png", "x.png", "y.tif", "notes.txt")
+  source = sources.find("folder", str(tmp_path))
+  assert set(table(source)) == {"a/1.png", "b/1.png"}
+  assert source.unmatched == ("files beside the class folders (2 images)",)
+
+
+def test_what_is_no_image_or_hidden_is_not_an_entry(tmp_path):
+  write(tmp_path, "a/1.png", "a/._1.png", "a/1.hdr", "b/1.png", "b/.c/2.png")
+  source = sources.find("folder", str(tmp_path))
+  assert set(table(source)) == {"a/1.png", "b/1.png"}
+
+
+def test_entries_are_in_the_order_of_their_paths(tmp_path):
+  write(tmp_path, "b/s/2.png", "a/s/10.png", "b/s/1.png", "a/r/1.png")
+  files = [e.file for e in sources.find("folder", str(tmp_path)).entries]
+  assert files == ["a/r/1.png", "a/s/10.png", "b/s/1.png", "b/s/2.png"]
+
+
+# --- the published 9-12 % Cr set ----------------------------------------------
+
+NINE_CR = (
+  "set/CPJ/CPJ7/a.tif",
+  "set/CPJ/CPJ-8A/a.tif",
+  "set/CPJ/CPJ-8A/SEM/x2000/b.tif",
+  "set/CPJ/CPJ12/a.tif",
+  "set/CPJ/CPJ-7B/a.tif",
+  "set/HR/HR52-B/a.tif",
+  "set/HR/HR66/a.tif",
+  "set/P92/a.tif",
+  "set/P92/P92LBN/a.tif",
+  "set/P92/P92HBN/a.tif",
+  "set/TAF/a.tif",
+  "set/TAF/b.tif",
+  "set/Tensile data/curve.png",
+  "set/CPJ/overview.tif",
+)
+
+
+def test_nine_cr_families_and_specimens(tmp_path):
+  source = sources.find("nine_cr", str(write(tmp_path, *NINE_CR)))
+  specimens = collections.defaultdict(set)
+  for entry in source.entries:
+    specimens[entry.label].add(entry.specimen)
+  assert specimens == {
+    "CPJ": {"CPJ7", "CPJ-8A", "CPJ12", "CPJ-7B"},
+    "HR": {"HR52-B", "HR66"},
+    "P92": {"P92", "P92LBN", "P92HBN"},
+  }
+  assert source.classes == ["CPJ", "HR", "P92"]
+
+
+def test_nine_cr_goes_by_the_innermost_folder(tmp_path):
+  source = sources.find("nine_cr", str(write(tmp_path, *NINE_CR)))
+  assert table(source)["set/P92/P92LBN/a.tif"] == ("P92", "P92LBN")
+  assert table(source)["set/P92/a.tif"] == ("P92", "P92")
+  deep = table(source)["set/CPJ/CPJ-8A/SEM/x2000/b.tif"]
+  assert deep == ("CPJ", "CPJ-8A")
+
+
+def test_nine_cr_lists_what_it_leaves_out_with_counts(tmp_path):
+  source = sources.find("nine_cr", str(write(tmp_path, *NINE_CR)))
+  assert source.unmatched == (
+    "set/CPJ: not named like an alloy of the set (1 image)",
+    "set/TAF: TAF is of none of the families (2 images)",
+    "set/Tensile data: not named like an alloy of the set (1 image)",
+  )
+  assert len(source.entries) == len(NINE_CR) - 4
+
+
+def test_nine_cr_folders_of_one_alloy_in_two_places_are_one_specimen(tmp_path):
+  write(tmp_path, "one/CPJ7/a.tif", "two/HR66/a.tif", "two/cpj7/a.tif")
+  source = sources.find("nine_cr", str(tmp_path))
+  assert [e.specimen for e in source.entries] == ["CPJ7", "HR66", "CPJ7"]
+
+
+@pytest.mark.parametrize(
+  "name", ["CPJ", "XCPJ7", "CPJ7 old", "P921", "HR", "92"]
+)
+def test_nine_cr_matches_nothing_by_likeness(tmp_path, name):
+  write(tmp_path, "CPJ7/a.tif", "HR66/a.tif", f"{name}/a.tif")
+  source = sources.find("nine_cr", str(tmp_path))
+  assert set(table(source)) == {"CPJ7/a.tif", "HR66/a.tif"}
+  assert source.unmatched == (
+    f"{name}: not named like an alloy of the set (1 image)",
+  )
+
+
+# --- digest -------------------------------------------------------------------
+
+
+def touch_later(path):
+  stat = path.stat()
+  os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**9))
+
+
+def grow_silently(path):
+  """Changes the size and puts the time back."""
+  stat = path.stat()
+  path.write_bytes(b"a longer image")
+  os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+  "change",
+  [
+    lambda root: touch_later(root / "a/s/1.tif"),
+    lambda root: grow_silently(root / "a/s/1.tif"),
+    lambda root: write(root, "a/s/2.tif"),
+    lambda root: (root / "b/s/2.tif").unlink(),
+    lambda root: (root / "b/s/2.tif").rename(root / "b/s/3.tif"),
+    lambda root: (root / "a/s").rename(root / "a/t"),
+    lambda root: touch_later(root / "a/s/1.hdr"),
+  ],
+  ids=["time", "size", "added", "removed", "renamed", "specimen", "beside"],
+)
+def test_digest_changes_with_the_files(tmp_path, change):
+  write(tmp_path, "a/s/1.tif", "a/s/1.hdr", "b/s/1.tif", "b/s/2.tif")
+  find = lambda: sources.find("folder", str(tmp_path)).digest
+  before = find()
+  assert find() == before
+  change(tmp_path)
+  assert find() != before
+
+
+@pytest.mark.parametrize("beside", ["1.hdr", "1-tif.hdr", "1.txt", "1.TXT"])
+def test_digest_changes_with_every_file_that_states_a_scale(tmp_path, beside):
+  write(tmp_path, "a/s/1.tif", "b/s/1.tif")
+  before = sources.find("folder", str(tmp_path)).digest
+  write(tmp_path, f"a/s/{beside}")
+  assert sources.find("folder", str(tmp_path)).digest != before
+
+
+def test_digest_does_not_change_with_other_files(tmp_path):
+  write(tmp_path, "a/s/1.tif", "b/s/1.tif")
+  before = sources.find("folder", str(tmp_path)).digest
+  write(tmp_path, "beside.tif", "a/s/notes.md", "a/s/other.txt")
+  assert sources.find("folder", str(tmp_path)).digest == before
+
+
+# --- what is asked for wrongly ------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["folder", "nine_cr"])
+def test_missing_path_is_refused(name):
+  with pytest.raises(errors.UserError, match=r"--config\.dataset\.path="):
+    sources.find(name)
+
+
+@pytest.mark.parametrize("name", ["folder", "nine_cr"])
+def test_missing_folder_is_refused(tmp_path, name):
+  with pytest.raises(errors.UserError, match="no such folder"):
+    sources.find(name, str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+  ("name", "layout"),
+  [("folder", "<class>/<specimen>/"), ("nine_cr", "CPJ7, HR52-B, P92")],
+)
+@pytest.mark.parametrize(
+  ("files", "found"), [((), 0), (("CPJ7/a.tif", "CPJ7/b.tif"), 1)]
+)
+def test_fewer_than_2_classes_are_refused(tmp_path, name, layout, files, found):
+  with pytest.raises(errors.UserError) as error:
+    sources.find(name, str(write(tmp_path, *files)))
+  assert f"found {found} class" in str(error.value)
+  assert layout in str(error.value)
+
+
+def test_unknown_source_is_refused_with_the_names_there_are():
+  with pytest.raises(errors.UserError) as error:
+    sources.find("nine-cr")
+  for name in ("'nine-cr'", *sources.NAMES):
+    assert name in str(error.value)
+
+
+# --- the drawn set ------------------------------------------------------------
+
+
+def test_synthetic_has_732_entries_of_3_classes():
+  source = sources.find("synthetic")
+  counts = collections.Counter(e.label for e in source.entries)
+  assert counts == {"CPJ": 300, "HR": 244, "P92": 188}
+  assert len({e.file for e in source.entries}) == 732
+  first = source.entries[0]
+  assert (first.file, first.index) == ("CPJ-1_000", 0)
+  assert source.root == ""
+  assert source.unmatched == ()
+
+
+def test_synthetic_digest_changes_with_seed_and_images():
+  digests = {
+    sources.find("synthetic", seed=seed, images_per_specimen=count).digest
+    for seed in (0, 1)
+    for count in (0, 2)
+  }
+  assert len(digests) == 4
+
+
+def test_images_per_specimen_keeps_the_first_of_each():
+  whole = sources.find("synthetic").entries
+  source = sources.find("synthetic", images_per_specimen=2)
+  assert source.entries == tuple(e for e in whole if e.index < 2)
+  counts = collections.Counter(e.specimen for e in source.entries)
+  assert len(counts) == 28
+  assert set(counts.values()) == {2}
+
+
+def test_images_per_specimen_of_a_folder_keeps_smaller_specimens_whole(
+  tmp_path,
+):
+  write(tmp_path, "a/s/1.png", "a/s/2.png", "a/s/3.png", "a/t/1.png")
+  write(tmp_path, "b/s/1.png")
+  source = sources.find("folder", str(tmp_path), images_per_specimen=2)
+  assert list(table(source)) == [
+    "a/s/1.png",
+    "a/s/2.png",
+    "a/t/1.png",
+    "b/s/1.png",
+  ]

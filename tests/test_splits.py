@@ -1,0 +1,261 @@
+"""No specimen in two splits, every micrograph in one, and clear refusals."""
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from eanet_jax import errors
+from eanet_jax.data import splits
+
+settings = hypothesis.settings(deadline=None, max_examples=50)
+
+
+def data_set(**sizes):
+  """Labels and specimens: a=[3, 2] is class a, 3 images of a/0, 2 of a/1."""
+  labels, specimens = [], []
+  for label, counts in sizes.items():
+    for i, count in enumerate(counts):
+      labels += [label] * count
+      specimens += [f"{label}/{i}"] * count
+  return labels, specimens
+
+
+@st.composite
+def data_sets(draw, fewest):
+  """2 to 4 classes of `fewest` to 7 specimens of 2 to 8 images, shuffled."""
+  counts = st.lists(st.integers(2, 8), min_size=fewest, max_size=7)
+  sizes = {label: draw(counts) for label in "abcd"[: draw(st.integers(2, 4))]}
+  labels, specimens = map(np.array, data_set(**sizes))
+  order = np.random.default_rng(draw(st.integers(0, 99))).permutation(
+    len(labels)
+  )
+  return labels[order], specimens[order]
+
+
+fractions = st.sampled_from([0.05, 0.2, 0.3, 0.45])
+
+
+def parts(split):
+  return split.train, split.validation, split.test
+
+
+def is_partition(split, count):
+  together = np.concatenate(parts(split))
+  return np.array_equal(np.sort(together), np.arange(count)) and all(
+    (np.diff(part) > 0).all() for part in parts(split)
+  )
+
+
+def has_every_class(split, labels):
+  labels = np.asarray(labels)
+  return all(set(labels[part]) == set(labels) for part in parts(split))
+
+
+@settings
+@hypothesis.given(data_sets(3), st.integers(0, 99), fractions, fractions)
+def test_no_specimen_of_three_or_more_is_in_two_splits(
+  drawn, seed, validation, test
+):
+  labels, specimens = drawn
+  split = splits.split(
+    labels,
+    specimens,
+    validation_fraction=validation,
+    test_fraction=test,
+    seed=seed,
+  )
+  train, validation, test = (set(specimens[part]) for part in parts(split))
+  assert not (train & validation or train & test or validation & test)
+  assert is_partition(split, len(labels))
+  assert has_every_class(split, labels)
+  assert split.by == "specimen"
+
+
+@settings
+@hypothesis.given(data_sets(2), st.integers(0, 99))
+def test_no_specimen_of_two_is_both_tested_and_seen_before(drawn, seed):
+  labels, specimens = drawn
+  split = splits.split(labels, specimens, seed=seed)
+  seen = np.concatenate([split.train, split.validation])
+  assert not set(specimens[seen]) & set(specimens[split.test])
+  assert is_partition(split, len(labels))
+  assert has_every_class(split, labels)
+
+
+@pytest.mark.parametrize("by", ["specimen", "micrograph"])
+def test_the_seed_alone_decides_a_split(by):
+  arguments = data_set(a=[4] * 8, b=[3] * 9)
+  make = lambda seed: splits.split(*arguments, by=by, seed=seed)
+  same = zip(parts(make(1)), parts(make(1)), strict=True)
+  assert all(np.array_equal(first, second) for first, second in same)
+  tests = {tuple(make(seed).test) for seed in range(10)}
+  assert len(tests) > 5
+
+
+@pytest.mark.parametrize("by", ["specimen", "micrograph"])
+def test_many_equal_specimens_split_60_20_20_in_each_class(by):
+  labels, specimens = data_set(a=[5] * 50, b=[2] * 100)
+  split = splits.split(labels, specimens, by=by, seed=3)
+  for label, total in (("a", 250), ("b", 200)):
+    counts = [
+      (np.asarray(labels)[part] == label).sum() / total for part in parts(split)
+    ]
+    np.testing.assert_allclose(counts, [0.6, 0.2, 0.2], atol=0.03)
+
+
+def test_fractions_asked_for_are_those_given():
+  arguments = data_set(a=[1] * 100, b=[1] * 200)
+  split = splits.split(
+    *arguments, validation_fraction=0.1, test_fraction=0.3, seed=0
+  )
+  assert [len(part) for part in parts(split)] == [180, 30, 90]
+
+
+def test_class_of_two_specimens_is_validated_on_its_training_specimen():
+  labels, specimens = data_set(a=[8, 8], b=[4] * 10)
+  split = splits.split(labels, specimens)
+  of_a = [part[part < 16] for part in parts(split)]
+  names = [set(np.asarray(specimens)[part]) for part in of_a]
+  assert names[0] == names[1] != names[2]
+  # A quarter of the 8: 0.2 of 0.6 + 0.2.
+  assert [len(part) for part in of_a] == [6, 2, 8]
+  about_a = [w for w in split.warnings if w.startswith("class a ")]
+  assert any("validated on micrographs" in w for w in about_a)
+  assert any("tested on one specimen" in w for w in about_a)
+  assert not any("class b" in w for w in split.warnings)
+
+
+def test_class_of_one_specimen_names_the_way_out():
+  arguments = data_set(a=[8], b=[4] * 10)
+  with pytest.raises(errors.UserError) as error:
+    splits.split(*arguments)
+  assert "--config.split.by=micrograph" in str(error.value)
+  assert "class a has one specimen (a/0)" in str(error.value)
+
+
+def test_one_micrograph_to_train_and_validate_on_is_refused():
+  labels, specimens = data_set(a=[1, 1], b=[4] * 5)
+  with pytest.raises(errors.UserError, match="class a has 1 micrograph"):
+    splits.split(labels, specimens)
+
+
+@settings
+@hypothesis.given(
+  st.lists(st.integers(3, 30), min_size=2, max_size=4), st.integers(0, 99)
+)
+def test_split_by_micrograph_is_stratified(counts, seed):
+  sizes = dict(zip("abcd", ([count] for count in counts), strict=False))
+  labels, specimens = data_set(**sizes)
+  split = splits.split(labels, specimens, by="micrograph", seed=seed)
+  assert is_partition(split, len(labels))
+  for label, count in zip("abcd", counts, strict=False):
+    for part, share in zip(parts(split), (0.6, 0.2, 0.2), strict=True):
+      got = (np.asarray(labels)[part] == label).sum()
+      assert got >= 1
+      assert abs(got - share * count) <= 1
+  assert split.by == "micrograph"
+  assert any("higher" in warning for warning in split.warnings)
+
+
+def test_fewer_than_3_images_of_a_class_are_refused():
+  arguments = data_set(a=[2], b=[9])
+  with pytest.raises(errors.UserError, match="class a has 2 usable images"):
+    splits.split(*arguments, by="micrograph")
+
+
+HELD_OUT = data_set(CPJ=[4] * 5, P92=[4, 6, 5])
+
+
+def held_out(*names, **keywords):
+  return splits.split(*HELD_OUT, test_specimens=names, **keywords)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_test_split_is_exactly_the_specimens_named(seed):
+  split = held_out("CPJ/1", "CPJ/4", "P92/2", seed=seed)
+  tested = set(np.asarray(HELD_OUT[1])[split.test])
+  assert tested == {"CPJ/1", "CPJ/4", "P92/2"}
+  assert is_partition(split, 35)
+  assert has_every_class(split, HELD_OUT[0])
+
+
+def test_one_specimen_left_is_trained_and_validated_on():
+  split = held_out("P92/0", "P92/2", "CPJ/0")
+  of_p92 = [part[part >= 20] for part in parts(split)]
+  assert [len(part) for part in of_p92] == [4, 2, 9]
+  assert any("class P92 has 3 specimens" in w for w in split.warnings)
+
+
+def test_specimen_may_be_named_by_its_last_part():
+  labels = ["CPJ"] * 6 + ["P92"] * 6
+  specimens = [f"CPJ/CPJ{i}" for i in range(6)]
+  specimens += [f"P92/P92{i}" for i in range(6)]
+  split = splits.split(labels, specimens, test_specimens=("CPJ2", "P92/P925"))
+  assert split.test.tolist() == [2, 11]
+
+
+def test_last_part_of_two_names_is_refused():
+  with pytest.raises(errors.UserError, match=r"of several.*CPJ/1, P92/1"):
+    held_out("1", "P92/2")
+
+
+def test_whole_name_goes_before_a_last_part():
+  # Images right in the class folder b, and a folder a/b.
+  labels = ["a", "a", "a", "a", "b", "b", "b", "b"]
+  specimens = ["a/x", "a/b", "a/y", "a/y", "b", "b", "b/z", "b/z"]
+  split = splits.split(labels, specimens, test_specimens=("b", "a/x"))
+  assert split.test.tolist() == [0, 4, 5]
+
+
+def test_unknown_specimen_is_refused_with_near_names():
+  labels, specimens = HELD_OUT
+  specimens = [name.replace("P92/", "P92/LBN") for name in specimens]
+  with pytest.raises(errors.UserError, match="'LBN7' is no specimen") as error:
+    splits.split(labels, specimens, test_specimens=("LBN7",))
+  assert "LBN0" in str(error.value)
+
+
+def test_unknown_specimen_near_nothing_is_refused_with_all_names():
+  with pytest.raises(errors.UserError) as error:
+    held_out("zzz")
+  for name in set(HELD_OUT[1]):
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("names", "text"),
+  [
+    (("P92/0", "P92/1", "P92/2", "CPJ/0"), "3 of the 3 specimens of class P92"),
+    (("P92/0",), "0 of the 5 specimens of class CPJ"),
+  ],
+)
+def test_all_or_none_of_a_class_held_out_is_refused(names, text):
+  with pytest.raises(errors.UserError, match=text):
+    held_out(*names)
+
+
+def test_holding_out_specimens_needs_a_split_by_specimen():
+  with pytest.raises(errors.UserError, match=r"split\.by=specimen"):
+    held_out("P92/0", "CPJ/0", by="micrograph")
+
+
+def test_unknown_way_to_split_is_refused():
+  with pytest.raises(errors.UserError, match="'class' is unknown"):
+    splits.split(*HELD_OUT, by="class")
+
+
+@pytest.mark.parametrize(
+  ("validation", "test"),
+  [
+    (0, 0.2),
+    (0.2, 0),
+    (0.5, 0.5),
+    (-0.1, 0.2),
+    (0.9, 0.9),
+    (float("nan"), 0.1),
+  ],
+)
+def test_fractions_out_of_range_are_refused(validation, test):
+  with pytest.raises(errors.UserError, match="above 0 and together below 1"):
+    splits.split(*HELD_OUT, validation_fraction=validation, test_fraction=test)
