@@ -92,8 +92,11 @@ def test_the_commands_of_several_hosts_run(folder, environment):
     )
     for command in TOGETHER
   ]
-  for process in processes:
-    finish(process)
+  outputs = [finish(process) for process in processes]
+  assert "on 2 x cpu" in outputs[0]
+  assert "macro f1" not in outputs[1]  # one process speaks for all
+  result = json.loads((folder / "runs" / "hosts" / "results.json").read_text())
+  assert result["device"] == "2 x cpu"
 
 
 def test_the_commands_for_own_micrographs_run(folder, environment):

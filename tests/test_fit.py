@@ -91,8 +91,6 @@ def test_a_signal_saves_within_the_epoch_and_the_run_resumes(
     data_dir,
     "--config.train.epochs=1",
     "--config.train.batch_size=1",
-    "--config.model.num_blocks=8",
-    "--config.dataset.image_px=64",
   )
   process = subprocess.Popen(
     [sys.executable, "launch.py", *arguments],

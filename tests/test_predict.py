@@ -1,7 +1,8 @@
-"""Prediction: the logits of evaluation, from the workdir alone, for any file."""
+"""Prediction: evaluation's logits, from the workdir alone, for any file."""
 
 import csv
 import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
   assert done.returncode == 1
   assert "2 files classified, 5 could not be used" in done.stdout
   assert "Traceback" not in done.stderr
-  rows = {os.path.basename(row["file"]): row for row in rows_of(out)}
+  rows = {pathlib.Path(row["file"]).name: row for row in rows_of(out)}
   assert len(rows) == 7
   for name in ("good.bmp", "sixteen.png"):
     row = rows[name]

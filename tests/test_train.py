@@ -101,7 +101,7 @@ def test_masked_examples_count_for_nothing():
       mesh, ranges=off, dropout_rate=0.0, attention_dropout_rate=0.0
     )
     batch = jax.tree.map(jnp.asarray, batch)
-    states.append(train.train_step(state, batch, jax.random.key(0)))
+    states.append(jax.jit(train.train_step)(state, batch, jax.random.key(0)))
   a, b = states
   for x, y in zip(
     jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True

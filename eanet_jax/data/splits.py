@@ -48,8 +48,8 @@ def split(
   """Returns a split that is stratified by class and a function of its seed.
 
   A fraction is of the micrographs of each class; whole specimens, in random
-  order, go where most is missing, at least one to each split. A class of two specimens
-  is tested on one and validated on micrographs of the other.
+  order, go where most is missing, at least one to each split. A class of two
+  specimens is tested on one and validated on micrographs of the other.
 
   Args:
     labels: class name of each micrograph.
