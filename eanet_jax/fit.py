@@ -4,7 +4,9 @@ Takes a configuration, a data set and a workdir, leaves checkpoints and
 history.csv in the workdir. Device work is in `train`; this module decides when.
 """
 
+import functools
 import pathlib
+import signal
 import time
 from typing import Any
 
@@ -173,7 +175,8 @@ class Fit:
       resident_bytes=self._config.dataset.resident_mb * 2**20,
     )
     train_steps = train.make_train_steps(self._mesh)
-    writer, trained_images, seconds = None, 0, 0.0
+    tensorboard = _TensorBoard(self._workdir / "tensorboard")
+    trained_images, seconds = 0, 0.0
     bar = console.progress(
       total=self._total_steps * size,
       initial=self._step * size,
@@ -188,7 +191,8 @@ class Fit:
         self._run_epoch(train_steps, batches, stop_signal, bar)
         if self._step < epoch * self.steps_per_epoch:
           self._check_finite()
-          self._save(score=None)
+          if self._step > first:  # else what was saved last is this
+            self._save(score=None)
           break
         if epoch > 1 or epochs == 1:  # the first compiles
           trained_images += (self._step - first) * size
@@ -199,13 +203,12 @@ class Fit:
           f"loss {row['train_loss']:.3f}, validation F1"
           f" {row['validation_macro_f1']:.3f}"
         )
-        writer = writer or _tensorboard(self._workdir)
-        writer.write_scalars(self._step, {k: row[k] for k in _HISTORY[2:]})
+        tensorboard.write(self._step, {k: row[k] for k in _HISTORY[2:]})
         self._save(score=row["validation_macro_f1"])
-    if writer:
-      writer.close()
     self._saved.wait()
-    return stop_signal() if self._step < self._total_steps else 0
+    if self._step < self._total_steps:
+      return stop_signal() or signal.SIGTERM  # of the cluster, to another host
+    return 0
 
   def _run_epoch(self, train_steps, batches, stop_signal, bar) -> None:
     """Trains to the end of the epoch, or to where a signal says stop."""
@@ -299,12 +302,30 @@ class Fit:
     )
 
 
-def _tensorboard(workdir: pathlib.Path):
-  """A clu writer of TensorBoard files; imports TensorFlow, so late."""
-  from clu import metric_writers
+class _TensorBoard:
+  """Scalars of each epoch through clu; of none where TensorFlow is missing.
 
-  return metric_writers.create_default_writer(
-    str(workdir / "tensorboard"),
-    just_logging=jax.process_index() > 0,
-    asynchronous=True,
-  )
+  clu's writer imports TensorFlow, so it is made when there is something to
+  write, while the device has work.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    self._folder = folder
+
+  @functools.cached_property
+  def _writer(self):
+    try:
+      from clu import metric_writers
+    except ImportError as error:
+      console.say(f"no TensorBoard files: {error}; history.csv has the same")
+      return None
+    return metric_writers.create_default_writer(
+      str(self._folder),
+      just_logging=jax.process_index() > 0,
+      asynchronous=True,
+    )
+
+  def write(self, step: int, scalars: dict[str, float]) -> None:
+    if self._writer:
+      self._writer.write_scalars(step, scalars)
+      self._writer.flush()

@@ -95,8 +95,9 @@ def summary(
   """Returns every score of one level as JSON values, with 95 % intervals.
 
   The interval is a percentile bootstrap over specimens, drawn with replacement:
-  images of a specimen stand or fall together. With few specimens it is rough,
-  and of a class with one it does not know how its specimens differ.
+  images of a specimen stand or fall together. A draw that misses a class is
+  drawn again. With few specimens it is rough, of a class with one it does not
+  know how specimens differ, and where all classes have one there is none.
 
   Args:
     probabilities: float (k, l).
@@ -122,19 +123,30 @@ def summary(
   result["confusion_matrix"] = counts.tolist()
   result["examples"] = len(labels)
   if resamples:
-    result["interval_95"] = _intervals(
-      labels, predicted, specimens, num_classes, resamples
-    )
+    interval = _intervals(labels, predicted, specimens, num_classes, resamples)
+    if interval:
+      result["interval_95"] = interval
   return result
 
 
 def _intervals(labels, predicted, specimens, num_classes, resamples):
+  """Intervals by name; None where every class has one specimen."""
   names, specimens = np.unique(specimens, return_inverse=True)
   counts = np.zeros((len(names), num_classes, num_classes), np.int64)
   np.add.at(counts, (specimens, labels, predicted), 1)
+  of_class = counts.sum(-1) > 0  # (specimens, l)
+  classes = of_class.any(0)
+  if len(names) == classes.sum():
+    return None
+  rng = np.random.default_rng(0)
   share = np.full(len(names), 1 / len(names))
-  drawn = np.random.default_rng(0).multinomial(len(names), share, resamples)
-  scores = headline(np.einsum("rg,gij->rij", drawn, counts))
+  kept = np.empty((0, len(names)), np.int64)
+  while len(kept) < resamples:
+    drawn = rng.multinomial(len(names), share, resamples)
+    # A mean over classes of which one is missing would be another score.
+    complete = (drawn @ of_class > 0)[:, classes].all(-1)
+    kept = np.concatenate([kept, drawn[complete]])
+  scores = headline(np.einsum("rg,gij->rij", kept[:resamples], counts))
   return {
     name: [float(v) for v in np.quantile(values, [0.025, 0.975])]
     for name, values in scores.items()

@@ -81,8 +81,10 @@ class Classifier:
     """Returns a prediction for each file of `paths`, in order.
 
     Args:
-      paths: files, or folders that are searched to any depth.
+      paths: files, or folders that are searched to any depth; or one of them.
     """
+    if isinstance(paths, str | os.PathLike):  # not its characters
+      paths = [paths]
     return list(self.stream(micrographs.expand(paths)))
 
   def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:

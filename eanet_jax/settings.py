@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import io
 import json
+import math
 import pathlib
 import re
 import runpy
@@ -39,11 +40,15 @@ def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
 _POSITIVE = (lambda value: value >= 1, "1 or more")
 _COUNT = (lambda value: value >= 0, "0 or more")
 _ABOVE_ZERO = (lambda value: value > 0, "above 0")
-_RATE = (lambda value: 0 <= value < 1, "from 0 to below 1")
+_DROPOUT_RATE = (lambda value: 0 <= value <= 0.9, "from 0 to 0.9")
+_BELOW_ONE = (lambda value: 0 <= value < 1, "from 0 to below 1")
+_ANY = (lambda value: True, "anything")  # checked where it is used, or a bool
 
-
+# Every field there is.
 _RULES = {
   "dataset.source": _one_of("synthetic", "folder", "nine_cr"),
+  "dataset.path": _ANY,
+  "dataset.data_dir": _ANY,
   "dataset.seed": _COUNT,
   "dataset.images_per_specimen": _COUNT,
   "dataset.view": _one_of("whole", "tiles"),
@@ -51,6 +56,9 @@ _RULES = {
   "dataset.tile_px": (lambda px: px >= 8, "8 or more"),
   "dataset.resident_mb": _COUNT,
   "split.by": _one_of("specimen", "micrograph"),
+  "split.test_specimens": _ANY,
+  "split.validation_fraction": _BELOW_ONE,
+  "split.test_fraction": _BELOW_ONE,
   "split.seed": _COUNT,
   "model.patch_px": _POSITIVE,
   "model.width": _POSITIVE,
@@ -58,8 +66,8 @@ _RULES = {
   "model.num_heads": _POSITIVE,
   "model.num_slots": _POSITIVE,
   "model.mlp_width": _POSITIVE,
-  "model.dropout_rate": _RATE,
-  "model.attention_dropout_rate": _RATE,
+  "model.dropout_rate": _DROPOUT_RATE,
+  "model.attention_dropout_rate": _DROPOUT_RATE,
   "model.dtype": _one_of("float32", "bfloat16"),
   "loss.gamma": _COUNT,
   "loss.class_weights": _one_of("none", "balanced"),
@@ -68,9 +76,11 @@ _RULES = {
   "optimizer.schedule": _one_of("constant", "cosine"),
   "optimizer.warmup_epochs": _COUNT,
   "optimizer.clip_norm": _COUNT,
+  "augment.flips": _ANY,
+  "augment.quarter_turns": _ANY,
   "augment.rotation_deg": (lambda deg: 0 <= deg <= 180, "from 0 to 180"),
-  "augment.zoom": _RATE,
-  "augment.contrast": _RATE,
+  "augment.zoom": _BELOW_ONE,
+  "augment.contrast": _BELOW_ONE,
   "augment.brightness": _COUNT,
   "train.epochs": _COUNT,
   "train.batch_size": _POSITIVE,
@@ -84,12 +94,17 @@ _RULES = {
 def validate(config: ml_collections.ConfigDict) -> None:
   """Raises UserError naming the first field whose value cannot be used."""
   flat = flatten(config.to_dict())
+  for field in sorted(flat.keys() ^ _RULES.keys()):
+    raise errors.UserError(
+      f"the configuration has {'an unknown' if field in flat else 'no'} field"
+      f" {field}: base it on configs/default.py"
+    )
   for field, (allowed, requirement) in _RULES.items():
-    # NaN fails every comparison, so that it is refused too.
-    if not allowed(flat[field]):
+    value = flat[field]
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not (finite and allowed(value)):
       raise errors.UserError(
-        f"--config.{field}={flat[field]!r} cannot be used: it must be"
-        f" {requirement}"
+        f"--config.{field}={value!r} cannot be used: it must be {requirement}"
       )
   image_px, patch_px = config.dataset.image_px, config.model.patch_px
   if image_px % patch_px:

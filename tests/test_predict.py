@@ -97,7 +97,7 @@ def test_order_and_company_of_files_change_nothing(trained, drawn_folder):
   classifier = predict.Classifier.restore(trained)
   together = classifier(files)
   backwards = classifier(files[::-1])[::-1]
-  alone = [classifier([file])[0] for file in files]
+  alone = [classifier(str(file))[0] for file in files]
   for a, b, c in zip(together, backwards, alone, strict=True):
     np.testing.assert_allclose(a.logits, b.logits, rtol=0, atol=1e-6)
     np.testing.assert_allclose(a.logits, c.logits, rtol=0, atol=1e-6)

@@ -33,7 +33,7 @@ def folder(tmp_path):
 
 
 def load(root, data_dir, **kwargs):
-  arguments = {"view": "whole", "image_px": 32, "tile_px": 32, "seed": 0}
+  arguments = {"view": "whole", "image_px": 32, "tile_px": 32}
   source = sources.find("folder", str(root))
   return input_pipeline.load(source, str(data_dir), **{**arguments, **kwargs})
 
@@ -197,7 +197,6 @@ def test_the_published_layout_builds_from_bmp_files(tmp_path):
     view="whole",
     image_px=32,
     tile_px=32,
-    seed=0,
   )
   assert views.class_names == ("CPJ", "HR", "P92")
   assert len(views.labels) == 18

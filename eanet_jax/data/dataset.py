@@ -66,7 +66,6 @@ def load(config: Any) -> Dataset:
       view=dataset.view,
       image_px=dataset.image_px,
       tile_px=dataset.tile_px,
-      seed=dataset.seed,
     )
   parts = splits.split(
     [views.class_names[label] for label in views.labels],

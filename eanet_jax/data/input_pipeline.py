@@ -14,6 +14,7 @@ import pathlib
 import shutil
 import tempfile
 
+import filelock
 import numpy as np
 
 from eanet_jax import errors
@@ -59,7 +60,6 @@ def load(
   view: str,
   image_px: int,
   tile_px: int,
-  seed: int,
 ) -> Views:
   """Returns the views of a source, building what is not there yet.
 
@@ -69,7 +69,6 @@ def load(
     view: "whole" or "tiles".
     image_px: side of a view.
     tile_px: side of a tile before it is resized; not used by "whole".
-    seed: of the drawn micrographs.
 
   Raises:
     UserError: the source holds too few usable images, or data_dir cannot be
@@ -85,7 +84,9 @@ def load(
   if not (folder / "index.json").exists():
     try:
       root.mkdir(parents=True, exist_ok=True)
-      _build(source, root, folder, view, image_px, tile_px, seed)
+      with filelock.FileLock(root / ".lock"):  # another run may be building it
+        if not (folder / "index.json").exists():
+          _build(source, root, folder, view, image_px, tile_px)
     except OSError as error:
       raise errors.UserError(
         f"cannot keep the data set in {root}: {error.strerror or error}; choose"
@@ -106,14 +107,16 @@ def load(
   )
 
 
-def _build(source, root, folder, view, image_px, tile_px, seed) -> None:
+def _build(source, root, folder, view, image_px, tile_px) -> None:
   """Writes TFRecords where there are none, then the views of them.
 
   Both appear under their final name only when whole: an interrupted build
   leaves nothing that looks complete.
   """
-  builder = _prepared_builder(source, root, seed)
+  builder = _prepared_builder(source, root)
   folder.parent.mkdir(parents=True, exist_ok=True)
+  for stale in folder.parent.glob("*.incomplete-*"):
+    shutil.rmtree(stale, ignore_errors=True)
   building = pathlib.Path(
     tempfile.mkdtemp(prefix=f"{folder.name}.incomplete-", dir=folder.parent)
   )
@@ -122,13 +125,13 @@ def _build(source, root, folder, view, image_px, tile_px, seed) -> None:
       builder, building / "images.u8", view, image_px, tile_px
     )
     (building / "index.json").write_text(json.dumps(index))
-    if not folder.exists():  # another process may have been first
-      building.rename(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # whatever it was, not whole
+    building.rename(folder)
   finally:
     shutil.rmtree(building, ignore_errors=True)
 
 
-def _prepared_builder(source, root, seed):
+def _prepared_builder(source, root):
   import tensorflow as tf
   import tensorflow_datasets as tfds
 
@@ -137,7 +140,7 @@ def _prepared_builder(source, root, seed):
   tf.config.set_visible_devices([], "GPU")
   tf.config.set_visible_devices([], "TPU")
   tfds.disable_progress_bar()  # the builder shows one of its own
-  builder = sem_steel.SemSteel(source=source, seed=seed, data_dir=str(root))
+  builder = sem_steel.SemSteel(source=source, data_dir=str(root))
   if not builder.is_prepared():
     for stale in root.glob("sem_steel/*/*incomplete*"):
       shutil.rmtree(stale, ignore_errors=True)

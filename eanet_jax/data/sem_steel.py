@@ -59,7 +59,6 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     config = config or "synthetic"
     name = getattr(config, "name", config)
     self._source = source or sources.find(name, path, seed=seed)
-    self._seed = seed
     super().__init__(config=config, **kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -123,7 +122,7 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     """Each entry's micrograph in order, or None and why it is unusable."""
     if self._source.name == "synthetic":
       items = [(e.label, e.specimen, e.index) for e in self._source.entries]
-      for drawing in synthetic.draw_all(self._seed, items):
+      for drawing in synthetic.draw_all(self._source.seed, items):
         # The bar is found as in a real file, not taken from the drawing.
         rows = micrographs.crop_data_bar(drawing.image)
         image = drawing.image[: drawing.image.shape[0] - rows]

@@ -51,6 +51,7 @@ class Source:
   Attributes:
     name: one of NAMES.
     root: folder the entries' files are relative to; "" for drawings.
+    seed: of the drawings; 0 for files.
     entries: what the data set is built from.
     unmatched: one line for each folder or file that belongs to no class.
     digest: hexadecimal; another one wherever the build would be another.
@@ -58,6 +59,7 @@ class Source:
 
   name: str
   root: str
+  seed: int
   entries: tuple[Entry, ...]
   unmatched: tuple[str, ...]
   digest: str
@@ -89,7 +91,7 @@ def find(
     )
     entries = _first_of_each(entries, images_per_specimen)
     facts = [name, str(seed), str(images_per_specimen)]
-    return Source(name, "", entries, (), _digest(facts))
+    return Source(name, "", seed, entries, (), _digest(facts))
   if name not in NAMES:
     raise errors.UserError(
       f"dataset.source={name!r} is unknown: choose one of {', '.join(NAMES)}"
@@ -131,7 +133,7 @@ def find(
     f"{reason} ({count} image{'s' * (count > 1)})"
     for reason, count in sorted(unmatched.items())
   )
-  return Source(name, str(root), entries, lines, _digest(facts))
+  return Source(name, str(root), 0, entries, lines, _digest(facts))
 
 
 def _first_of_each(entries, count: int) -> tuple[Entry, ...]:
