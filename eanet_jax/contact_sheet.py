@@ -45,9 +45,8 @@ def inspect(
       continue
     height, width = micrograph.image.shape
     scale = micrograph.um_per_px
-    facts = (
-      f"{width} x {height} px after {micrograph.crop_rows} rows were cut off, "
-      + ("scale unknown" if scale is None else f"{scale:.4g} um/px")
+    facts = f"{width} x {height} px, {micrograph.crop_rows} rows cut off, " + (
+      "no scale" if scale is None else f"{scale:.4g} um/px"
     )
     lines.append(f"{file}: {facts}")
     if len(thumbs) < limit:

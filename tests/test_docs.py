@@ -7,6 +7,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from conftest import ROOT, SMALL, eanet
@@ -132,6 +133,20 @@ def test_documented_result_fields_are_there(trained):
         continue
       assert name in value, field
       value = value[name]
+
+
+def test_documented_extras_are_declared():
+  project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+  extras = set(re.findall(r"pip install '\.\[(\w+)\]'", TEXT))
+  assert (
+    extras
+    == set(project["optional-dependencies"])
+    == {
+      "cuda",
+      "tpu",
+      "test",
+    }
+  )
 
 
 def test_ci_runs_the_documented_test_command():

@@ -181,7 +181,7 @@ def test_inspect_lists_and_draws_every_file(mixed_folder, tmp_path):
   out = tmp_path / "sheet.png"
   done = eanet("inspect", mixed_folder, "--out", out)
   assert done.returncode == 1
-  assert "512 x 512 px after" in done.stdout
+  assert "512 x 512 px, 38 rows cut off" in done.stdout
   assert done.stdout.count(str(mixed_folder)) == 6
   width, height = Image.open(out).size
   assert (width, height) == (6 * 248, 278)
