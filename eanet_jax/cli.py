@@ -158,6 +158,8 @@ def _draw(arguments: argparse.Namespace) -> int:
   items = [
     item for item in synthetic.catalogue() if item[2] < arguments.per_specimen
   ]
+  if not items:
+    raise errors.UserError("--per-specimen must be 1 or more")
   drawings = synthetic.draw_all(seed, items)
   for drawing in console.progress(
     drawings, total=len(items), unit="image", leave=False

@@ -57,7 +57,7 @@ def run(config: Any, workdir: str | pathlib.Path) -> int:
       return _fit_and_evaluate(config, workdir, data, saved)
   except OSError as error:
     raise errors.UserError(
-      f"cannot write to --workdir={workdir}: {error.strerror or error}"
+      f"cannot write to --workdir={workdir}: {error}"
     ) from None
 
 

@@ -233,7 +233,7 @@ class Fit:
       first_step=self._step,
       last_step=epoch * self.steps_per_epoch,
       per_dispatch=train.steps_per_dispatch(
-        config.steps_per_dispatch, self.steps_per_epoch
+        config.steps_per_dispatch, self.steps_per_epoch, batches.max_steps
       ),
       stop=stop,
       on_steps=lambda steps: bar.update(steps * config.batch_size),

@@ -208,17 +208,24 @@ def make_train_steps(mesh: jax.sharding.Mesh):
   return train_steps
 
 
-def steps_per_dispatch(wanted: int, steps_per_epoch: int) -> int:
+def steps_per_dispatch(
+  wanted: int, steps_per_epoch: int, max_steps: int
+) -> int:
   """Returns how many steps to dispatch at once: a divisor of an epoch's.
 
   A divisor, so that every dispatch has one shape and compiles once. On a CPU
   a step takes far longer than its dispatch, and stopping after any is good.
+
+  Args:
+    wanted: 0 for as many as is good.
+    steps_per_epoch: at least 1.
+    max_steps: an upper bound.
   """
   if not wanted:
-    wanted = 1 if jax.default_backend() == "cpu" else min(steps_per_epoch, 256)
+    wanted = 1 if jax.default_backend() == "cpu" else steps_per_epoch
   return max(
     k
-    for k in range(1, min(wanted, steps_per_epoch) + 1)
+    for k in range(1, min(wanted, max_steps, steps_per_epoch) + 1)
     if steps_per_epoch % k == 0
   )
 

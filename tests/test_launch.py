@@ -214,6 +214,32 @@ def test_no_epochs_evaluates_the_untrained_network(tmp_path, data_dir):
   )
 
 
+def test_a_built_data_set_trains_without_tensorflow(
+  trained, tmp_path, data_dir
+):
+  block = (
+    "import runpy, sys\n"
+    "sys.modules['tensorflow'] = None\n"
+    "sys.argv[0] = 'launch.py'\n"
+    "runpy.run_path('launch.py', run_name='__main__')"
+  )
+  done = run(
+    "-c",
+    block,
+    "--config=configs/eanet.py",
+    f"--workdir={tmp_path / 'run'}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+  )
+  assert done.returncode == 0, done.stderr
+  assert "no TensorBoard files" in done.stdout
+  ours, theirs = (
+    json.loads((w / "results.json").read_text())["test"]
+    for w in (tmp_path / "run", trained)
+  )
+  assert ours == theirs  # the same run on another day
+
+
 def test_every_config_builds_and_validates():
   from eanet_jax import settings
 

@@ -169,10 +169,11 @@ def test_run_steps_stops_where_it_is_told_and_counts_every_step():
 
 
 def test_a_dispatch_divides_an_epoch():
-  assert train.steps_per_dispatch(0, 27) == 1  # on a CPU
-  assert train.steps_per_dispatch(10, 27) == 9
-  assert train.steps_per_dispatch(100, 27) == 27
-  assert train.steps_per_dispatch(5, 7) == 1
+  assert train.steps_per_dispatch(0, 27, 1000) == 1  # on a CPU
+  assert train.steps_per_dispatch(10, 27, 1000) == 9
+  assert train.steps_per_dispatch(100, 27, 1000) == 27
+  assert train.steps_per_dispatch(100, 27, 4) == 3
+  assert train.steps_per_dispatch(5, 7, 1000) == 1
 
 
 DEVICES = """

@@ -12,6 +12,9 @@ import numpy as np
 
 from eanet_jax import sharding
 
+_STREAMED_BYTES = 256 * 2**20
+_MANY_STEPS = 1000  # a stop signal is read between dispatches
+
 
 class Batch(TypedDict):
   """One batch, on the host or on devices.
@@ -57,6 +60,9 @@ class Batches:
   A set of up to `resident_bytes` is put on every device once and batches are
   gathered there; of a larger one each dispatch's batches are sent, while the
   device still works on those before. Both give the same batches.
+
+  Attributes:
+    max_steps: the most that one call should ask for.
   """
 
   def __init__(
@@ -74,7 +80,10 @@ class Batches:
     self._images, self._labels, self._indices = images, labels, indices
     self._batch_size, self._seed, self._mesh = batch_size, seed, mesh
     self._resident = None
+    # A dispatch of streamed batches holds this many at most.
+    self.max_steps = max(1, _STREAMED_BYTES // (batch_size * images[0].nbytes))
     if len(indices) * images[0].nbytes <= resident_bytes:
+      self.max_steps = _MANY_STEPS
       whole = sharding.replicated(mesh)
       self._resident = {
         "image": sharding.put(images[indices], whole),
