@@ -117,12 +117,14 @@ def _with_interval(scores: Mapping[str, Any], name: str) -> str:
 def show(result: Mapping[str, Any], workdir: pathlib.Path) -> str:
   """Returns what is printed at the end of a run."""
   split = result["split"]
+  intervals = "one specimen of each class: no intervals"
+  if "interval_95" in result["test"]["micrograph"]:
+    intervals = "95 % intervals: bootstrap over specimens"
   lines = [
     "",
     f"test split by {split['by']}: {split['test']} micrographs of"
     f" {len(split['test_specimens'])} specimens, best checkpoint: epoch"
-    f" {result['best_epoch']} of {result['epochs']}"
-    " (95 % intervals: bootstrap over specimens)",
+    f" {result['best_epoch']} of {result['epochs']} ({intervals})",
     "",
     table(result["test"], result["class_names"]),
     "",

@@ -120,6 +120,8 @@ def test_unusable_files_are_listed_and_the_others_used(folder, tmp_path):
     "martensite/b/tiny.png",
   }
   assert views.unmatched == ("files beside the class folders (1 image)",)
+  again = load(folder, tmp_path / "data", image_px=16)  # of the same records
+  assert (again.skipped, again.unmatched) == (views.skipped, views.unmatched)
 
 
 @pytest.mark.parametrize("usable", [0, 2])

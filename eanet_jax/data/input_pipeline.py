@@ -17,7 +17,7 @@ import tempfile
 import filelock
 import numpy as np
 
-from eanet_jax import errors
+from eanet_jax import console, errors
 from eanet_jax.data import micrographs, sources
 
 
@@ -181,7 +181,13 @@ def _write_images(builder, path, view, image_px, tile_px) -> dict:
   skipped = list(builder.info.metadata["skipped"])
   micrograph, labels, specimens, files = [], [], [], []
   with path.open("wb") as out:
-    for example in dataset.as_numpy_iterator():
+    for example in console.progress(
+      dataset.as_numpy_iterator(),
+      total=builder.info.splits[sem_steel.SPLIT].num_examples,
+      desc="resizing" if view == "whole" else "cutting tiles",
+      unit="image",
+      leave=False,
+    ):
       file = example["file"].decode()
       if not len(example["image"]):
         skipped.append([file, f"smaller than a tile of {tile_px} px"])
