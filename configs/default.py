@@ -37,7 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
   # specimen: no specimen is in two splits. micrograph: images of one specimen
   # may be; they are near-copies, so that its figures come out too high.
   split.by = "specimen"
-  # Hold out these, e.g. "('P92/P92LBN',)"; () lets the seed choose.
+  # Hold out these, e.g. "('P92-1', 'HR-2', 'CPJ-3')"; () lets the seed choose.
   split.test_specimens = ()
   split.validation_fraction = 0.2
   split.test_fraction = 0.2
