@@ -177,13 +177,15 @@ class Fit:
     train_steps = train.make_train_steps(self._mesh)
     tensorboard = _TensorBoard(self._workdir / "tensorboard")
     trained_images, seconds = 0, 0.0
-    bar = console.progress(
-      total=self._total_steps * size,
-      initial=self._step * size,
-      unit="img",
-      disable=jax.process_index() > 0,
-    )
-    with bar, train.stop_signals() as stop_signal:
+    with (
+      train.stop_signals() as stop_signal,
+      console.progress(
+        total=self._total_steps * size,
+        initial=self._step * size,
+        unit="img",
+        disable=jax.process_index() > 0,
+      ) as bar,
+    ):
       while self._step < self._total_steps:
         epoch = self._step // self.steps_per_epoch + 1
         bar.set_description_str(f"epoch {epoch}/{epochs}", refresh=False)

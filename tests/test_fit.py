@@ -1,8 +1,6 @@
 """The loop over epochs: resumes bit for bit, stops cleanly, refuses NaN."""
 
 import json
-import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -80,39 +78,54 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir):
   assert results[0] == results[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_within_the_epoch_and_the_run_resumes(
-  number, tmp_path, data_dir
-):
-  workdir = tmp_path / "run"
-  # One long epoch, so that the signal comes in the middle of it.
-  arguments = command(
-    workdir,
-    data_dir,
-    "--config.train.epochs=1",
-    "--config.train.batch_size=1",
-  )
+def interrupted(arguments, number):
+  """Starts a run, signals it as soon as it trains; returns how it ended."""
   process = subprocess.Popen(
     [sys.executable, "launch.py", *arguments],
     cwd=ROOT,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
-    text=True,
-    env={**os.environ, "PYTHONUNBUFFERED": "1"},
   )
-  for line in process.stdout:
-    if line.startswith("EANet of"):
-      break
-  time.sleep(0.2)  # it compiles now: the signal waits for the first step
+  seen = b""
+  while b"%|" not in seen:  # the progress bar
+    seen += process.stderr.read(1) or pytest.fail("it ended by itself")
+  time.sleep(0.3)  # now it traces and compiles the first step
   process.send_signal(number)
-  out, err = process.communicate(timeout=300)
-  assert process.returncode == 128 + number, err
+  out, _ = process.communicate(timeout=300)
+  return process.returncode, out.decode()
+
+
+def one_long_epoch(workdir, data_dir):
+  """A run in whose only epoch a signal comes in time."""
+  extra = ["--config.train.epochs=1", "--config.train.batch_size=1"]
+  return command(workdir, data_dir, *extra)
+
+
+def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
+  tmp_path, data_dir
+):
+  whole, broken = tmp_path / "whole", tmp_path / "broken"
+  assert launch(*one_long_epoch(whole, data_dir)).returncode == 0
+  code, out = interrupted(one_long_epoch(broken, data_dir), signal.SIGTERM)
+  assert code == 128 + signal.SIGTERM
   assert "resumes" in out
-  steps = [int(p.name) for p in pathlib.Path(workdir, "checkpoints").iterdir()]
-  assert 0 < max(steps) < 45
-  done = launch(*arguments)
+  (step,) = (int(p.name) for p in (broken / "checkpoints").iterdir())
+  assert 0 < step < final_arrays(whole)[0]  # in the middle
+  done = launch(*one_long_epoch(broken, data_dir))
   assert done.returncode == 0, done.stderr
-  assert "resuming after step" in done.stdout
+  assert f"resuming after step {step} of" in done.stdout
+  # The sums of the epoch's first part are in its row as well.
+  histories = [(w / "history.csv").read_text() for w in (whole, broken)]
+  assert histories[0] == histories[1]
+
+
+def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir):
+  code, out = interrupted(
+    one_long_epoch(tmp_path / "run", data_dir), signal.SIGINT
+  )
+  assert code == 128 + signal.SIGINT
+  assert "the same command resumes" in out
+  assert not (tmp_path / "run" / "results.json").exists()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data_dir):

@@ -110,6 +110,10 @@ def find(
   for file in micrographs.find(root):
     relative = file.relative_to(root)
     found = match(relative)
+    try:
+      relative.as_posix().encode()
+    except UnicodeEncodeError:  # neither TFRecords nor CSV could hold it
+      found = "files and folders whose names are not UTF-8: rename them"
     if isinstance(found, str):
       unmatched[found] += 1
       continue

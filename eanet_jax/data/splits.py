@@ -117,7 +117,7 @@ def _held_out(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
     if "/" in specimen:
       by_name[specimen.rsplit("/", 1)[1]].append(specimen)
   held_out = set()
-  for name in wanted:
+  for name in map(str, wanted):  # (288,) on a command line is a number
     matches = [name] if name in known else by_name.get(name, [])
     if len(matches) == 1:
       held_out.add(matches[0])
