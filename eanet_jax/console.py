@@ -1,14 +1,16 @@
-"""What both front doors share: quiet logs, one-line errors, progress bars.
+"""What both front doors share: quiet logs, one-line errors, bars, signals.
 
 Imports neither JAX nor TensorFlow, so that --help and a mistyped option answer
 at once.
 """
 
+import contextlib
 import logging
 import os
 import pathlib
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from eanet_jax import errors
 
@@ -52,3 +54,31 @@ def progress(iterable=None, **kwargs):
 
   interval = 0.1 if sys.stderr.isatty() else 10.0
   return tqdm.tqdm(iterable, mininterval=interval, dynamic_ncols=True, **kwargs)
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Callable[[], int]]:
+  """Yields a function: the signal that asked to stop, or 0.
+
+  Ctrl-C and SIGTERM set a flag that is read between dispatches; a second one
+  ends the process as it always does.
+  """
+  caught = 0
+  previous = {}
+
+  def catch(number, _):
+    nonlocal caught
+    caught = number
+    for each, handler in previous.items():
+      signal.signal(each, handler)
+
+  try:
+    for number in (signal.SIGINT, signal.SIGTERM):
+      previous[number] = signal.signal(number, catch)
+  except ValueError:  # not the main thread: whoever owns it handles signals
+    previous = {}
+  try:
+    yield lambda: caught
+  finally:
+    for number, handler in previous.items():
+      signal.signal(number, handler)

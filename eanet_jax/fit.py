@@ -4,7 +4,6 @@ Takes a configuration, a data set and a workdir, leaves checkpoints and
 history.csv in the workdir. Device work is in `train`; this module decides when.
 """
 
-import functools
 import pathlib
 import signal
 import time
@@ -24,6 +23,7 @@ from eanet_jax import (
   results,
   settings,
   sharding,
+  tensorboard,
   train,
 )
 from eanet_jax.data import batching, dataset
@@ -175,10 +175,10 @@ class Fit:
       resident_bytes=self._config.dataset.resident_mb * 2**20,
     )
     train_steps = train.make_train_steps(self._mesh)
-    tensorboard = _TensorBoard(self._workdir / "tensorboard")
+    scalars = tensorboard.TensorBoard(self._workdir / "tensorboard")
     trained_images, seconds = 0, 0.0
     with (
-      train.stop_signals() as stop_signal,
+      console.stop_signals() as stop_signal,
       console.progress(
         total=self._total_steps * size,
         initial=self._step * size,
@@ -205,7 +205,7 @@ class Fit:
           f"loss {row['train_loss']:.3f}, validation F1"
           f" {row['validation_macro_f1']:.3f}"
         )
-        tensorboard.write(self._step, {k: row[k] for k in _HISTORY[2:]})
+        scalars.write(self._step, {k: row[k] for k in _HISTORY[2:]})
         self._save(score=row["validation_macro_f1"])
     self._saved.wait()
     if self._step < self._total_steps:
@@ -302,32 +302,3 @@ class Fit:
     self._saved.save(
       self._step, self.state.params, self.state.progress, meta, score
     )
-
-
-class _TensorBoard:
-  """Scalars of each epoch through clu; of none where TensorFlow is missing.
-
-  clu's writer imports TensorFlow, so it is made when there is something to
-  write, while the device has work.
-  """
-
-  def __init__(self, folder: pathlib.Path):
-    self._folder = folder
-
-  @functools.cached_property
-  def _writer(self):
-    try:
-      from clu import metric_writers
-    except ImportError as error:
-      console.say(f"no TensorBoard files: {error}; history.csv has the same")
-      return None
-    return metric_writers.create_default_writer(
-      str(self._folder),
-      just_logging=jax.process_index() > 0,
-      asynchronous=True,
-    )
-
-  def write(self, step: int, scalars: dict[str, float]) -> None:
-    if self._writer:
-      self._writer.write_scalars(step, scalars)
-      self._writer.flush()

@@ -6,11 +6,9 @@ validate and when to save. Between epochs nothing is read back from the device.
 """
 
 import collections
-import contextlib
 import dataclasses
 import functools
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import clu.metrics
@@ -274,31 +272,3 @@ def run_steps(
     done.block_until_ready()
     on_steps(steps)
   return state, step
-
-
-@contextlib.contextmanager
-def stop_signals() -> Iterator[Callable[[], int]]:
-  """Yields a function: the signal that asked to stop, or 0.
-
-  Ctrl-C and SIGTERM set a flag that is read between dispatches; a second one
-  ends the process as it always does.
-  """
-  caught = 0
-  previous = {}
-
-  def catch(number, _):
-    nonlocal caught
-    caught = number
-    for each, handler in previous.items():
-      signal.signal(each, handler)
-
-  try:
-    for number in (signal.SIGINT, signal.SIGTERM):
-      previous[number] = signal.signal(number, catch)
-  except ValueError:  # not the main thread: whoever owns it handles signals
-    previous = {}
-  try:
-    yield lambda: caught
-  finally:
-    for number, handler in previous.items():
-      signal.signal(number, handler)

@@ -1,0 +1,70 @@
+"""Images and files that the tests of reading are of."""
+
+import io
+import pathlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageDraw
+
+from eanet_jax.data import micrographs
+
+VENDOR = pathlib.Path(__file__).parents[2] / "shared" / "data" / "vendor"
+BAINITE = VENDOR.parent / "bainite_martensite"
+HEIGHT, WIDTH = 160, 200
+
+
+def specimen(height=HEIGHT, width=WIDTH, seed=0, mean=110.0, spread=30.0):
+  rng = np.random.default_rng(seed)
+  levels = rng.normal(mean, spread, (height, width))
+  # Level 0 and 255 occur, so that no format gets away with a stretch.
+  levels[0, :2] = -1e3, 1e3
+  return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def panel(rows=24, width=WIDTH, level=0, ink=255):
+  picture = Image.new("L", (width, rows), level)
+  draw = ImageDraw.Draw(picture)
+  draw.text((4, rows // 2 - 6), "15 kV x2000", fill=ink)
+  draw.rectangle((width - 80, rows - 6, width - 10, rows - 5), fill=ink)
+  draw.rectangle((0, 0, width, 1), fill=255)
+  return np.asarray(picture)
+
+
+def with_bar(rows=24, **keywords):
+  return np.concatenate([specimen(), panel(rows, **keywords)])
+
+
+def save(path, image, **keywords):
+  Image.fromarray(image).save(path, **keywords)
+  return path
+
+
+def save_tiff(path, image, tags=(), **keywords):
+  """Writes a TIFF; tags is [(number, text)]."""
+  extratags = [(code, "s", 0, text, True) for code, text in tags]
+  tifffile.imwrite(path, image, extratags=extratags, **keywords)
+  return path
+
+
+def jpeg(image, quality):
+  file = io.BytesIO()
+  Image.fromarray(image).save(file, "JPEG", quality=quality)
+  return np.asarray(Image.open(file))
+
+
+def fei(width, height, um_per_px):
+  return (
+    "[Beam]\r\nHV=5000\r\n[EScan]\r\nPixelWidth=7\r\n"
+    f"[Scan]\r\nPixelWidth={um_per_px * 1e-6}\r\n"
+    f"[Image]\r\nResolutionX={width}\r\nResolutionY={height}\r\n"
+  )
+
+
+def reason(path):
+  with pytest.raises(micrographs.MicrographError) as error:
+    micrographs.read(path)
+  assert "\n" not in str(error.value)
+  assert str(path.parent) not in str(error.value)
+  return str(error.value)
