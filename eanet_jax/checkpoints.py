@@ -106,6 +106,9 @@ class Checkpoints:
   def restore_newest(self, params: Any, progress: Any):
     """Returns (step, params, progress, meta) of the newest sound step, or None.
 
+    Damaged steps after it are deleted: a run that goes on from here comes to
+    them again, and Orbax would refuse to save what it takes to be there.
+
     Args:
       params: pytree like the one saved, with the shardings wanted.
       progress: likewise.
@@ -119,6 +122,7 @@ class Checkpoints:
         ]
       except Corrupt as error:
         _warn(step, error)
+        self._manager.delete(step)
         continue
       return step, *restored, content["meta"]
     return None

@@ -161,7 +161,7 @@ class Fit:
       UserError: the loss was not finite.
     """
     epochs, size = self._config.train.epochs, self._config.train.batch_size
-    if not self._total_steps:
+    if not self._total_steps and not self._saved.steps():
       self._save(score=None)
     if self._step >= self._total_steps:
       return 0

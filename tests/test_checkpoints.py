@@ -83,18 +83,22 @@ def test_a_damaged_step_falls_back_to_the_one_before(tmp_path, item, damage):
       for i in range(len(content) // 2, len(content) // 2 + 8):
         content[i % len(content)] ^= 0x55
       file.write_bytes(content)
+  best = restore_best(tmp_path)[0]  # progress it does not need
+  assert best == (2 if item == "progress" else 1)
   step, params, _, _ = restore(tmp_path)
   assert step == 1
   assert float(params["kernel"][0, 0]) == 1
-  best = restore_best(tmp_path)[0]  # only progress may be lost to it
-  assert best == (2 if item == "progress" else 1)
+  save(tmp_path, {2: 0.2})  # as the run that goes on from step 1 will
+  assert restore(tmp_path)[0] == 2
 
 
 def test_an_empty_step_folder_is_passed_over(tmp_path):
   save(tmp_path, {1: 0.1})
   (tmp_path / checkpoints.FOLDER / "9").mkdir()
-  assert restore(tmp_path)[0] == 1
   assert restore_best(tmp_path)[0] == 1
+  assert restore(tmp_path)[0] == 1
+  save(tmp_path, {9: 0.2})
+  assert restore(tmp_path)[0] == 9
 
 
 def test_every_array_has_its_checksum_in_plain_json(tmp_path):
