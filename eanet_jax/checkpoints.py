@@ -78,6 +78,9 @@ class Checkpoints:
       meta: JSON values.
       score: validation macro-F1, None in the middle of an epoch.
     """
+    if step in self._manager.all_steps():
+      # A damaged one, come to again from the one before: Orbax would refuse.
+      self._manager.delete(step)
     checksums = {"params": _checksums(params), "progress": _checksums(progress)}
     content = {"meta": meta, "checksums": checksums}
     self._manager.save(
@@ -106,12 +109,12 @@ class Checkpoints:
   def restore_newest(self, params: Any, progress: Any):
     """Returns (step, params, progress, meta) of the newest sound step, or None.
 
-    Damaged steps after it are deleted: a run that goes on from here comes to
-    them again, and Orbax would refuse to save what it takes to be there.
-
     Args:
       params: pytree like the one saved, with the shardings wanted.
       progress: likewise.
+
+    Raises:
+      UserError: there are steps, but no sound one.
     """
     for step in reversed(self.steps()):
       try:
@@ -122,9 +125,13 @@ class Checkpoints:
         ]
       except Corrupt as error:
         _warn(step, error)
-        self._manager.delete(step)
         continue
       return step, *restored, content["meta"]
+    if self.steps():
+      raise errors.UserError(
+        f"{self._manager.directory}: no checkpoint in it can be read; choose"
+        " another --workdir to start again"
+      )
     return None
 
   def restore_best(self, template: Callable[[dict], Any]):

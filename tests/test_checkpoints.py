@@ -92,6 +92,15 @@ def test_a_damaged_step_falls_back_to_the_one_before(tmp_path, item, damage):
   assert restore(tmp_path)[0] == 2
 
 
+def test_when_no_step_is_sound_nothing_is_begun_again(tmp_path):
+  save(tmp_path, {1: 0.1})
+  for file in data_files(tmp_path / checkpoints.FOLDER / "1", "params"):
+    file.write_bytes(b"")
+  with pytest.raises(errors.UserError, match="another --workdir"):
+    restore(tmp_path)
+  assert restore_best(tmp_path) is None
+
+
 def test_an_empty_step_folder_is_passed_over(tmp_path):
   save(tmp_path, {1: 0.1})
   (tmp_path / checkpoints.FOLDER / "9").mkdir()
