@@ -18,6 +18,8 @@ from eanet_jax import errors
 def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   """Returns main(argv); a UserError is printed as one line and returns 2."""
   _quiet_logs()
+  # A file name that no encoding fits is shown escaped, not a reason to stop.
+  sys.stdout.reconfigure(errors="backslashreplace")
   try:
     return main(argv)
   except errors.UserError as error:
@@ -29,6 +31,9 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   except BrokenPipeError:  # the reader of our output has gone
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
+  except OSError as error:  # a full disk, a missing permission: it names both
+    print(f"{pathlib.Path(argv[0]).name}: {error}", file=sys.stderr)
+    return 2
 
 
 def _quiet_logs() -> None:

@@ -78,7 +78,8 @@ def _thumb(image, crop_rows: int, name: str, facts: str) -> Image.Image:
     cell.paste(picture, (0, 0))
   draw = ImageDraw.Draw(cell)
   font = ImageFont.load_default(11)
-  draw.text((2, _THUMB_PX + 2), name[-40:], "black", font)
+  name = name.encode(errors="backslashreplace").decode()[-40:]
+  draw.text((2, _THUMB_PX + 2), name, "black", font)
   draw.text((2, _THUMB_PX + 15), facts[:44], (110, 110, 110), font)
   return cell
 

@@ -31,7 +31,8 @@ _PACKAGES = (
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes a file whole or not at all."""
   beside = path.with_name(f".{path.name}.tmp")
-  beside.write_text(text, encoding="utf-8")
+  # File names need not be UTF-8: their bytes are kept as they are.
+  beside.write_text(text, encoding="utf-8", errors="surrogateescape")
   beside.replace(path)
 
 

@@ -22,6 +22,7 @@ def mixed_folder(tmp_path, drawn_folder):
   image = np.asarray(Image.open(good))
   shutil.copy(good, folder / "good.bmp")
   Image.fromarray(image.astype(np.uint16) * 257).save(folder / "sixteen.png")
+  shutil.copy(good, folder / "latin-1-\udce9.bmp")  # a name not in UTF-8
   (folder / "truncated.bmp").write_bytes(good.read_bytes()[:5000])
   (folder / "empty.tif").write_bytes(b"")
   (folder / "text.png").write_text("these are words")
@@ -30,7 +31,9 @@ def mixed_folder(tmp_path, drawn_folder):
 
 
 def rows_of(path):
-  with path.open(newline="") as file:
+  with path.open(
+    newline="", encoding="utf-8", errors="surrogateescape"
+  ) as file:
     return list(csv.DictReader(file))
 
 
@@ -39,11 +42,11 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
   missing = tmp_path / "missing.png"
   done = eanet("predict", trained, mixed_folder, missing, "--out", out)
   assert done.returncode == 1
-  assert "2 files classified, 5 could not be used" in done.stdout
+  assert "3 files classified, 5 could not be used" in done.stdout
   assert "Traceback" not in done.stderr
   rows = {pathlib.Path(row["file"]).name: row for row in rows_of(out)}
-  assert len(rows) == 7
-  for name in ("good.bmp", "sixteen.png"):
+  assert len(rows) == 8
+  for name in ("good.bmp", "sixteen.png", "latin-1-\udce9.bmp"):
     row = rows[name]
     p = [float(row[label]) for label in ("CPJ", "HR", "P92")]
     assert sum(p) == pytest.approx(1)
@@ -182,9 +185,9 @@ def test_inspect_lists_and_draws_every_file(mixed_folder, tmp_path):
   done = eanet("inspect", mixed_folder, "--out", out)
   assert done.returncode == 1
   assert "512 x 512 px, 38 rows cut off" in done.stdout
-  assert done.stdout.count(str(mixed_folder)) == 6
+  assert done.stdout.count(str(mixed_folder)) == 7
   width, height = Image.open(out).size
-  assert (width, height) == (6 * 248, 278)
+  assert (width, height) == (6 * 248, 2 * 278)
 
 
 def test_stored_configuration_is_data(trained):
