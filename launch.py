@@ -1,6 +1,7 @@
-"""Trains and evaluates a network: the front door for jobs.
+"""Trains and evaluates a network, or compares several: the door for jobs.
 
   python launch.py --config configs/eanet.py
+  python launch.py --config configs/compare.py:laptop
   python launch.py --config configs/eanet.py:single_head --workdir runs/literal
   python launch.py --config configs/eanet.py --config.train.epochs=10 \\
     --config.dataset.source=folder --config.dataset.path=my_micrographs
@@ -43,12 +44,13 @@ def main(argv: list[str]) -> int:
   """Parses the command line and runs the job; returns the exit code."""
   config, name = settings.parse(_CONFIG, argv, __doc__)
 
-  from eanet_jax import experiment, sharding
+  from eanet_jax import comparison, experiment, sharding
 
   sharding.start_processes(
     _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
   )
-  return experiment.run(config, _WORKDIR.value or f"runs/{name}")
+  job = comparison if "systems" in config else experiment
+  return job.run(config, _WORKDIR.value or f"runs/{name}")
 
 
 if __name__ == "__main__":

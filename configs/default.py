@@ -8,6 +8,56 @@ Any field can be overridden on the command line as `--config.group.field=value`.
 import ml_collections
 
 
+def eanet() -> ml_collections.ConfigDict:
+  """Returns the `model` group of EANet, and of ViT as a variant of it."""
+  model = ml_collections.ConfigDict()
+  model.name = "eanet"
+  # external: the paper's. single_memory: external, one memory as key and value.
+  # self: ViT. simplified: softmax(F F^T) F, without parameters.
+  model.attention_type = "external"
+  model.patch_px = 16
+  model.width = 64  # channels of a token
+  model.num_blocks = 8  # paper, table of hyperparameters
+  model.num_heads = 16
+  model.num_slots = 16  # memory slots of each head, of external attention
+  # Of external attention: double, or half of it: tokens or slots, the softmax
+  # over that axis alone.
+  model.normalisation = "double"
+  model.key_width = 64  # channels of each head, of self-attention
+  model.mlp_width = 64  # paper
+  model.dropout_rate = 0.2  # paper: projection dropout
+  model.attention_dropout_rate = 0.2  # paper
+  return _weights(model)
+
+
+def vgg() -> ml_collections.ConfigDict:
+  """Returns the `model` group of VGG16 and of VGG + attention."""
+  model = ml_collections.ConfigDict()
+  model.name = "vgg"
+  # Between features and pooling: none, or external.
+  model.attention_type = "none"
+  # 64, 128, 256, 512, 512 channels times this; 1.0 for pretrained weights.
+  model.width_multiplier = 0.25
+  model.batch_norm = True
+  model.num_heads = 16  # of the attention, if there is
+  model.num_slots = 16
+  model.dropout_rate = 0.2  # of the pooled features
+  model.attention_dropout_rate = 0.2
+  return _weights(model)
+
+
+def _weights(model):
+  """Adds the fields that both kinds of network have."""
+  # Weights to start from: .h5 of Keras, .safetensors or .npz, see BUILD.md.
+  model.pretrained = ""
+  # For so many epochs the weights that were read from it stay as they are.
+  model.frozen_epochs = 0.0
+  # Of activations and products: float32, or bfloat16 where the hardware has
+  # it. Parameters, normalisations and the loss are float32 always.
+  model.dtype = "float32"
+  return model.lock()
+
+
 def get_config() -> ml_collections.ConfigDict:
   """Returns the paper's recipe for EANet on the drawn micrographs."""
   config = ml_collections.ConfigDict()
@@ -39,22 +89,15 @@ def get_config() -> ml_collections.ConfigDict:
   split.by = "specimen"
   # Hold out these, e.g. "('P92-1', 'HR-2', 'CPJ-3')"; () lets the seed choose.
   split.test_specimens = ()
+  # Cross-validation: of `folds` parts, stratified by class, test on number
+  # `fold`. 0 folds: test on test_fraction instead.
+  split.folds = 0
+  split.fold = 0
   split.validation_fraction = 0.2
   split.test_fraction = 0.2
   split.seed = 0
 
-  model = config.model = ml_collections.ConfigDict()
-  model.patch_px = 16
-  model.width = 64  # channels of a token
-  model.num_blocks = 8  # paper, table of hyperparameters
-  model.num_heads = 16
-  model.num_slots = 16  # memory slots of each head
-  model.mlp_width = 64  # paper
-  model.dropout_rate = 0.2  # paper: projection dropout
-  model.attention_dropout_rate = 0.2  # paper
-  # Of activations and products: float32, or bfloat16 where the hardware has
-  # it. Parameters, normalisations and the loss are float32 always.
-  model.dtype = "float32"
+  config.model = eanet()
 
   loss = config.loss = ml_collections.ConfigDict()
   loss.gamma = 2.0  # of the focal loss; 0 is the cross-entropy
@@ -66,6 +109,9 @@ def get_config() -> ml_collections.ConfigDict:
   # As optax and PyTorch count it: a step shrinks the weights by
   # learning_rate * weight_decay. Not on biases, norms, position embedding.
   optimizer.weight_decay = 1e-4  # paper
+  # False adds weight_decay * weights to the gradient instead, as plain Adam
+  # with L2 does; for comparison.
+  optimizer.decoupled_decay = True
   optimizer.schedule = "constant"  # or cosine: down to 0 at the last step
   optimizer.warmup_epochs = 0.0  # linear from 0, with either schedule
   optimizer.clip_norm = 0.0  # global norm of the gradient; 0 is no clipping

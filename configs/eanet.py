@@ -2,9 +2,11 @@
 
   python launch.py --config configs/eanet.py
   python launch.py --config configs/eanet.py:single_head
+  python launch.py --config configs/eanet.py:single_memory
 
 `single_head` is the paper's formula to the letter: one memory of 64 slots
-instead of 16 heads of 16.
+instead of 16 heads of 16. `single_memory` is its first form, F_out = A M: one
+matrix is both key and value.
 """
 
 from configs import default
@@ -15,8 +17,11 @@ def get_config(variant: str = "multi_head"):
   if variant == "single_head":
     config.model.num_heads = 1
     config.model.num_slots = 64
+  elif variant == "single_memory":
+    config.model.attention_type = "single_memory"
   elif variant != "multi_head":
     raise ValueError(
-      f"{variant!r} is no variant of EANet: choose multi_head or single_head"
+      f"{variant!r} is no variant of EANet: choose multi_head, single_head or"
+      " single_memory"
     )
   return config

@@ -1,6 +1,6 @@
 """Orbax checkpoints: what is saved, kept, verified and restored.
 
-A step holds three items: `params` (all that inference needs), `progress`
+A step holds three items: `variables` (all that inference needs), `progress`
 (optimizer state and the sums of a running epoch) and `meta`, plain JSON with
 the configuration, class names, pixel statistics, history and a checksum of
 every array. Nothing restored is executed: arrays and JSON only.
@@ -67,13 +67,18 @@ class Checkpoints:
     self._manager.close()
 
   def save(
-    self, step: int, params: Any, progress: Any, meta: dict, score: float | None
+    self,
+    step: int,
+    variables: Any,
+    progress: Any,
+    meta: dict,
+    score: float | None,
   ) -> None:
     """Saves in the background; the arrays may be donated once this returns.
 
     Args:
       step: training steps done.
-      params: pytree of arrays.
+      variables: pytree of arrays.
       progress: pytree of arrays.
       meta: JSON values.
       score: validation macro-F1, None in the middle of an epoch.
@@ -81,12 +86,15 @@ class Checkpoints:
     if step in self._manager.all_steps():
       # A damaged one, come to again from the one before: Orbax would refuse.
       self._manager.delete(step)
-    checksums = {"params": _checksums(params), "progress": _checksums(progress)}
+    checksums = {
+      "variables": _checksums(variables),
+      "progress": _checksums(progress),
+    }
     content = {"meta": meta, "checksums": checksums}
     self._manager.save(
       step,
       args=ocp.args.Composite(
-        params=ocp.args.StandardSave(params),
+        variables=ocp.args.StandardSave(variables),
         progress=ocp.args.StandardSave(progress),
         meta=ocp.args.JsonSave({**content, "checksum": _checksum(content)}),
       ),
@@ -106,11 +114,13 @@ class Checkpoints:
     """Steps there are folders for, oldest first; they may be damaged."""
     return sorted(self._manager.all_steps())
 
-  def restore_newest(self, params: Any, progress: Any):
-    """Returns (step, params, progress, meta) of the newest sound step, or None.
+  def restore_newest(self, variables: Any, progress: Any):
+    """Returns (step, variables, progress, meta) of the newest sound step.
+
+    None where there is no step.
 
     Args:
-      params: pytree like the one saved, with the shardings wanted.
+      variables: pytree like the one saved, with the shardings wanted.
       progress: likewise.
 
     Raises:
@@ -121,7 +131,10 @@ class Checkpoints:
         content = self._restore_content(step)
         restored = [
           self._restore(step, name, template, content)
-          for name, template in (("params", params), ("progress", progress))
+          for name, template in (
+            ("variables", variables),
+            ("progress", progress),
+          )
         ]
       except Corrupt as error:
         _warn(step, error)
@@ -135,13 +148,13 @@ class Checkpoints:
     return None
 
   def restore_best(self, template: Callable[[dict], Any]):
-    """Returns (step, params, meta) of the best sound step, or None.
+    """Returns (step, variables, meta) of the best sound step, or None.
 
     The best is that of the highest score, the newest of equals; a step saved
     in the middle of an epoch has no score and comes last.
 
     Args:
-      template: takes meta, gives a pytree like the parameters saved, with the
+      template: takes meta, gives a pytree like the variables saved, with the
         shardings wanted.
     """
     found = []
@@ -157,11 +170,11 @@ class Checkpoints:
     for _, step, content in found:
       try:
         wanted = template(content["meta"])
-        params = self._restore(step, "params", wanted, content)
+        variables = self._restore(step, "variables", wanted, content)
       except Corrupt as error:
         _warn(step, error)
         continue
-      return step, params, content["meta"]
+      return step, variables, content["meta"]
     return None
 
   def _restore_content(self, step: int) -> dict:

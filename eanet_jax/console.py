@@ -25,6 +25,9 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   except errors.UserError as error:
     print(f"{pathlib.Path(argv[0]).name}: {error}", file=sys.stderr)
     return 2
+  except errors.Stopped as stopped:
+    say("stopped; the same command resumes where it stopped")
+    return 128 + stopped.signal
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr)
     return 130

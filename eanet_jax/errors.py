@@ -6,3 +6,12 @@ class UserError(Exception):
 
   The front doors print the text as one line and exit with code 2.
   """
+
+
+class Stopped(Exception):
+  """A signal asked the run to stop, and all it did is saved."""
+
+  def __init__(self, signal: int):
+    """Takes the number of the signal."""
+    super().__init__(f"stopped by signal {signal}")
+    self.signal = signal

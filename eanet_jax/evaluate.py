@@ -20,6 +20,10 @@ class Forward:
 
   Padding fills the last batch, so that every example is seen exactly once and
   nothing is compiled again.
+
+  Attributes:
+    model: the network.
+    batch_size: of a dispatch, a multiple of the devices.
   """
 
   def __init__(
@@ -32,32 +36,33 @@ class Forward:
   ):
     """Takes the pixel statistics the parameters were trained with."""
     devices = mesh.size
-    self._batch_size = -(-batch_size // devices) * devices
+    self.model = model
+    self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)
 
-    def logits(params, images):
+    def logits(variables, images):
       images = augment.standardise(images, mean, std)
-      return model.apply({"params": params}, images, deterministic=True)
+      return model.apply(variables, images, deterministic=True)
 
     self._logits = jax.jit(logits, out_shardings=sharding.replicated(mesh))
 
   def __call__(
-    self, params: Any, images: np.ndarray, indices: np.ndarray
+    self, variables: Any, images: np.ndarray, indices: np.ndarray
   ) -> np.ndarray:
     """Returns float32 logits (k, l) of images[indices].
 
     Args:
-      params: of the network.
+      variables: of the network, {"params": ...} and what else it has.
       images: uint8 (v, y, x, 1), may be memory-mapped.
       indices: int (k,).
     """
-    size = self._batch_size
+    size = self.batch_size
     waiting, done = collections.deque(), []
     for start in range(0, len(indices), size):
       chosen = images[indices[start : start + size]]
       batch = np.zeros((size, *images.shape[1:]), np.uint8)
       batch[: len(chosen)] = chosen
-      out = self._logits(params, sharding.put(batch, self._over_batch))
+      out = self._logits(variables, sharding.put(batch, self._over_batch))
       waiting.append((out, len(chosen)))
       if len(waiting) > 2:  # bounded memory, and the device stays busy
         done.append(_valid(*waiting.popleft()))
@@ -85,6 +90,32 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
   return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())
 
 
+def gflop_per_image(model: nn.Module, variables: Any, image_px: int) -> float:
+  """Returns 1e9 floating-point operations of one image, forward, by XLA.
+
+  A multiplication and an addition are two.
+  """
+  images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
+  shapes = jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), variables
+  )
+  lowered = jax.jit(
+    lambda variables, images: model.apply(variables, images, deterministic=True)
+  ).lower(shapes, images)
+  return lowered.cost_analysis()["flops"] / 1e9
+
+
+def by_micrograph(
+  logits: np.ndarray, views: input_pipeline.Views, chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns which micrographs int (m,), and their probabilities (m, l).
+
+  A micrograph's probability is the mean over its views.
+  """
+  members, group = np.unique(views.micrograph[chosen], return_inverse=True)
+  return members, metrics.mean_by_group(probabilities(logits), group)
+
+
 def scores(
   logits: np.ndarray,
   views: input_pipeline.Views,
@@ -104,13 +135,13 @@ def scores(
     resamples: of the bootstrap; 0 for no intervals.
   """
   names = np.asarray(views.specimens)
-  members, group = np.unique(views.micrograph[chosen], return_inverse=True)
+  members, micrograph_p = by_micrograph(logits, views, chosen)
+  group = np.searchsorted(members, views.micrograph[chosen])
   _, first, specimen = np.unique(
     names[members], return_index=True, return_inverse=True
   )
   labels = views.labels[members]
   tile_p = probabilities(logits)
-  micrograph_p = metrics.mean_by_group(tile_p, group)
   specimen_p = metrics.mean_by_group(micrograph_p, specimen)
   levels = {
     "tile": (tile_p, labels[group], specimen[group]),

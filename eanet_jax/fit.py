@@ -20,6 +20,7 @@ from eanet_jax import (
   errors,
   evaluate,
   optimizer,
+  pretrained,
   results,
   settings,
   sharding,
@@ -27,7 +28,7 @@ from eanet_jax import (
   train,
 )
 from eanet_jax.data import batching, dataset
-from eanet_jax.models import eanet
+from eanet_jax.models import systems
 
 _HISTORY = (
   "epoch",
@@ -67,7 +68,7 @@ class Fit:
     """
     self._config, self._workdir = config, workdir
     self._data, self._saved = data, saved
-    self._mesh = sharding.data_mesh()
+    self.mesh = sharding.data_mesh()
     self._train_views = data.views.of(data.split.train)
     size = config.train.batch_size
     self.steps_per_epoch = -(-len(self._train_views) // size)
@@ -78,11 +79,9 @@ class Fit:
       round(config.optimizer.warmup_epochs * self.steps_per_epoch),
       self._total_steps,
     )
-    model = eanet.EANet(
-      num_classes=len(data.views.class_names), **config.model.to_dict()
-    )
+    model = systems.create(config.model.to_dict(), len(data.views.class_names))
     self.forward = evaluate.Forward(
-      model, data.mean, data.std, config.evaluation.batch_size, self._mesh
+      model, data.mean, data.std, config.evaluation.batch_size, self.mesh
     )
     self.state = train.create_state(
       model,
@@ -90,11 +89,13 @@ class Fit:
         self._schedule,
         config.optimizer.weight_decay,
         config.optimizer.clip_norm,
+        decoupled=config.optimizer.decoupled_decay,
+        frozen_steps=round(config.model.frozen_epochs * self.steps_per_epoch),
       ),
       self._recipe(),
       config.dataset.image_px,
       config.train.seed,
-      self._mesh,
+      self.mesh,
     )
     self.parameters = int(
       parameter_overview.count_parameters(self.state.params)
@@ -121,21 +122,49 @@ class Fit:
   def _resume(self) -> None:
     """Restores the newest checkpoint, if there is one."""
     restored = self._saved.restore_newest(
-      self.state.params, self.state.progress
+      self.state.variables, self.state.progress
     )
     if restored is None:
+      self._start_from_pretrained()
       return
-    self._step, params, progress, meta = restored
+    self._step, variables, progress, meta = restored
     if meta["data_digest"] != self._data.views.digest:
       raise errors.UserError(
         f"the micrographs at {self._config.dataset.path} have changed since the"
         f" run in {self._workdir} began: choose another --workdir"
       )
-    self.state = self.state.replace(params=params, **progress)
+    self.state = self.state.replace(**variables, **progress)
     self._history = meta["history"]
     self._seconds_before = meta["wall_time_s"]
     if self._step < self._total_steps:
       console.say(f"resuming after step {self._step} of {self._total_steps}")
+
+  def _start_from_pretrained(self) -> None:
+    """Puts the weights of model.pretrained, if given, into the first state."""
+    file = self._config.model.pretrained
+    if not file:
+      return
+    params, batch_stats = pretrained.load(
+      pathlib.Path(file).expanduser(),
+      jax.tree.map(sharding.fetch, self.state.params),
+      jax.tree.map(sharding.fetch, self.state.batch_stats),
+    )
+    whole = sharding.replicated(self.mesh)
+    put = lambda leaf: sharding.put(np.asarray(leaf), whole)
+    self.state = self.state.replace(
+      params=jax.tree.map(put, params),
+      batch_stats=jax.tree.map(put, batch_stats),
+    )
+
+  @property
+  def images(self) -> int:
+    """Images of the whole training, epoch by epoch."""
+    return self._total_steps * self._config.train.batch_size
+
+  @property
+  def images_done(self) -> int:
+    """Of those, before `run`: more than 0 in a resumed run."""
+    return self._step * self._config.train.batch_size
 
   @property
   def wall_time_s(self) -> float:
@@ -149,46 +178,39 @@ class Fit:
     )
     overview = parameter_overview.get_parameter_overview(self.state.params)
     results.write_text(self._workdir / "parameters.txt", overview + "\n")
-    console.say(
-      f"EANet of {self.parameters:,} parameters on {self._mesh.size} x"
-      f" {jax.devices()[0].device_kind}"
-    )
 
-  def run(self) -> int:
-    """Trains to the last epoch; returns the signal that stopped it, or 0.
+  def run(self, bar: Any, label: str = "") -> None:
+    """Trains to the last epoch.
+
+    Args:
+      bar: tqdm bar that is told of every image; its length is the caller's.
+      label: put before "epoch 3/50" on it.
 
     Raises:
       UserError: the loss was not finite.
+      Stopped: a signal asked for it; what was done is saved.
     """
     epochs, size = self._config.train.epochs, self._config.train.batch_size
     if not self._total_steps and not self._saved.steps():
       self._save(score=None)
     if self._step >= self._total_steps:
-      return 0
+      return
     batches = batching.Batches(
       self._data.views.images,
       self._data.view_labels,
       indices=self._train_views,
       batch_size=size,
       seed=self._config.train.seed,
-      mesh=self._mesh,
+      mesh=self.mesh,
       resident_bytes=self._config.dataset.resident_mb * 2**20,
     )
-    train_steps = train.make_train_steps(self._mesh)
+    train_steps = train.make_train_steps(self.mesh)
     scalars = tensorboard.TensorBoard(self._workdir / "tensorboard")
     trained_images, seconds = 0, 0.0
-    with (
-      console.stop_signals() as stop_signal,
-      console.progress(
-        total=self._total_steps * size,
-        initial=self._step * size,
-        unit="img",
-        disable=jax.process_index() > 0,
-      ) as bar,
-    ):
+    with console.stop_signals() as stop_signal:
       while self._step < self._total_steps:
         epoch = self._step // self.steps_per_epoch + 1
-        bar.set_description_str(f"epoch {epoch}/{epochs}", refresh=False)
+        bar.set_description_str(f"{label}epoch {epoch}/{epochs}", refresh=False)
         first, begun = self._step, time.monotonic()
         self._run_epoch(train_steps, batches, stop_signal, bar)
         if self._step < epoch * self.steps_per_epoch:
@@ -209,14 +231,14 @@ class Fit:
         self._save(score=row["validation_macro_f1"])
     self._saved.wait()
     if self._step < self._total_steps:
-      return stop_signal() or signal.SIGTERM  # of the cluster, to another host
-    return 0
+      # Without one of its own, the cluster wants to go on on another host.
+      raise errors.Stopped(stop_signal() or signal.SIGTERM)
 
   def _run_epoch(self, train_steps, batches, stop_signal, bar) -> None:
     """Trains to the end of the epoch, or to where a signal says stop."""
     if self._step % self.steps_per_epoch == 0:
       empty = jax.device_put(
-        train.EpochMetrics.empty(), sharding.replicated(self._mesh)
+        train.EpochMetrics.empty(), sharding.replicated(self.mesh)
       )
       self.state = self.state.replace(metrics=empty)
 
@@ -266,7 +288,7 @@ class Fit:
     views = self._data.views
     trained = jax.tree.map(sharding.fetch, self.state.metrics).compute()
     chosen = views.of(self._data.split.validation)
-    logits = self.forward(self.state.params, views.images, chosen)
+    logits = self.forward(self.state.variables, views.images, chosen)
     scores = evaluate.scores(logits, views, chosen)["micrograph"]
     row = {
       "epoch": epoch,
@@ -300,5 +322,5 @@ class Fit:
       "versions": results.versions(),
     }
     self._saved.save(
-      self._step, self.state.params, self.state.progress, meta, score
+      self._step, self.state.variables, self.state.progress, meta, score
     )

@@ -134,20 +134,37 @@ def _intervals(labels, predicted, specimens, num_classes, resamples):
   names, specimens = np.unique(specimens, return_inverse=True)
   counts = np.zeros((len(names), num_classes, num_classes), np.int64)
   np.add.at(counts, (specimens, labels, predicted), 1)
-  of_class = counts.sum(-1) > 0  # (specimens, l)
+  drawn = draw_specimens(counts, resamples)
+  if drawn is None:
+    return None
+  scores = headline(np.einsum("rg,gij->rij", drawn, counts))
+  return {name: interval(values) for name, values in scores.items()}
+
+
+def draw_specimens(counts: np.ndarray, resamples: int) -> np.ndarray | None:
+  """Returns int64 (r, g): how often each of g specimens is in each resample.
+
+  A draw that misses a class is drawn again: a mean over classes of which one
+  is missing would be another score. None where every class has one specimen.
+
+  Args:
+    counts: int (g, l, l), the count matrix of each specimen.
+    resamples: r.
+  """
+  of_class = counts.sum(-1) > 0  # (g, l)
   classes = of_class.any(0)
-  if len(names) == classes.sum():
+  if len(counts) == classes.sum():
     return None
   rng = np.random.default_rng(0)
-  share = np.full(len(names), 1 / len(names))
-  kept = np.empty((0, len(names)), np.int64)
+  share = np.full(len(counts), 1 / len(counts))
+  kept = np.empty((0, len(counts)), np.int64)
   while len(kept) < resamples:
-    drawn = rng.multinomial(len(names), share, resamples)
-    # A mean over classes of which one is missing would be another score.
+    drawn = rng.multinomial(len(counts), share, resamples)
     complete = (drawn @ of_class > 0)[:, classes].all(-1)
     kept = np.concatenate([kept, drawn[complete]])
-  scores = headline(np.einsum("rg,gij->rij", kept[:resamples], counts))
-  return {
-    name: [float(v) for v in np.quantile(values, [0.025, 0.975])]
-    for name, values in scores.items()
-  }
+  return kept[:resamples]
+
+
+def interval(values: np.ndarray) -> list[float]:
+  """Returns the central 95 % of resampled values."""
+  return [float(v) for v in np.quantile(values, [0.025, 0.975])]

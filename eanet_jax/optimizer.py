@@ -4,9 +4,10 @@ Takes numbers of a config, gives an optax transformation and its schedule.
 """
 
 import jax
+import jax.numpy as jnp
 import optax
 
-_DECAYED = ("kernel", "memory_key", "memory_value")
+_DECAYED = ("kernel", "memory", "memory_key", "memory_value")
 
 
 def learning_rates(
@@ -42,8 +43,24 @@ def decay_mask(params):
   )
 
 
+def backbone_mask(params):
+  """Returns a tree of bool: False on what a new task trains from nothing.
+
+  That is the classifier, "head", and the attention between VGG and it.
+  """
+  new = ("head", "attention", "attention_norm")
+  return jax.tree_util.tree_map_with_path(
+    lambda path, _: path[0].key not in new, params
+  )
+
+
 def adamw(
-  schedule: optax.Schedule, weight_decay: float, clip_norm: float
+  schedule: optax.Schedule,
+  weight_decay: float,
+  clip_norm: float,
+  *,
+  decoupled: bool = True,
+  frozen_steps: int = 0,
 ) -> optax.GradientTransformation:
   """Returns AdamW with decay on `decay_mask`, after clipping if asked for.
 
@@ -51,8 +68,22 @@ def adamw(
     schedule: step -> learning rate.
     weight_decay: a step shrinks the weights by learning rate * weight_decay.
     clip_norm: largest global norm of the gradient; 0 for no clipping.
+    decoupled: False adds weight_decay * weights to the gradient instead, where
+      Adam rescales it as it does the rest: L2 regularisation.
+    frozen_steps: for so many steps what `backbone_mask` names stays as it is.
+      Its moments are gathered meanwhile, so that its first step is no leap.
   """
-  update = optax.adamw(schedule, weight_decay=weight_decay, mask=decay_mask)
+  parts = []
   if clip_norm:
-    return optax.chain(optax.clip_by_global_norm(clip_norm), update)
-  return update
+    parts.append(optax.clip_by_global_norm(clip_norm))
+  if decoupled:
+    parts.append(
+      optax.adamw(schedule, weight_decay=weight_decay, mask=decay_mask)
+    )
+  else:
+    parts.append(optax.add_decayed_weights(weight_decay, decay_mask))
+    parts.append(optax.adam(schedule))
+  if frozen_steps:
+    thawed = lambda step: (step >= frozen_steps).astype(jnp.float32)
+    parts.append(optax.masked(optax.scale_by_schedule(thawed), backbone_mask))
+  return optax.chain(*parts) if len(parts) > 1 else parts[0]

@@ -13,12 +13,13 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
+import flax.linen as nn
 import jax
 import numpy as np
 
 from eanet_jax import checkpoints, errors, evaluate, sharding
 from eanet_jax.data import micrographs
-from eanet_jax.models import eanet
+from eanet_jax.models import systems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Prediction:
 class Classifier:
   """A trained network, ready for files."""
 
-  def __init__(self, params, meta: dict, mesh: jax.sharding.Mesh):
+  def __init__(self, variables, meta: dict, mesh: jax.sharding.Mesh):
     """Takes what a checkpoint holds; see `restore`."""
     config = meta["config"]
     self.class_names = tuple(meta["class_names"])
-    self._params = params
+    self._variables = variables
     self._dataset = config["dataset"]
     self._forward = evaluate.Forward(
       _model(meta),
@@ -74,8 +75,8 @@ class Classifier:
       best = saved.restore_best(lambda meta: _template(meta, mesh))
     if best is None:
       raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
-    _, params, meta = best
-    return cls(params, meta, mesh)
+    _, variables, meta = best
+    return cls(variables, meta, mesh)
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
@@ -117,7 +118,7 @@ class Classifier:
       logits = np.empty((0, len(self.class_names)), np.float32)
     else:
       images = np.concatenate([views for _, views, _, _ in waiting])
-      logits = self._forward(self._params, images, np.arange(len(images)))
+      logits = self._forward(self._variables, images, np.arange(len(images)))
     ends = np.cumsum(counts)
     for (path, views, crop_rows, error), end in zip(waiting, ends, strict=True):
       if error:
@@ -136,25 +137,26 @@ class Classifier:
       )
 
 
-def _model(meta: dict) -> eanet.EANet:
-  return eanet.EANet(
-    num_classes=len(meta["class_names"]), **meta["config"]["model"]
-  )
+def _model(meta: dict) -> nn.Module:
+  return systems.create(meta["config"]["model"], len(meta["class_names"]))
 
 
 def _template(meta: dict, mesh: jax.sharding.Mesh):
-  """Shapes of the parameters, whole on every device of the mesh."""
+  """Shapes of the variables, whole on every device of the mesh."""
   image_px = meta["config"]["dataset"]["image_px"]
   images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
+  model = _model(meta)
   shapes = jax.eval_shape(
-    lambda key, x: _model(meta).init(key, x, deterministic=True)["params"],
+    lambda key, x: model.init(key, x, deterministic=True),
     jax.random.key(0),
     images,
   )
   whole = sharding.replicated(mesh)
   return jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
-    shapes,
+    {
+      name: shapes[name] for name in ("params", "batch_stats") if name in shapes
+    },
   )
 
 

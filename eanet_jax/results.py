@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from eanet_jax import metrics
 
 FILE = "results.json"
@@ -39,6 +41,14 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_json(path: pathlib.Path, value: Any) -> None:
   """Writes JSON that any parser reads: no NaN, indented."""
   write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: pathlib.Path, arrays: Mapping[str, Any]) -> None:
+  """Writes arrays by name as an .npz file, whole or not at all."""
+  beside = path.with_name(f".{path.name}.tmp")
+  with beside.open("wb") as file:
+    np.savez_compressed(file, **arrays)
+  beside.replace(path)
 
 
 def write_csv(
@@ -107,6 +117,26 @@ def table(test: Mapping[str, Any], class_names: Sequence[str]) -> str:
   return "\n".join(lines)
 
 
+BASELINES = {
+  "majority": "always the commonest class",
+  "grey": "grey mean and spread, SVM",
+  "texture": "GLCM + LBP texture, SVM",
+}
+
+
+def baseline_table(baselines: Mapping[str, Any]) -> str:
+  """Returns what `baselines.logits` reaches on the same micrographs."""
+  shown = ("accuracy", "macro_f1", "kappa")
+  names = (name.replace("_", " ") for name in shown)
+  lines = [f"{'beside it':27}" + "".join(f"{name:>23}" for name in names)]
+  for name, label in BASELINES.items():
+    scores = baselines[name]["micrograph"]
+    lines.append(
+      f"{label:27}" + "".join(f"{_with_interval(scores, s):>23}" for s in shown)
+    )
+  return "\n".join(lines)
+
+
 def _with_interval(scores: Mapping[str, Any], name: str) -> str:
   text = f"{scores[name]:.3f}"
   if "interval_95" in scores:
@@ -129,9 +159,19 @@ def show(result: Mapping[str, Any], workdir: pathlib.Path) -> str:
     "",
     table(result["test"], result["class_names"]),
     "",
-    f"always answering {result['majority_class']['name']} would be right in"
-    f" {result['majority_class']['accuracy']:.3f}",
+    baseline_table(result["baselines"]),
+    "",
   ]
-  lines += [f"note: {warning}" for warning in split["warnings"]]
+  lines += [f"note: {warning}" for warning in result["warnings"]]
   lines += ["", f"results: {workdir / FILE}"]
   return "\n".join(lines)
+
+
+def history(workdir: pathlib.Path) -> dict[str, list[float]]:
+  """Returns the columns of history.csv; {} where no epoch was finished."""
+  path = workdir / "history.csv"
+  if not path.exists():
+    return {}
+  with path.open(newline="") as file:
+    rows = list(csv.DictReader(file))
+  return {name: [float(row[name]) for row in rows] for name in rows[0]}

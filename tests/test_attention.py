@@ -1,4 +1,4 @@
-"""External attention against loops over its formula in float64."""
+"""Attention, external and self, against loops over the formula in float64."""
 
 import functools
 
@@ -208,3 +208,117 @@ def test_attention_dropout_drops_only_when_not_deterministic():
   expected, _ = attend(tokens, **arrays)
   np.testing.assert_allclose(run(True), expected, rtol=1e-4, atol=1e-5)
   assert abs(np.asarray(run(False)) - expected).max() > 0.1
+
+
+def self_attend(params, tokens):
+  """softmax(Q K^T / sqrt(k)) V head by head; every loop in the open."""
+  b, n, d = tokens.shape
+  q, k, v = (params[name] for name in ("query", "key", "value"))
+  h, width = q["bias"].shape
+  out = np.zeros((b, n, d)) + params["out"]["bias"]
+  for i in range(b):
+    for j in range(h):
+      project = lambda p, i=i, j=j: tokens[i] @ p["kernel"][:, j] + p["bias"][j]
+      logits = project(q) @ project(k).T / np.sqrt(width)
+      weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+      weights /= weights.sum(axis=1, keepdims=True)
+      out[i] += weights @ project(v) @ params["out"]["kernel"][j]
+  return out
+
+
+def simplified_attend(params, tokens):
+  """softmax(F F^T) F."""
+  del params
+  out = []
+  for f in tokens:
+    logits = f @ f.T
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    out.append(weights / weights.sum(axis=1, keepdims=True) @ f)
+  return np.stack(out)
+
+
+def one_memory(params, tokens):
+  memory = params["memory"]
+  return attend(tokens, memory, memory, params["bias"])[0]
+
+
+def one_softmax(axis):
+  def attended(params, tokens):
+    logits = np.einsum("bnd,hsd->bhsn", tokens, params["memory_key"])
+    weights = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    weights /= weights.sum(axis=axis, keepdims=True)
+    out = np.einsum("bhsn,hsd->bnd", weights, params["memory_value"])
+    return out + params["bias"]
+
+  return attended
+
+
+external = functools.partial(attention.ExternalAttention, 3, 5)
+VARIANTS = {
+  "self": (attention.SelfAttention(3, 4), self_attend),
+  "simplified": (attention.SimplifiedSelfAttention(), simplified_attend),
+  "single_memory": (external(single_memory=True), one_memory),
+  "tokens": (external(normalisation="tokens"), one_softmax(-1)),
+  "slots": (external(normalisation="slots"), one_softmax(-2)),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("shape", [(1, 7, 12), (3, 16, 12)])
+def test_variant_and_its_gradient_equal_the_formula(name, shape):
+  layer, formula = VARIANTS[name]
+  rng = np.random.default_rng(0)
+  tokens = (0.5 * rng.normal(size=shape)).astype("f4")
+  shapes = jax.eval_shape(
+    lambda: layer.init(jax.random.key(0), tokens, deterministic=True)
+  ).get("params", {})
+  params = jax.tree.map(
+    lambda s: (0.4 * rng.normal(size=s.shape)).astype("f4"), shapes
+  )
+  run = lambda p, t: layer.apply({"params": p}, t, deterministic=True)
+  exact = jax.tree.map(lambda a: a.astype(np.float64), (params, tokens))
+  expected = formula(*exact)
+  np.testing.assert_allclose(
+    jax.jit(run)(params, tokens), expected, rtol=1e-5, atol=1e-5
+  )
+  projection = rng.normal(size=shape)
+  gradient = jax.jit(
+    jax.grad(
+      lambda p, t: (run(p, t) * projection.astype("f4")).sum(), argnums=(0, 1)
+    )
+  )(params, tokens)
+  leaves, tree = jax.tree.flatten(exact)
+  flat = [np.asarray(g, np.float64) for g in jax.tree.leaves(gradient)]
+  scale = max(np.linalg.norm(g) for g in flat)
+  for i, g in enumerate(flat):
+    direction = rng.normal(size=g.shape) + np.sign(g)
+    direction /= np.linalg.norm(direction)
+
+    def value(step, i=i, direction=direction):
+      moved = [*leaves[:i], leaves[i] + step * direction, *leaves[i + 1 :]]
+      return (formula(*jax.tree.unflatten(tree, moved)) * projection).sum()
+
+    slope = (value(1e-5) - value(-1e-5)) / 2e-5
+    assert abs((g * direction).sum() - slope) < 1e-5 * scale
+
+
+@pytest.mark.parametrize(
+  ("name", "shape", "axis"),
+  [
+    ("self", (2, 3, 9, 9), -1),
+    ("simplified", (2, 1, 9, 9), -1),
+    ("single_memory", (2, 3, 5, 9), -2),
+    ("tokens", (2, 3, 5, 9), -1),
+    ("slots", (2, 3, 5, 9), -2),
+  ],
+)
+def test_every_variant_sows_its_map(name, shape, axis):
+  layer, _ = VARIANTS[name]
+  tokens = np.random.default_rng(0).normal(size=(2, 9, 12)).astype("f4")
+  variables = layer.init(jax.random.key(0), tokens, deterministic=True)
+  _, sown = layer.apply(
+    variables, tokens, deterministic=True, mutable=["intermediates"]
+  )
+  (weights,) = sown["intermediates"]["attention"]
+  assert weights.shape == shape
+  np.testing.assert_allclose(weights.sum(axis), 1, rtol=1e-5)

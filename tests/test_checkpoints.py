@@ -68,7 +68,7 @@ def test_an_unscored_step_is_newest_but_not_best(tmp_path):
   assert restore_best(tmp_path)[0] == 1
 
 
-@pytest.mark.parametrize("item", ["params", "progress", "meta"])
+@pytest.mark.parametrize("item", ["variables", "progress", "meta"])
 @pytest.mark.parametrize("damage", ["flip", "empty", "remove"])
 def test_a_damaged_step_falls_back_to_the_one_before(tmp_path, item, damage):
   save(tmp_path, {1: 0.1, 2: 0.2})
@@ -94,7 +94,7 @@ def test_a_damaged_step_falls_back_to_the_one_before(tmp_path, item, damage):
 
 def test_when_no_step_is_sound_nothing_is_begun_again(tmp_path):
   save(tmp_path, {1: 0.1})
-  for file in data_files(tmp_path / checkpoints.FOLDER / "1", "params"):
+  for file in data_files(tmp_path / checkpoints.FOLDER / "1", "variables"):
     file.write_bytes(b"")
   with pytest.raises(errors.UserError, match="another --workdir"):
     restore(tmp_path)
@@ -114,7 +114,7 @@ def test_every_array_has_its_checksum_in_plain_json(tmp_path):
   save(tmp_path, {1: 0.1})
   folder = tmp_path / checkpoints.FOLDER / "1" / "meta"
   meta = json.loads((folder / "metadata").read_text())
-  assert set(meta["checksums"]["params"]) == {"['bias']", "['kernel']"}
+  assert set(meta["checksums"]["variables"]) == {"['bias']", "['kernel']"}
 
 
 def test_a_folder_without_checkpoints_says_so(tmp_path):

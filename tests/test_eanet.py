@@ -150,6 +150,56 @@ def test_single_head_network_at_256_px_has_167171_parameters():
   assert count(eanet.EANet(3, num_heads=1, num_slots=64), 256) == 167_171
 
 
+def test_multi_head_form_of_the_reference_has_370691_parameters():
+  # "0.37 M": folding, which changes no function, saves the projections'
+  # biases (256 in, 16 + 16 of the two memories) and shifts others.
+  d, wide, k, s = 64, 256, 16, 16
+  attention = d * wide + wide + k * s + s + s * k + k + wide * d + d
+  block = attention + 2 * 2 * d + d * 64 + 64 + 64 * d + d
+  rest = 16 * 16 * d + d + 256 * d + d * 3 + 3
+  assert 8 * block + rest == 370_691
+  assert 0.363e6 < count(eanet.EANet(3), 256) < 370_691
+
+
+@pytest.mark.parametrize(
+  ("fields", "parameters"),
+  [
+    ({"attention_type": "self", "num_heads": 4}, 632_579),
+    ({"attention_type": "simplified"}, 101_635),
+    ({"attention_type": "single_memory"}, 232_707),
+  ],
+)
+def test_variants_at_256_px_have_their_parameters(fields, parameters):
+  assert count(eanet.EANet(3, **fields), 256) == parameters
+
+
+@pytest.mark.parametrize(
+  "fields",
+  [
+    {"attention_type": "self", "num_heads": 2, "key_width": 8},
+    {"attention_type": "simplified"},
+    {"attention_type": "single_memory"},
+    {"normalisation": "tokens"},
+    {"normalisation": "slots"},
+  ],
+)
+def test_no_parameter_of_a_variant_is_without_a_gradient(fields):
+  model = eanet.EANet(3, patch_px=8, width=12, num_blocks=2, **fields)
+  images = np.random.default_rng(0).normal(size=(3, 24, 24, 1)).astype("f4")
+  params = model.init(jax.random.key(0), images, deterministic=True)["params"]
+  gradient = jax.jit(
+    jax.grad(
+      lambda p: model.apply({"params": p}, images, deterministic=True)[
+        :, 0
+      ].sum()
+    )
+  )(params)
+  for path, leaf in flax.traverse_util.flatten_dict(gradient, sep="/").items():
+    if path.endswith("key/bias"):  # cancels in the softmax over keys
+      continue
+    assert abs(leaf).max() > 1e-7, path
+
+
 def test_every_layer_has_its_shape():
   model = eanet.EANet(5, patch_px=8, width=12, num_blocks=2, mlp_width=20)
   images = jax.ShapeDtypeStruct((3, 24, 40, 1), jnp.float32)

@@ -32,7 +32,7 @@ def network():
 def test_forward_gives_each_example_its_logits_once_and_in_order(network, k):
   forward, params, images, direct = network
   indices = np.random.default_rng(k).permutation(20)[:k]
-  logits = forward(params, images, indices)
+  logits = forward({"params": params}, images, indices)
   assert logits.shape == (k, 3)
   assert logits.dtype == np.float32
   np.testing.assert_allclose(logits, direct[indices], rtol=1e-4, atol=1e-5)
@@ -41,7 +41,7 @@ def test_forward_gives_each_example_its_logits_once_and_in_order(network, k):
 def test_forward_takes_an_example_as_often_as_it_is_asked_for(network):
   forward, params, images, direct = network
   indices = np.array([7, 7, 2, 7, 2])
-  logits = forward(params, images, indices)
+  logits = forward({"params": params}, images, indices)
   np.testing.assert_allclose(logits, direct[indices], rtol=1e-4, atol=1e-5)
 
 

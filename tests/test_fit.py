@@ -26,13 +26,13 @@ def command(workdir, data_dir, *extra):
 
 
 def final_arrays(workdir):
-  """Every leaf of the newest checkpoint, params and progress, by path."""
+  """Every leaf of the newest checkpoint, variables and progress, by path."""
   import orbax.checkpoint as ocp
 
   with checkpoints.Checkpoints(workdir) as saved:
     step = saved.steps()[-1]
   arrays = {}
-  for item in ("params", "progress"):
+  for item in ("variables", "progress"):
     with ocp.StandardCheckpointer() as reader:
       tree = reader.restore(workdir / checkpoints.FOLDER / str(step) / item)
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):

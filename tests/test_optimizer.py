@@ -132,3 +132,38 @@ def test_a_gradient_below_the_clip_norm_is_left_alone():
   np.testing.assert_allclose(
     two_steps(1.0, 0.9), two_steps(0.0, 0.9), rtol=1e-6
   )
+
+
+def test_coupled_decay_is_l2_regularisation(params):
+  zeros = jax.tree.map(np.zeros_like, params)
+  adam = optimizer.adamw(
+    optax.constant_schedule(0.1), 0.5, 0.0, decoupled=False
+  )
+  after = flat(one_step(adam, lambda _: zeros, params))
+  for path, before in flat(params).items():
+    # Adam makes a first step of one learning rate of any gradient, and the
+    # gradient is 0.5 * weights: the size of a weight no longer matters.
+    moved = -0.1 * np.sign(before) if path in DECAYED else 0 * before
+    np.testing.assert_allclose(after[path] - before, moved, atol=1e-4)
+
+
+def test_frozen_leaves_stay_until_their_step_then_move():
+  params = {
+    "head": {"kernel": jnp.ones(2)},
+    "attention": {"memory_key": jnp.ones(2)},
+    "backbone": {"conv1_1": {"kernel": jnp.ones(2)}},
+    "block_0": {"attention": {"memory_key": jnp.ones(2)}},
+  }
+  gradient = jax.tree.map(jnp.ones_like, params)
+  adamw = optimizer.adamw(
+    optax.constant_schedule(0.1), 0.1, 0.0, frozen_steps=3
+  )
+  for count in (1, 3, 4):
+    after = flat(one_step(adamw, lambda _: gradient, params, count))
+    for path, leaf in after.items():
+      frozen = path.startswith(("backbone", "block_0")) and count <= 3
+      assert bool((leaf == 1).all()) == frozen, (path, count)
+  # The first step of a thawed leaf is of the usual size, not a leap.
+  np.testing.assert_allclose(
+    after["backbone/conv1_1/kernel"], 1 - 0.1 * 1.1, rtol=1e-3
+  )

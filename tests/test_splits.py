@@ -259,3 +259,66 @@ def test_unknown_way_to_split_is_refused():
 def test_fractions_out_of_range_are_refused(validation, test):
   with pytest.raises(errors.UserError, match="above 0 and together below 1"):
     splits.split(*HELD_OUT, validation_fraction=validation, test_fraction=test)
+
+
+@settings
+@hypothesis.given(data_sets(3), st.integers(0, 99), st.sampled_from([2, 3]))
+def test_folds_test_every_specimen_once_and_share_none(drawn, seed, folds):
+  labels, specimens = drawn
+  tested = []
+  for fold in range(folds):
+    split = splits.split(labels, specimens, folds=folds, fold=fold, seed=seed)
+    assert is_partition(split, len(labels))
+    assert has_every_class(split, labels)
+    assert not set(specimens[split.test]) & set(specimens[split.train])
+    tested.append(set(specimens[split.test]))
+  assert sum(map(len, tested)) == len(set(specimens))
+  assert set().union(*tested) == set(specimens)
+
+
+def test_folds_hold_as_much_of_a_class_as_can_be():
+  labels, specimens = data_set(a=[6, 5, 4, 3, 3, 3], b=[9, 1, 8])
+  of_a = []
+  for fold in range(3):
+    test = splits.split(labels, specimens, folds=3, fold=fold).test
+    of_a.append(sum(labels[i] == "a" for i in test))
+    assert len({specimens[i] for i in test if labels[i] == "b"}) == 1
+  assert sorted(of_a) == [7, 8, 9]  # 4 + 3, 5 + 3, 6 + 3: the best there is
+
+
+@settings
+@hypothesis.given(
+  st.integers(4, 30), st.integers(2, 4), st.integers(0, 99), fractions
+)
+def test_folds_by_micrograph_test_every_one_once(count, folds, seed, share):
+  labels = ["a"] * count + ["b"] * (count + 3)
+  specimens = [*labels]
+  tested = []
+  for fold in range(folds):
+    split = splits.split(
+      labels,
+      specimens,
+      by="micrograph",
+      folds=folds,
+      fold=fold,
+      seed=seed,
+      validation_fraction=share,
+    )
+    assert is_partition(split, len(labels))
+    assert has_every_class(split, labels)
+    tested.append(split.test)
+  assert np.array_equal(np.sort(np.concatenate(tested)), np.arange(len(labels)))
+
+
+@pytest.mark.parametrize(
+  ("keywords", "message"),
+  [
+    ({"folds": 4}, "class b has 3 specimens .*4 folds"),
+    ({"folds": 3, "test_specimens": ("a/0",)}, "give one"),
+    ({"folds": 9, "by": "micrograph"}, "class b has 6 usable images"),
+  ],
+)
+def test_folds_that_cannot_be_are_refused(keywords, message):
+  labels, specimens = data_set(a=[4, 4, 4, 4], b=[2, 2, 2])
+  with pytest.raises(errors.UserError, match=message):
+    splits.split(labels, specimens, **keywords)

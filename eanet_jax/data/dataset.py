@@ -72,6 +72,8 @@ def load(config: Any) -> Dataset:
     views.specimens,
     by=split.by,
     test_specimens=split.test_specimens,
+    folds=split.folds,
+    fold=split.fold,
     validation_fraction=split.validation_fraction,
     test_fraction=split.test_fraction,
     seed=split.seed,

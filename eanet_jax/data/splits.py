@@ -41,6 +41,8 @@ def split(
   *,
   by: str = "specimen",
   test_specimens: Sequence[str] = (),
+  folds: int = 0,
+  fold: int = 0,
   validation_fraction: float = 0.2,
   test_fraction: float = 0.2,
   seed: int = 0,
@@ -56,6 +58,9 @@ def split(
     specimens: specimen of each micrograph.
     by: "specimen" or "micrograph".
     test_specimens: the test split is exactly these; only by specimen.
+    folds: of a cross-validation, 0 for none. Each specimen (or micrograph) is
+      tested on in one fold; each fold has as much of every class as can be.
+    fold: which of them to test on, from 0.
     validation_fraction, test_fraction: above 0, together below 1.
     seed: of the order in which specimens or micrographs are drawn.
 
@@ -78,18 +83,24 @@ def split(
     test_fraction,
     validation_fraction,
   )
+  if folds and test_specimens:
+    raise errors.UserError(
+      "split.test_specimens and split.folds both say what to test on: give one"
+    )
   rng = np.random.default_rng(seed)
   if by == "micrograph":
     if test_specimens:
       raise errors.UserError(
         "split.test_specimens holds out specimens: it needs split.by=specimen"
       )
-    return _by_micrograph(labels, fractions, rng)
+    return _by_micrograph(labels, fractions, folds, fold, rng)
   if by != "specimen":
     raise errors.UserError(
       f"split.by={by!r} is unknown: choose specimen or micrograph"
     )
   held_out = _held_out(test_specimens, specimens)
+  if folds:
+    held_out = _specimens_of_fold(labels, specimens, folds, fold, rng)
   parts: tuple[list, list, list] = ([], [], [])
   warnings = []
   for label in np.unique(labels):
@@ -130,6 +141,33 @@ def _held_out(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
       + ", ".join(near or known)
     )
   return held_out
+
+
+def _specimens_of_fold(labels, specimens, folds, fold, rng) -> set[str]:
+  """Deals each class's specimens out to the folds, the largest first.
+
+  Each goes where the class has the fewest micrographs yet, and of such folds
+  where all classes together have the fewest.
+  """
+  chosen, total = set(), np.zeros(folds)
+  for label in np.unique(labels):
+    names, sizes = np.unique(specimens[labels == label], return_counts=True)
+    if len(names) < folds:
+      raise errors.UserError(
+        f"class {label} has {len(names)} specimens"
+        f" ({', '.join(names.tolist())}): each of {folds} folds tests on"
+        " another. Take fewer folds, add specimens as <class>/<specimen>/"
+        f" folders, or split its images with {_BY_MICROGRAPH}"
+      )
+    order = rng.permutation(len(names))
+    of_class = np.zeros(folds)
+    for i in sorted(order, key=lambda i: -sizes[i]):
+      part = min(range(folds), key=lambda f: (of_class[f], total[f]))
+      of_class[part] += sizes[i]
+      total[part] += sizes[i]
+      if part == fold:
+        chosen.add(names[i].item())
+  return chosen
 
 
 def _class_by_specimen(label, members, specimens, held_out, fractions, rng):
@@ -208,19 +246,27 @@ def _share_out(names, sizes, fractions):
   return parts
 
 
-def _by_micrograph(labels, fractions, rng) -> Split:
+def _by_micrograph(labels, fractions, folds, fold, rng) -> Split:
   parts: tuple[list, list, list] = ([], [], [])
   for label in np.unique(labels):
     shuffled = rng.permutation(np.flatnonzero(labels == label))
-    if len(shuffled) < 3:
+    count = len(shuffled)
+    needed = max(folds, 4) if folds else 3
+    if count < needed:
       raise errors.UserError(
-        f"class {label} has {len(shuffled)} usable images: at least 3 are"
-        " needed, one for each split"
+        f"class {label} has {count} usable images: at least {needed} are"
+        f" needed, {f'for {folds} folds' if folds else 'one for each split'}"
       )
-    test = max(1, round(len(shuffled) * fractions[1]))
-    validation = max(1, round(len(shuffled) * fractions[2]))
-    test = min(test, len(shuffled) - 2)
-    validation = min(validation, len(shuffled) - 1 - test)
+    if folds:
+      cuts = np.linspace(0, count, folds + 1).round().astype(int)
+      shuffled = np.roll(shuffled, -cuts[fold])
+      test = cuts[fold + 1] - cuts[fold]
+      share = fractions[2] / (fractions[0] + fractions[2])
+      validation = round((count - test) * share)
+    else:
+      test = min(max(1, round(count * fractions[1])), count - 2)
+      validation = round(count * fractions[2])
+    validation = min(max(1, validation), count - 1 - test)
     cuts = np.cumsum([test, validation])
     for part, indices in zip(parts, np.split(shuffled, cuts), strict=True):
       part.append(indices)

@@ -1,7 +1,7 @@
-"""External attention: tokens attend to a learnt memory, not to each other.
+"""Attention: external (to a learnt memory) and self (to the other tokens).
 
-Takes the tokens of an image, gives as many tokens of the same width, each a
-mixture of memory vectors. Linear in the number of tokens.
+Takes the tokens (b, n, d) of an image, gives as many of the same width.
+External attention is linear in the number of tokens, self-attention quadratic.
 """
 
 import flax.linen as nn
@@ -53,6 +53,20 @@ def _double_normalise_bwd(residuals, cotangent):
 double_normalise.defvjp(_double_normalise_fwd, _double_normalise_bwd)
 
 
+def normalise(logits: Array, normalisation: str) -> Array:
+  """Returns attention (b, h, s, n) of float32 logits (b, h, s, n).
+
+  Args:
+    logits: token by memory slot, slots before tokens.
+    normalisation: "double"; or one half of it alone, for comparison: "tokens",
+      a softmax over the tokens, or "slots", a softmax over the slots as
+      self-attention has it over its keys.
+  """
+  if normalisation == "double":
+    return double_normalise(logits)
+  return jax.nn.softmax(logits, axis={"tokens": -1, "slots": -2}[normalisation])
+
+
 class ExternalAttention(nn.Module):
   """A = Norm(F M_k^T), F_out = A M_v as two einsums (paper, Eq. for EANet).
 
@@ -65,12 +79,16 @@ class ExternalAttention(nn.Module):
   Attributes:
     num_heads: h; 1 with num_slots=64 is the paper's formula to the letter.
     num_slots: s, memory vectors of each head.
+    single_memory: M is both M_k and M_v (paper, F_out = A M).
+    normalisation: see `normalise`.
     attention_dropout_rate: on the attention map.
     dtype: of the two products; the normalisation is float32 always.
   """
 
   num_heads: int = 16
   num_slots: int = 16
+  single_memory: bool = False
+  normalisation: str = "double"
   attention_dropout_rate: float = 0.0
   dtype: jnp.dtype = jnp.float32
 
@@ -83,18 +101,87 @@ class ExternalAttention(nn.Module):
     # each a mean of its slots.
     key_init = nn.initializers.normal(d**-0.5)
     value_init = nn.initializers.normal(self.num_heads**-0.5)
-    memory_key = self.param("memory_key", key_init, shape)
-    memory_value = self.param("memory_value", value_init, shape)
+    if self.single_memory:
+      memory_key = memory_value = self.param("memory", key_init, shape)
+    else:
+      memory_key = self.param("memory_key", key_init, shape)
+      memory_value = self.param("memory_value", value_init, shape)
     bias = self.param("bias", nn.initializers.zeros, (d,))
 
     tokens = tokens.astype(self.dtype)
     memory_key = memory_key.astype(self.dtype)
     memory_value = memory_value.astype(self.dtype)
     logits = jnp.einsum("bnd,hsd->bhsn", tokens, memory_key)
-    attention = double_normalise(logits.astype(jnp.float32))  # (b, h, s, n)
-    self.sow("intermediates", "attention", attention)
+    attention = normalise(logits.astype(jnp.float32), self.normalisation)
+    self.sow("intermediates", "attention", attention)  # (b, h, s, n)
     attention = layers.Dropout(self.attention_dropout_rate)(
       attention.astype(self.dtype), deterministic
     )
     out = jnp.einsum("bhsn,hsd->bnd", attention, memory_value)
     return out + bias.astype(self.dtype)
+
+
+class SelfAttention(nn.Module):
+  """softmax(Q K^T / sqrt(k)) V over the tokens: the conventional transformer.
+
+  Vaswani et al., "Attention Is All You Need", Eq. 1, multi-head.
+
+  Attributes:
+    num_heads: h.
+    key_width: k, channels of a head; h k need not be d.
+    attention_dropout_rate: on the attention map.
+    dtype: of the products; the softmax is float32 always.
+  """
+
+  num_heads: int = 4
+  key_width: int = 64
+  attention_dropout_rate: float = 0.0
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
+    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,h,n,n).
+
+    The map's last axis is the tokens attended to, and sums to 1.
+    """
+    d = tokens.shape[-1]
+
+    def project(name):
+      return nn.DenseGeneral(
+        (self.num_heads, self.key_width), dtype=self.dtype, name=name
+      )(tokens)  # (b, n, h, k)
+
+    query, key, value = project("query"), project("key"), project("value")
+    query = query * self.key_width**-0.5
+    logits = jnp.einsum("bnhk,bmhk->bhnm", query, key)
+    attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
+    self.sow("intermediates", "attention", attention)
+    attention = layers.Dropout(self.attention_dropout_rate)(
+      attention.astype(self.dtype), deterministic
+    )
+    out = jnp.einsum("bhnm,bmhk->bnhk", attention, value)
+    return nn.DenseGeneral(d, axis=(-2, -1), dtype=self.dtype, name="out")(out)
+
+
+class SimplifiedSelfAttention(nn.Module):
+  """softmax(F F^T) F, the paper's simplified self-attention: no parameters.
+
+  Attributes:
+    attention_dropout_rate: on the attention map.
+    dtype: of the products; the softmax is float32 always.
+  """
+
+  attention_dropout_rate: float = 0.0
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
+    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,1,n,n)."""
+    tokens = tokens.astype(self.dtype)
+    logits = jnp.einsum("bnd,bmd->bnm", tokens, tokens)
+    attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
+    self.sow("intermediates", "attention", attention[:, None])
+    attention = layers.Dropout(self.attention_dropout_rate)(
+      attention.astype(self.dtype), deterministic
+    )
+    return jnp.einsum("bnm,bmd->bnd", attention, tokens)

@@ -1,6 +1,7 @@
 """EANet: a transformer whose blocks hold external attention.
 
-Takes standardised images (b, y, x, c), gives class logits (b, l).
+Takes standardised images (b, y, x, c), gives class logits (b, l). With
+self-attention in its blocks the same network is the conventional ViT.
 """
 
 import flax.linen as nn
@@ -30,10 +31,13 @@ def patches(images: Array, patch_px: int) -> Array:
 
 
 class Block(nn.Module):
-  """Pre-norm block: tokens + attention, then tokens + MLP."""
+  """Pre-norm block: tokens + attention, then tokens + MLP; fields of EANet."""
 
+  attention_type: str
   num_heads: int
   num_slots: int
+  normalisation: str
+  key_width: int
   mlp_width: int
   dropout_rate: float
   attention_dropout_rate: float
@@ -45,18 +49,14 @@ class Block(nn.Module):
     d = tokens.shape[-1]
     dropout = layers.Dropout(self.dropout_rate)
 
-    # A bias here would shift a slot's logit by as much at every token, which
-    # the softmax over tokens cancels: its gradient would be rounding noise.
-    y = layers.LayerNorm(self.dtype, use_bias=False, name="attention_norm")(
-      tokens
-    )
-    y = attention.ExternalAttention(
-      num_heads=self.num_heads,
-      num_slots=self.num_slots,
-      attention_dropout_rate=self.attention_dropout_rate,
-      dtype=self.dtype,
-      name="attention",
-    )(y, deterministic=deterministic)
+    external = self.attention_type in ("external", "single_memory")
+    # Before a softmax over tokens a bias would shift a slot's logit by as much
+    # at every token, which cancels: its gradient would be rounding noise.
+    cancels = external and self.normalisation != "slots"
+    y = layers.LayerNorm(
+      self.dtype, use_bias=not cancels, name="attention_norm"
+    )(tokens)
+    y = self._attention()(y, deterministic=deterministic)
     tokens = tokens + dropout(y, deterministic)
 
     y = layers.LayerNorm(self.dtype, name="mlp_norm")(tokens)
@@ -65,17 +65,39 @@ class Block(nn.Module):
     y = nn.Dense(d, dtype=self.dtype, name="mlp_out")(y)
     return tokens + dropout(y, deterministic)
 
+  def _attention(self) -> nn.Module:
+    shared = {
+      "attention_dropout_rate": self.attention_dropout_rate,
+      "dtype": self.dtype,
+      "name": "attention",
+    }
+    if self.attention_type == "self":
+      return attention.SelfAttention(self.num_heads, self.key_width, **shared)
+    if self.attention_type == "simplified":
+      return attention.SimplifiedSelfAttention(**shared)
+    return attention.ExternalAttention(
+      num_heads=self.num_heads,
+      num_slots=self.num_slots,
+      single_memory=self.attention_type == "single_memory",
+      normalisation=self.normalisation,
+      **shared,
+    )
+
 
 class EANet(nn.Module):
   """External-attention transformer classifier (the paper's EANet).
 
   Attributes:
     num_classes: l.
+    attention_type: "external"; "single_memory", external with M_k = M_v;
+      "self", which makes it a ViT; or "simplified", softmax(F F^T) F.
     patch_px: side of a square patch; one patch is one token.
     width: d, channels of a token.
     num_blocks: transformer blocks.
-    num_heads: h, memories of each block.
+    num_heads: h, memories of each block, or heads of self-attention.
     num_slots: s, slots of each memory.
+    normalisation: of external attention, see `attention.normalise`.
+    key_width: k, channels of a head of self-attention.
     mlp_width: hidden channels of each block's MLP.
     dropout_rate: on the attention's projection and in the MLP.
     attention_dropout_rate: on the attention map.
@@ -84,11 +106,14 @@ class EANet(nn.Module):
   """
 
   num_classes: int
+  attention_type: str = "external"
   patch_px: int = 16
   width: int = 64
   num_blocks: int = 8
   num_heads: int = 16
   num_slots: int = 16
+  normalisation: str = "double"
+  key_width: int = 64
   mlp_width: int = 64
   dropout_rate: float = 0.2
   attention_dropout_rate: float = 0.2
@@ -105,8 +130,11 @@ class EANet(nn.Module):
     tokens = tokens + position.astype(self.dtype)  # (b, n, d)
     for i in range(self.num_blocks):
       tokens = Block(
+        attention_type=self.attention_type,
         num_heads=self.num_heads,
         num_slots=self.num_slots,
+        normalisation=self.normalisation,
+        key_width=self.key_width,
         mlp_width=self.mlp_width,
         dropout_rate=self.dropout_rate,
         attention_dropout_rate=self.attention_dropout_rate,

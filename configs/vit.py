@@ -1,0 +1,22 @@
+"""The conventional transformer: EANet's network with self-attention, ViT.
+
+  python launch.py --config configs/vit.py
+  python launch.py --config configs/vit.py:simplified
+
+Four heads with keys of 64 channels, as the reference recipe has it: 0.63 M
+parameters. `simplified` is the paper's softmax(F F^T) F.
+"""
+
+from configs import default
+
+
+def get_config(variant: str = "self"):
+  config = default.get_config()
+  if variant not in ("self", "simplified"):
+    raise ValueError(
+      f"{variant!r} is no variant of ViT: choose self or simplified"
+    )
+  config.model.attention_type = variant
+  config.model.num_heads = 4
+  config.model.key_width = 64
+  return config.lock()

@@ -1,0 +1,98 @@
+"""Files of weights from other programs, read as data.
+
+Takes a file of Keras or PyTorch, gives its tensors by name. Nothing in it is
+ever unpickled, imported or run, and nothing outside it is opened.
+"""
+
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+Tensors = dict[str, np.ndarray]
+
+_READ = (".h5", ".hdf5", ".safetensors", ".npz")
+_RUN = (".pth", ".pt", ".bin", ".pkl")
+_UNUSED = re.compile(
+  r"optimizer|seed_generator|num_batches_tracked"  # no weights
+  r"|(^|\.)classifier\.|^(fc\d|predictions)/"  # nine tenths of VGG16
+)
+
+
+class WrongFile(Exception):
+  """What is wrong with a file: the end of a sentence that its name begins."""
+
+
+def read(file: pathlib.Path) -> Tensors:
+  """Returns the file's tensors by name, float32 and finite."""
+  suffix = file.suffix.lower()
+  if suffix in _RUN:
+    raise WrongFile(
+      "is not opened, for such a file can run code when it is: convert it with"
+      ' python -c "import torch, safetensors.torch as s; s.save_file({k:'
+      f" v.clone().contiguous() for k, v in torch.load({file.name!r},"
+      " map_location='cpu', weights_only=True).items()},"
+      f' {file.with_suffix(".safetensors").name!r})"'
+    )
+  if suffix not in _READ:
+    raise WrongFile(f"is of no kind that is read: {', '.join(_READ)}")
+  if not file.is_file():
+    raise WrongFile("cannot be read: there is no such file")
+  try:
+    with np.errstate(over="ignore"):  # infinite, and refused below
+      tensors = {
+        name: np.asarray(tensor, np.float32)
+        for name, tensor in _stored(file, suffix)
+        if not _UNUSED.search(name)
+      }
+  except ImportError as error:
+    raise WrongFile(
+      f"cannot be read without {error.name}: pip install it"
+    ) from None
+  except Exception as error:  # a damaged file fails in many ways
+    reason = " ".join(str(error).split()) or type(error).__name__
+    raise WrongFile(f"cannot be read as {suffix}: {reason}") from None
+  for name, tensor in tensors.items():
+    if not np.isfinite(tensor).all():
+      raise WrongFile(f"has values that are not finite in {name}")
+  return tensors
+
+
+def _stored(file: pathlib.Path, suffix: str) -> Iterator[tuple[str, Any]]:
+  """Yields (name, array); "layer/vars/i" in both of Keras' HDF5 layouts."""
+  if suffix == ".npz":
+    with np.load(file, allow_pickle=False) as stored:
+      yield from stored.items()
+  elif suffix == ".safetensors":
+    import safetensors.numpy
+
+    yield from safetensors.numpy.load_file(file).items()
+  else:
+    import h5py
+
+    with h5py.File(file, "r") as root:
+      nodes = {}
+      # Follows no link that could lead out of the file.
+      root.visititems(lambda path, node: nodes.update({path: node}))
+      for name, path in _keras_names(root, nodes).items():
+        if isinstance(nodes[path], h5py.Dataset):
+          if nodes[path].external or nodes[path].is_virtual:
+            raise ValueError(f"{path} is kept in another file")
+          yield name, nodes[path]
+
+
+def _keras_names(root, nodes):
+  """Returns {"layer/vars/i": path} of an HDF5 file's {path: node}."""
+  prefix = "model_weights/" if "model_weights" in nodes else ""
+  attributes = nodes.get("model_weights", root).attrs
+  if "layer_names" not in attributes:
+    return {path: path for path in nodes}
+  # The layout before Keras 3, with bytes in the oldest files.
+  text = lambda name: name.decode() if isinstance(name, bytes) else name
+  return {
+    f"{layer}/vars/{i}": f"{prefix}{layer}/{text(weight)}"
+    for layer in map(text, attributes["layer_names"])
+    for i, weight in enumerate(nodes[prefix + layer].attrs["weight_names"])
+  }

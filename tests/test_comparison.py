@@ -1,0 +1,260 @@
+"""Comparisons: what is planned, collected from runs, and run from launch.py."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import ROOT, launch
+
+from eanet_jax import comparison, errors, results, settings, standings
+
+CLASSES = ["CPJ", "HR", "P92"]
+
+
+def load(variant="smoke", **compare):
+  config = settings.load(f"{ROOT / 'configs' / 'compare.py'}:{variant}")
+  with config.unlocked():
+    config.compare.update(compare)
+    config.evaluation.bootstrap_resamples = 100
+  return config
+
+
+def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
+  config = load(seeds=(3, 4), folds=3, micrograph_folds=1)
+  runs = comparison.plan(config, tmp_path)
+  assert len(runs) == 4 * 2 * (3 + 1)
+  assert len({each.folder for each in runs}) == len(runs)
+  for each in runs:
+    own = each.config
+    assert (own.split.by, own.split.fold) == (each.by, each.fold)
+    assert (own.split.folds, own.train.seed) == (3, each.seed)
+    assert "systems" not in own
+    assert "compare" not in own
+  # Stopped early, it has compared all systems on what it has.
+  assert {each.system for each in runs[:4]} == set(config.systems)
+
+
+def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
+  config = load("ablations", micrograph_folds=0)
+  config.train.epochs = 7
+  of = {each.system: each.config for each in comparison.plan(config, tmp_path)}
+  assert {own.train.epochs for own in of.values()} == {7}
+  changed = {
+    "slots_8": "model.num_slots",
+    "heads_4": "model.num_heads",
+    "softmax_tokens": "model.normalisation",
+    "single_memory": "model.attention_type",
+    "cross_entropy": "loss.gamma",
+    "coupled_decay": "optimizer.decoupled_decay",
+  }
+  assert len(of) == 15
+  plain = settings.flatten(of["eanet"].to_dict())
+  for name, field in changed.items():
+    flat = settings.flatten(of[name].to_dict())
+    assert [f for f in flat if flat[f] != plain[f]] == [field]
+
+
+def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
+  config = load("full")
+  runs = comparison.plan(config, tmp_path)
+  for name in config.systems:
+    alone = settings.load(str(ROOT / "configs" / f"{name}.py"))
+    own = next(each.config for each in runs if each.system == name)
+    changed = settings.differences(
+      settings.as_json(alone), settings.as_json(own)
+    )
+    assert changed == ["split.folds: 0 -> 3"]
+
+
+@pytest.mark.parametrize(
+  ("compare", "says"),
+  [
+    ({"folds": 1}, "compare.folds=1"),
+    ({"seeds": ()}, "one seed or more"),
+    ({"only": ("vit",)}, "leaves out the reference eanet"),
+    ({"only": ("eanet", "resnet")}, "'resnet' is no system"),
+    ({"reference": "best"}, "choose of eanet, vit, vgg"),
+    ({"micrograph_folds": 3}, "must not be more"),
+  ],
+)
+def test_what_cannot_be_compared_is_one_clear_error(compare, says, tmp_path):
+  with pytest.raises(errors.UserError, match=says.replace("(", r"\(")):
+    comparison.plan(load(**compare), tmp_path)
+
+
+def test_an_invalid_field_of_a_system_names_the_system(tmp_path):
+  config = load()
+  config.systems.vit.model.num_blocks = 0
+  with pytest.raises(errors.UserError, match=r"system vit: .*num_blocks"):
+    comparison.plan(config, tmp_path)
+
+
+def finish(run, right, seed):
+  """Writes and returns what a run leaves; `right` is the chance to be right."""
+  rng = np.random.default_rng([seed, run.fold])
+  run.folder.mkdir(parents=True)
+  names = ("", *results.BASELINES)
+  for name in names:
+    rows = []
+    for label, true in enumerate(CLASSES):
+      for i in range(3 * 4):
+        specimen = f"{true}-{run.fold}-{i % 3}"
+        hit = rng.random() < (0.5 if name else right)
+        predicted = label if hit else (label + 1) % 3
+        p = np.eye(3)[predicted]
+        rows.append(
+          {"file": f"{i}", "specimen": specimen, "true": true}
+          | {"predicted": CLASSES[predicted], **results.by_column(CLASSES, p)}
+        )
+    suffix = f"_{name}" if name else ""
+    results.write_csv(
+      run.folder / f"test_predictions{suffix}.csv", list(rows[0]), rows
+    )
+  specimens = sorted({(row["specimen"], row["true"]) for row in rows})
+  return {
+    "class_names": CLASSES,
+    "dataset": {"source": "folder", "path": "", "view": "whole"}
+    | {"image_px": 64},
+    "device": "1 x cpu",
+    "versions": {},
+    "parameters": 10,
+    "gflop_per_image": 0.5,
+    "images_per_s": 10.0 + run.fold,
+    "inference_images_per_s": None,
+    "test": {"micrograph": {"accuracy": 0.5, "macro_f1": 0.5}},
+    "per_specimen": [{"specimen": s, "class": c} for s, c in specimens],
+  }
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+  config = load(folds=3, micrograph_folds=1)
+  runs = comparison.plan(config, tmp_path_factory.mktemp("made"))
+  chance = {"eanet": 0.8, "vit": 0.5, "vgg": 0.99, "vgg_attention": 0.6}
+  finished = {
+    run: finish(run, chance[run.system], i)
+    for i, run in enumerate(runs)
+    # One fold of vgg_attention is missing.
+    if (run.system, run.by, run.fold) != ("vgg_attention", "specimen", 1)
+  }
+  return finished, comparison.collect(config, finished)
+
+
+def entry(collected, name):
+  return next(e for e in collected[1]["systems"] if e["name"] == name)
+
+
+def test_collected_scores_are_those_of_the_predictions(collected):
+  finished, _ = collected
+  own = {
+    (run.fold, run.seed): standings.read(
+      run.folder / "test_predictions.csv", CLASSES
+    )
+    for run in finished
+    if run.system == "vit" and run.by == "specimen"
+  }
+  right = np.concatenate(
+    [p.probabilities.argmax(1) == p.labels for p in own.values()]
+  )
+  vit = entry(collected, "vit")
+  assert vit["specimen_split"]["accuracy"]["mean"] == pytest.approx(
+    right.mean()
+  )
+  assert vit["images_per_s"] == pytest.approx(10.75)  # folds 0, 1, 2 and 0
+  assert vit["inference_images_per_s"] is None
+
+
+def test_differences_are_to_the_reference(collected):
+  assert entry(collected, "eanet")["difference"] is None
+  behind = entry(collected, "vit")["difference"]["accuracy"]
+  ahead = entry(collected, "vgg")["difference"]["accuracy"]
+  assert behind["interval_95"][1] < 0 < ahead["interval_95"][0]
+  assert entry(collected, "texture")["difference"]["kappa"]["mean"] < 0
+
+
+def test_a_system_with_a_run_missing_is_not_compared(collected):
+  incomplete = entry(collected, "vgg_attention")
+  assert incomplete["specimen_split"] is None
+  assert incomplete["difference"] is None
+  assert incomplete["micrograph_split"] is not None
+
+
+def test_the_papers_figures_stand_apart(collected):
+  paper = entry(collected, "paper: EANet")
+  assert paper["kind"] == "paper"
+  assert paper["paper"] == {"macro_f1": 0.895, "accuracy": 0.986, "kappa": 0.92}
+  assert paper["specimen_split"] is None
+  text = standings.markdown(collected[1])
+  row = next(line for line in text.splitlines() if "paper's own: EANet" in line)
+  assert row.endswith("| 0.895 | 0.986 | 0.920 |")
+  widths = {line.count("|") for line in text.splitlines() if "|" in line}
+  assert len(widths) == 1
+
+
+SMALL = [
+  "--config.compare.only=('eanet','vgg')",
+  "--config.dataset.images_per_specimen=3",
+  "--config.dataset.image_px=32",
+  "--config.systems.eanet.model.patch_px=8",
+  "--config.systems.eanet.model.width=16",
+  "--config.systems.eanet.model.num_blocks=1",
+  "--config.systems.vgg.model.width_multiplier=0.02",
+  "--config.train.epochs=1",
+  "--config.evaluation.bootstrap_resamples=50",
+]
+
+
+def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
+  command = [
+    "--config=configs/compare.py:smoke",
+    f"--workdir={tmp_path / 'all'}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+  ]
+  done = launch(*command)
+  assert done.returncode == 0, done.stderr
+  assert "6 runs of 2 systems, 0 of them done" in done.stdout
+  found = json.loads((tmp_path / "all" / "comparison.json").read_text())
+  kinds = [each["kind"] for each in found["systems"]]
+  assert kinds == ["network"] * 2 + ["baseline"] * 3 + ["paper"] * 3
+  for each in found["systems"][:5]:
+    for split in ("specimen_split", "micrograph_split"):
+      low, high = each[split]["macro_f1"]["interval_95"]
+      assert 0 <= low <= each[split]["macro_f1"]["mean"] <= high <= 1
+  table = (tmp_path / "all" / "comparison.md").read_text()
+  assert table.strip() in done.stdout
+  assert (tmp_path / "all" / "report.html").exists()
+
+  # One run is lost: it alone is done again, and comes out the same.
+  lost = tmp_path / "all" / "runs" / "specimen-1" / "vgg-seed0"
+  before = json.loads((lost / "results.json").read_text())
+  for file in lost.rglob("*"):
+    if file.is_file():
+      file.unlink()
+  (tmp_path / "all" / "comparison.json").unlink()
+  again = launch(*command)
+  assert again.returncode == 0, again.stderr
+  assert "6 runs of 2 systems, 5 of them done" in again.stdout
+  assert (
+    json.loads((lost / "results.json").read_text())["test"] == (before["test"])
+  )
+  redone = json.loads((tmp_path / "all" / "comparison.json").read_text())
+  for a, b in zip(found["systems"], redone["systems"], strict=True):
+    assert a["specimen_split"] == b["specimen_split"]
+
+
+def test_a_run_that_fails_is_left_out_and_told(tmp_path, data_dir):
+  done = launch(
+    "--config=configs/compare.py:smoke",
+    f"--workdir={tmp_path / 'all'}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.compare.micrograph_folds=0",
+    "--config.systems.vgg.model.pretrained=not_there.npz",
+  )
+  assert done.returncode == 1
+  assert "not_there.npz" in done.stdout
+  found = json.loads((tmp_path / "all" / "comparison.json").read_text())
+  names = [each["name"] for each in found["systems"][:2]]
+  assert names == ["eanet", "majority"]
+  assert any("not_there.npz" in warning for warning in found["warnings"])
