@@ -44,12 +44,15 @@ def main(argv: list[str]) -> int:
   """Parses the command line and runs the job; returns the exit code."""
   config, name = settings.parse(_CONFIG, argv, __doc__)
 
-  from eanet_jax import comparison, experiment, sharding
+  from eanet_jax import sharding
 
   sharding.start_processes(
     _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
   )
-  job = comparison if "systems" in config else experiment
+  if "systems" in config:
+    from eanet_jax import comparison as job
+  else:
+    from eanet_jax import experiment as job
   return job.run(config, _WORKDIR.value or f"runs/{name}")
 
 

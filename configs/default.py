@@ -36,8 +36,9 @@ def vgg() -> ml_collections.ConfigDict:
   model.name = "vgg"
   # Between features and pooling: none, or external.
   model.attention_type = "none"
-  # 64, 128, 256, 512, 512 channels times this; 1.0 for pretrained weights.
-  model.width_multiplier = 0.25
+  # 64, 128, 256, 512, 512 channels times this. 1.0 is VGG16, which pretrained
+  # weights need and an accelerator should train.
+  model.width_multiplier = 0.125
   model.batch_norm = True
   model.num_heads = 16  # of the attention, if there is
   model.num_slots = 16

@@ -13,7 +13,13 @@ before it:
   models, losses       images become logits, logits a loss
   train                the jitted step, and dispatching it
   evaluate, metrics    logits become scores
-  fit, experiment      the loop over epochs; the job from data to results
+  pretrained           weights of other programs become a first state
+  fit                  the loop over epochs
+  baselines            what a result must stand beside
+  assessment           the best checkpoint becomes results.json
+  report               a workdir becomes a page for people
+  experiment           the job from data to results and report
+  standings, comparison  many systems, folds and seeds become one table
   predict              a workdir and files become predictions
 
 Front doors: launch.py for jobs, the command `eanet` (cli) for the rest.

@@ -74,6 +74,17 @@ def _main(argv: list[str]) -> int:
   )
   inspect.set_defaults(run=_inspect)
 
+  report = commands.add_parser(
+    "report",
+    help="write report.html of a training run or a comparison again",
+    description="Writes WORKDIR/report.html from the results in WORKDIR: one"
+    " file that needs no other, to print or to send.",
+  )
+  report.add_argument(
+    "workdir", type=pathlib.Path, help="of a finished run or comparison"
+  )
+  report.set_defaults(run=_report)
+
   draw = commands.add_parser(
     "draw",
     help="write drawn micrographs to look at or to try things on",
@@ -137,6 +148,13 @@ def _inspect(arguments: argparse.Namespace) -> int:
   _check_out(arguments.out)
   files = micrographs.expand(arguments.paths)
   return 1 if contact_sheet.inspect(files, arguments.out) else 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+  from eanet_jax import report
+
+  print(report.write(arguments.workdir))
+  return 0
 
 
 def _check_out(out: pathlib.Path) -> None:

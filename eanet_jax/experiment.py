@@ -16,10 +16,11 @@ from eanet_jax import (
   console,
   errors,
   evaluate,
+  fields,
   fit,
-  report,
   results,
   settings,
+  sharding,
 )
 from eanet_jax.data import dataset
 from eanet_jax.models import systems
@@ -37,7 +38,7 @@ def run(config: Any, workdir: str | pathlib.Path) -> int:
     Stopped: a signal asked for it.
   """
   workdir = pathlib.Path(workdir).expanduser()
-  settings.validate(config)
+  fields.validate(config)
   result = finished(config, workdir)
   if result:
     console.say(f"{workdir} is finished; another --workdir starts a new run")
@@ -45,9 +46,9 @@ def run(config: Any, workdir: str | pathlib.Path) -> int:
     data = dataset.load(config)
     for line in data.describe():
       console.say(line)
-    with console.progress(unit="img", disable=jax.process_index() > 0) as bar:
-      result = train_and_evaluate(config, workdir, data, bar)
-  console.say(results.show(result, workdir))
+    result = train_and_evaluate(config, workdir, data)
+  if jax.process_index() == 0:
+    console.say(results.show(result, workdir))
   return 0
 
 
@@ -76,18 +77,20 @@ def train_and_evaluate(
   config: Any,
   workdir: pathlib.Path,
   data: dataset.Dataset,
-  bar: Any,
+  bar: Any = None,
   label: str = "",
 ) -> dict[str, Any]:
   """Returns the results of a run, after writing all that is in its workdir.
+
+  In a job of several processes all call this, and the first gets the results.
 
   Args:
     config: valid.
     workdir: new, or of this run to resume.
     data: of the configuration.
-    bar: tqdm bar that is told of every image trained on; one without a length
-      gets this run's.
-    label: of the run, on the bar; "" has the network announced instead.
+    bar: tqdm bar of several runs, told of every image trained on; None for one
+      of this run alone.
+    label: of the run, on the bar.
 
   Raises:
     UserError: anything the user can put right.
@@ -105,20 +108,30 @@ def train_and_evaluate(
       training = fit.Fit(config, workdir, data, saved)
       if jax.process_index() == 0:
         training.write_overview()
-      if not label:
-        console.say(
-          f"{systems.title(config.model.to_dict())}: {training.parameters:,}"
-          f" parameters, on {devices} x {jax.devices()[0].device_kind}"
-        )
-      bar.total = bar.total or training.images
-      bar.update(training.images_done)
-      training.run(bar, label)
-      bar.refresh()
+      if bar is None:
+        _announce(config, training)
+        with console.progress(
+          total=training.images,
+          initial=training.images_done,
+          unit="img",
+          disable=jax.process_index() > 0,
+        ) as own_bar:
+          training.run(own_bar)
+      else:
+        bar.update(training.images_done)
+        training.run(bar, label)
       return _evaluate(config, workdir, data, saved, training)
   except OSError as error:
     raise errors.UserError(
       f"cannot write to --workdir={workdir}: {error}"
     ) from None
+
+
+def _announce(config: Any, training: fit.Fit) -> None:
+  console.say(
+    f"{systems.title(config.model.to_dict())}: {training.parameters:,}"
+    f" parameters, on {jax.device_count()} x {jax.devices()[0].device_kind}"
+  )
 
 
 def _evaluate(config, workdir, data, saved, training) -> dict[str, Any]:
@@ -127,19 +140,22 @@ def _evaluate(config, workdir, data, saved, training) -> dict[str, Any]:
   outputs = assessment.run_network(
     training.forward, variables, data, training.mesh
   )
-  if jax.process_index() > 0:
-    return {}
-  result = {
-    **assessment.results_of(config, data, outputs, workdir),
-    "parameters": training.parameters,
-    "gflop_per_image": evaluate.gflop_per_image(
-      training.forward.model, variables, config.dataset.image_px
-    ),
-    "epochs": config.train.epochs,
-    "best_epoch": int(step) // training.steps_per_epoch,
-    "wall_time_s": training.wall_time_s,
-    "images_per_s": training.images_per_s,
-  }
-  results.write_json(workdir / results.FILE, result)
-  report.write(workdir)
-  return result
+  with sharding.first_process_first():  # the others wait for it to write
+    if jax.process_index() > 0:
+      return {}
+    result = {
+      **assessment.results_of(config, data, outputs, workdir),
+      "parameters": training.parameters,
+      "gflop_per_image": evaluate.gflop_per_image(
+        training.forward.model, variables, config.dataset.image_px
+      ),
+      "epochs": config.train.epochs,
+      "best_epoch": int(step) // training.steps_per_epoch,
+      "wall_time_s": training.wall_time_s,
+      "images_per_s": training.images_per_s,
+    }
+    results.write_json(workdir / results.FILE, result)
+    from eanet_jax import report  # Matplotlib is not for the start of a run
+
+    report.write(workdir)
+    return result

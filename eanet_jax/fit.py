@@ -10,17 +10,14 @@ import time
 from typing import Any
 
 import jax
-import numpy as np
 from clu import parameter_overview
 
 from eanet_jax import (
-  augment,
   checkpoints,
   console,
   errors,
   evaluate,
-  optimizer,
-  pretrained,
+  initial_state,
   results,
   settings,
   sharding,
@@ -28,7 +25,6 @@ from eanet_jax import (
   train,
 )
 from eanet_jax.data import batching, dataset
-from eanet_jax.models import systems
 
 _HISTORY = (
   "epoch",
@@ -49,6 +45,7 @@ class Fit:
   Attributes:
     state: of the network, see `train.TrainState`.
     forward: the network without dropout.
+    mesh: what both live on.
     parameters: how many.
     steps_per_epoch: of a full pass over the training views.
     images_per_s: of training, after the first epoch; None before.
@@ -73,29 +70,11 @@ class Fit:
     size = config.train.batch_size
     self.steps_per_epoch = -(-len(self._train_views) // size)
     self._total_steps = config.train.epochs * self.steps_per_epoch
-    self._schedule = optimizer.learning_rates(
-      config.optimizer.learning_rate,
-      config.optimizer.schedule,
-      round(config.optimizer.warmup_epochs * self.steps_per_epoch),
-      self._total_steps,
+    model, self.state, self._schedule = initial_state.create(
+      config, data, self.steps_per_epoch, self.mesh
     )
-    model = systems.create(config.model.to_dict(), len(data.views.class_names))
     self.forward = evaluate.Forward(
       model, data.mean, data.std, config.evaluation.batch_size, self.mesh
-    )
-    self.state = train.create_state(
-      model,
-      optimizer.adamw(
-        self._schedule,
-        config.optimizer.weight_decay,
-        config.optimizer.clip_norm,
-        decoupled=config.optimizer.decoupled_decay,
-        frozen_steps=round(config.model.frozen_epochs * self.steps_per_epoch),
-      ),
-      self._recipe(),
-      config.dataset.image_px,
-      config.train.seed,
-      self.mesh,
     )
     self.parameters = int(
       parameter_overview.count_parameters(self.state.params)
@@ -106,26 +85,15 @@ class Fit:
     self._step = 0
     self._resume()
 
-  def _recipe(self) -> train.Recipe:
-    weights = ()
-    if self._config.loss.class_weights == "balanced":
-      counts = np.bincount(self._data.view_labels[self._train_views])
-      weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
-    return train.Recipe(
-      mean=self._data.mean,
-      std=self._data.std,
-      gamma=self._config.loss.gamma,
-      class_weights=weights,
-      ranges=augment.Ranges(**self._config.augment.to_dict()),
-    )
-
   def _resume(self) -> None:
     """Restores the newest checkpoint, if there is one."""
     restored = self._saved.restore_newest(
       self.state.variables, self.state.progress
     )
     if restored is None:
-      self._start_from_pretrained()
+      self.state = initial_state.with_pretrained(
+        self.state, self._config.model.pretrained, self.mesh
+      )
       return
     self._step, variables, progress, meta = restored
     if meta["data_digest"] != self._data.views.digest:
@@ -138,23 +106,6 @@ class Fit:
     self._seconds_before = meta["wall_time_s"]
     if self._step < self._total_steps:
       console.say(f"resuming after step {self._step} of {self._total_steps}")
-
-  def _start_from_pretrained(self) -> None:
-    """Puts the weights of model.pretrained, if given, into the first state."""
-    file = self._config.model.pretrained
-    if not file:
-      return
-    params, batch_stats = pretrained.load(
-      pathlib.Path(file).expanduser(),
-      jax.tree.map(sharding.fetch, self.state.params),
-      jax.tree.map(sharding.fetch, self.state.batch_stats),
-    )
-    whole = sharding.replicated(self.mesh)
-    put = lambda leaf: sharding.put(np.asarray(leaf), whole)
-    self.state = self.state.replace(
-      params=jax.tree.map(put, params),
-      batch_stats=jax.tree.map(put, batch_stats),
-    )
 
   @property
   def images(self) -> int:

@@ -21,11 +21,6 @@ FILE = "report.html"
 COMPARISON_FILE = "comparison.json"
 _NO_VALUE = "\N{EN DASH}"
 _HERE = pathlib.Path(__file__).parent
-_BASELINES = {
-  "majority": "always the commonest class",
-  "grey": "grey-level mean and spread, SVM (shortcut probe)",
-  "texture": "texture features (GLCM + LBP), SVM",
-}
 # What a system's macro F1 is drawn against.
 _COSTS = {
   "parameters": "parameters",
@@ -133,7 +128,7 @@ def _run_page(workdir: pathlib.Path, run: Mapping[str, Any]) -> str:
   title = run.get("title") or run.get("name") or "A network"
   systems = [{"title": title, "test": run["test"], "strong": True}]
   systems += [
-    {"title": _BASELINES.get(name, name), "test": levels}
+    {"title": results.BASELINES.get(name, name), "test": levels}
     for name, levels in (run.get("baselines") or {}).items()
     if levels
   ]
@@ -208,10 +203,18 @@ def _training_plots(file: pathlib.Path, best_epoch: int | None):
   }
 
 
-def _comparison_page(_: pathlib.Path, comparison: Mapping[str, Any]) -> str:
+def _comparison_page(
+  workdir: pathlib.Path, comparison: Mapping[str, Any]
+) -> str:
   systems = [s for s in comparison["systems"] if _f1(s)]
   systems.sort(key=lambda system: -_f1(system)["mean"])
-  reference = {s["name"]: s for s in systems}[comparison["reference"]]
+  name = comparison["reference"]
+  reference = next((s for s in systems if s["name"] == name), None)
+  if reference is None:
+    raise errors.UserError(
+      f"{workdir} has no report: the reference {name} lacks a run, so that"
+      " there is nothing to compare with"
+    )
   differences = [
     _difference(system)
     for system in systems

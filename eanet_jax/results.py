@@ -17,6 +17,12 @@ import numpy as np
 from eanet_jax import metrics
 
 FILE = "results.json"
+# What every result stands beside, and what people call it.
+BASELINES = {
+  "majority": "always the commonest class",
+  "grey": "grey mean and spread, SVM",
+  "texture": "GLCM + LBP texture, SVM",
+}
 _LEVELS = ("tile", "micrograph", "specimen")
 _PACKAGES = (
   "eanet_jax",
@@ -115,13 +121,6 @@ def table(test: Mapping[str, Any], class_names: Sequence[str]) -> str:
   for name, row in zip(class_names, matrix, strict=True):
     lines.append(f"{name:<{width}}" + "".join(f"{n:>{width}}" for n in row))
   return "\n".join(lines)
-
-
-BASELINES = {
-  "majority": "always the commonest class",
-  "grey": "grey mean and spread, SVM",
-  "texture": "GLCM + LBP texture, SVM",
-}
 
 
 def baseline_table(baselines: Mapping[str, Any]) -> str:

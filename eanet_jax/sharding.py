@@ -5,6 +5,7 @@ device. The same code runs on one CPU, one GPU, many devices and many hosts.
 """
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 
 import jax
@@ -46,11 +47,15 @@ def fetch(array: jax.Array) -> np.ndarray:
   return np.asarray(array.addressable_data(0))
 
 
+_BARRIERS = itertools.count()
+
+
 @contextlib.contextmanager
 def first_process_first() -> Iterator[None]:
   """Runs the body in process 0, then in all others.
 
-  For building files that several processes share, or each builds its own.
+  For building files that several processes share, or each builds its own. All
+  processes must come here as often and in the same order.
   """
   if jax.process_count() == 1:
     yield
@@ -62,7 +67,8 @@ def first_process_first() -> Iterator[None]:
   barrier = ocp.multihost.get_barrier_sync_fn()
   if jax.process_index() == 0:
     yield
-  barrier(key="first_process_first", timeout_ms=4 * 3600 * 1000)
+  key = f"first_process_first_{next(_BARRIERS)}"  # a key is used once
+  barrier(key=key, timeout_ms=4 * 3600 * 1000)
   if jax.process_index() != 0:
     yield
 

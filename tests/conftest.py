@@ -31,6 +31,28 @@ SMALL = [
   "--config.evaluation.bootstrap_resamples=50",
 ]
 
+# The same for VGG and for a comparison, whose fields are others.
+SMALL_VGG = [flag for flag in SMALL if ".model." not in flag] + [
+  "--config.model.width_multiplier=0.02"
+]
+SMALL_COMPARISON = [flag for flag in SMALL if ".model." not in flag] + [
+  "--config.compare.only=('eanet','vgg')",
+  "--config.compare.folds=2",
+  "--config.train.epochs=1",
+  "--config.systems.eanet.model.patch_px=8",
+  "--config.systems.eanet.model.width=16",
+  "--config.systems.eanet.model.num_blocks=1",
+  "--config.systems.vgg.model.width_multiplier=0.02",
+]
+
+
+def small(config: str) -> list[str]:
+  """Returns the flags that make a run of a config file one of seconds."""
+  if "compare" in config:
+    one = ("only=('eanet',)", "micrograph_folds=0")
+    return SMALL_COMPARISON + [f"--config.compare.{flag}" for flag in one]
+  return SMALL_VGG if "vgg" in config else SMALL
+
 
 def run(*command: str, **kwargs) -> subprocess.CompletedProcess:
   """Runs `python command...` in the repository and returns what it printed."""

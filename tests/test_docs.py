@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tomllib
 
+import h5py
+import numpy as np
 import pytest
-from conftest import ROOT, SMALL, eanet
+from conftest import ROOT, SMALL, eanet, small
 
 TEXT = (ROOT / "README.md").read_text() + (ROOT / "BUILD.md").read_text()
 
@@ -33,7 +35,29 @@ def folder(tmp_path_factory):
     (here / name).symlink_to(ROOT / name)
   assert eanet("draw", here / "my_steels").returncode == 0
   (here / "new_images").symlink_to(here / "my_steels" / "HR")
+  (weights,) = re.findall(r"pretrained=(\S+)", "\n".join(COMMANDS))
+  write_vgg16(here / weights)
   return here
+
+
+def write_vgg16(file):
+  """VGG16 as Keras publishes it, with random weights."""
+  rng, channels = np.random.default_rng(0), 3
+  with h5py.File(file, "w") as root:
+    names = []
+    for block, (depth, wide) in enumerate(
+      [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], start=1
+    ):
+      for layer in range(1, depth + 1):
+        name = f"block{block}_conv{layer}"
+        names.append(name)
+        group = root.create_group(name)
+        group.attrs["weight_names"] = [f"{name}_W_1:0", f"{name}_b_1:0"]
+        kernel = rng.normal(size=(3, 3, channels, wide), scale=0.01)
+        group[f"{name}_W_1:0"] = kernel.astype("f4")
+        group[f"{name}_b_1:0"] = np.zeros(wide, "f4")
+        channels = wide
+    root.attrs["layer_names"] = names
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +100,15 @@ def test_the_commands_are_found():
 
 @pytest.mark.parametrize("command", ALONE)
 def test_launch_command_runs(command, folder, environment):
-  finish(start(command, folder, environment, *SMALL))
+  if "--help" in command:
+    assert "--config.model.width_multiplier" in finish(
+      start(command, folder, environment)
+    )
+  else:
+    flags = small(command)
+    if "pretrained" in command:  # it says what width it needs
+      flags = [flag for flag in flags if "width" not in flag]
+    finish(start(command, folder, environment, *flags))
 
 
 def test_the_commands_of_several_hosts_run(folder, environment):

@@ -45,8 +45,42 @@ def test_workdir_holds_config_history_overview_and_tensorboard(trained):
   assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
   assert "memory_key" in (trained / "parameters.txt").read_text()
   assert list((trained / "tensorboard").glob("events*"))
-  rows = (trained / "test_predictions.csv").read_text().splitlines()
-  assert len(rows) > 3
+  predictors = ("", "_majority", "_grey", "_texture")
+  for name in predictors:
+    file = trained / f"test_predictions{name}.csv"
+    assert len(file.read_text().splitlines()) > 3
+
+
+def test_every_result_stands_beside_its_baselines(trained):
+  result = json.loads((trained / "results.json").read_text())
+  test, baselines = result["test"], result["baselines"]
+  for levels in baselines.values():
+    assert levels.keys() == test.keys()
+    for level, scores in levels.items():
+      assert scores["examples"] == test[level]["examples"]
+  support = {
+    name: scores["support"]
+    for name, scores in test["micrograph"]["per_class"].items()
+  }
+  # CPJ is the commonest class of the drawn set.
+  assert baselines["majority"]["micrograph"]["accuracy"] == pytest.approx(
+    support["CPJ"] / sum(support.values())
+  )
+  assert baselines["majority"]["micrograph"]["kappa"] == 0
+
+
+def test_the_report_is_made_and_made_again(trained, tmp_path):
+  page = trained / "report.html"
+  before = page.read_text()
+  assert "GLCM + LBP texture" in before
+  assert before.count("data:image/jpeg") > 12  # examples and attention
+  page.unlink()
+  done = eanet("report", trained)
+  assert done.returncode == 0, done.stderr
+  assert page.read_text() == before
+  done = eanet("report", tmp_path)
+  assert done.returncode == 2
+  assert "holds no results" in done.stderr
 
 
 def test_finished_run_shows_its_results_and_trains_nothing(trained, data_dir):
@@ -82,7 +116,7 @@ def test_resuming_with_another_configuration_is_refused(trained, data_dir):
   [
     ([], "name a configuration"),
     (["--config=configs/nothing.py"], "no such file"),
-    (["--config=configs/eanet.py:octuple"], "multi_head or single_head"),
+    (["--config=configs/eanet.py:octuple"], "choose multi_head, single_head"),
     (["--config=pyproject.toml"], "pyproject.toml"),
     (
       ["--config=configs/eanet.py", "--config.train.epoch=3"],
@@ -241,12 +275,19 @@ def test_a_built_data_set_trains_without_tensorflow(
 
 
 def test_every_config_builds_and_validates():
-  from eanet_jax import settings
+  from eanet_jax import comparison, fields, settings
 
   files = sorted((ROOT / "configs").glob("*.py"))
-  assert len(files) >= 3
+  assert len(files) >= 6
   for file in files:
-    settings.validate(settings.load(str(file)))
+    config = settings.load(str(file))
+    if "systems" in config:
+      comparison.plan(config, pathlib.Path("nowhere"))
+    else:
+      fields.validate(config)
+  for variant in ("laptop", "ablations", "smoke"):
+    config = settings.load(f"{ROOT / 'configs/compare.py'}:{variant}")
+    comparison.plan(config, pathlib.Path("nowhere"))
   literal = settings.load(str(ROOT / "configs/eanet.py") + ":single_head")
   assert (literal.model.num_heads, literal.model.num_slots) == (1, 64)
 
@@ -257,7 +298,7 @@ def test_every_field_is_read_somewhere():
   source = "".join(
     path.read_text()
     for path in [*pathlib.Path(ROOT, "eanet_jax").rglob("*.py")]
-    if path.name != "settings.py"
+    if path.name != "fields.py"
   )
   flat = settings.flatten(settings.load("configs/default.py").to_dict())
   unread = [f for f in flat if f.split(".")[-1] not in source]

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, eanet, launch, run
+from conftest import ROOT, SMALL, eanet, launch, run, small
 from PIL import Image
 
 from eanet_jax import errors, predict, settings
@@ -67,7 +67,10 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
   assert done.returncode == 0
 
 
-def test_logits_are_those_of_evaluation(tmp_path, drawn_folder, data_dir):
+@pytest.mark.parametrize("config", ["eanet", "vgg_attention"])
+def test_logits_are_those_of_evaluation(
+  tmp_path, drawn_folder, data_dir, config
+):
   workdir = tmp_path / "run"
   arguments = [
     "--config.dataset.source=folder",
@@ -78,7 +81,10 @@ def test_logits_are_those_of_evaluation(tmp_path, drawn_folder, data_dir):
     f"--config.dataset.data_dir={data_dir}",
   ]
   done = launch(
-    "--config=configs/eanet.py", f"--workdir={workdir}", *SMALL, *arguments
+    f"--config=configs/{config}.py",
+    f"--workdir={workdir}",
+    *small(config),
+    *arguments,
   )
   assert done.returncode == 0, done.stderr
   evaluated = {

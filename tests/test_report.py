@@ -249,7 +249,7 @@ def test_page_of_a_run_holds_its_figures(finished):
     "EANet, external attention Trained on 60 micrographs",
     "36 test micrographs of 6 specimens, split by specimen",
     f"{own['macro_f1']:.3f} 95 % interval {low:.2f} to {high:.2f}",
-    "The best baseline, texture features (GLCM + LBP), SVM",
+    "The best baseline, GLCM + LBP texture, SVM",
     f"{result['baselines']['texture']['micrograph']['kappa']:.3f}",
     f"{result['validation']['micrograph']['balanced_accuracy']:.3f}",
     f"{result['test']['specimen']['accuracy']:.3f}",
@@ -279,7 +279,7 @@ def test_baseline_that_is_ahead_is_said_so(finished):
 
   _rewrite(finished / "results.json", swap)
   text = _page(finished).text
-  assert "A baseline does better: texture features" in text
+  assert "A baseline does better: GLCM + LBP texture" in text
   assert "The best baseline" not in text
 
 

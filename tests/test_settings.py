@@ -3,7 +3,7 @@
 import pytest
 from conftest import ROOT
 
-from eanet_jax import errors, settings
+from eanet_jax import errors, fields, settings
 
 
 def load():
@@ -12,7 +12,7 @@ def load():
 
 def test_default_is_locked_and_valid():
   config = load()
-  settings.validate(config)
+  fields.validate(config)
   with pytest.raises(AttributeError):
     config.model.widht = 3
 
@@ -21,11 +21,11 @@ def test_missing_and_unknown_fields_are_named():
   config = load().unlock()
   del config.train.seed
   with pytest.raises(errors.UserError, match=r"no field train\.seed"):
-    settings.validate(config)
+    fields.validate(config)
   config = load().unlock()
   config.model.depth = 3
   with pytest.raises(errors.UserError, match=r"unknown field model\.depth"):
-    settings.validate(config)
+    fields.validate(config)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])
@@ -33,7 +33,7 @@ def test_a_learning_rate_is_a_positive_number(value):
   config = load()
   config.optimizer.learning_rate = value
   with pytest.raises(errors.UserError, match=r"optimizer\.learning_rate"):
-    settings.validate(config)
+    fields.validate(config)
 
 
 def test_differences_are_those_that_change_the_run():
@@ -48,3 +48,35 @@ def test_differences_are_those_that_change_the_run():
     "train.seed: 0 -> 7",
   ]
   assert settings.differences(new, new) == []
+
+
+@pytest.mark.parametrize(
+  ("file", "change", "says"),
+  [
+    ("eanet", {"dataset.image_px": 250}, "take 240 or 256"),
+    ("eanet", {"model.name": "resnet"}, "one of eanet, vgg"),
+    ("eanet", {"model.attention_type": "none"}, "one of external"),
+    ("vgg", {"model.attention_type": "self"}, "one of none, external"),
+    ("vgg", {"dataset.image_px": 16}, "32 or more"),
+    ("vgg", {"model.frozen_epochs": 3.0}, "name it with"),
+    ("eanet", {"split.folds": 1}, "0, or 2 or more"),
+    (
+      "eanet",
+      {"split.folds": 3, "split.fold": 3},
+      "below --config.split.folds",
+    ),
+    ("eanet", {"split.fold": 1}, "below --config.split.folds"),
+  ],
+)
+def test_what_cannot_be_used_is_one_clear_error(file, change, says):
+  config = settings.load(str(ROOT / "configs" / f"{file}.py"))
+  config.update_from_flattened_dict(change)
+  with pytest.raises(errors.UserError, match=says):
+    fields.validate(config)
+
+
+def test_a_model_has_the_fields_of_its_kind_and_no_others():
+  config = settings.load(str(ROOT / "configs" / "vgg.py")).unlock()
+  config.model.patch_px = 16
+  with pytest.raises(errors.UserError, match=r"unknown field model\.patch_px"):
+    fields.validate(config)

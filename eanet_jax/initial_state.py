@@ -1,0 +1,94 @@
+"""What a run starts from: network, optimizer, recipe, and their first state.
+
+Takes a configuration and a data set, gives a `train.TrainState`.
+"""
+
+import pathlib
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+
+from eanet_jax import augment, optimizer, pretrained, sharding, train
+from eanet_jax.data import dataset
+from eanet_jax.models import systems
+
+
+def create(
+  config: Any,
+  data: dataset.Dataset,
+  steps_per_epoch: int,
+  mesh: jax.sharding.Mesh,
+) -> tuple[nn.Module, train.TrainState, optax.Schedule]:
+  """Returns the network, the state before its first step, and learning rates.
+
+  Args:
+    config: merged ConfigDict, valid.
+    data: of the run.
+    steps_per_epoch: of a full pass over its training views.
+    mesh: what the state lives on.
+  """
+  schedule = optimizer.learning_rates(
+    config.optimizer.learning_rate,
+    config.optimizer.schedule,
+    round(config.optimizer.warmup_epochs * steps_per_epoch),
+    config.train.epochs * steps_per_epoch,
+  )
+  model = systems.create(config.model.to_dict(), len(data.views.class_names))
+  state = train.create_state(
+    model,
+    optimizer.adamw(
+      schedule,
+      config.optimizer.weight_decay,
+      config.optimizer.clip_norm,
+      decoupled=config.optimizer.decoupled_decay,
+      frozen_steps=round(config.model.frozen_epochs * steps_per_epoch),
+    ),
+    _recipe(config, data),
+    config.dataset.image_px,
+    config.train.seed,
+    mesh,
+  )
+  return model, state, schedule
+
+
+def _recipe(config: Any, data: dataset.Dataset) -> train.Recipe:
+  weights = ()
+  if config.loss.class_weights == "balanced":
+    counts = np.bincount(data.view_labels[data.views.of(data.split.train)])
+    weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
+  return train.Recipe(
+    mean=data.mean,
+    std=data.std,
+    gamma=config.loss.gamma,
+    class_weights=weights,
+    ranges=augment.Ranges(**config.augment.to_dict()),
+  )
+
+
+def with_pretrained(
+  state: train.TrainState, file: str, mesh: jax.sharding.Mesh
+) -> train.TrainState:
+  """Returns the state with the weights that a file has for its network.
+
+  Args:
+    state: before the first step.
+    file: model.pretrained of a configuration; "" for none.
+    mesh: what the state lives on.
+
+  Raises:
+    UserError: the file cannot be read, or is not of this network.
+  """
+  if not file:
+    return state
+  loaded = pretrained.load(
+    pathlib.Path(file).expanduser(),
+    jax.tree.map(sharding.fetch, state.params),
+    jax.tree.map(sharding.fetch, state.batch_stats),
+  )
+  params, batch_stats = jax.tree.map(
+    lambda leaf: sharding.put(leaf, sharding.replicated(mesh)), loaded
+  )
+  return state.replace(params=params, batch_stats=batch_stats)

@@ -1,0 +1,243 @@
+"""The table of a comparison: comparison.json and comparison.md.
+
+Takes the finished runs of systems over folds and seeds, gives their scores,
+costs and differences side by side.
+"""
+
+import collections
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from eanet_jax import baselines, results, standings
+from eanet_jax.models import systems
+
+_FEW_SPECIMENS = 5
+
+# The paper's table of results: other images, split by image.
+_PAPER = {
+  "EANet": {"macro_f1": 0.895, "accuracy": 0.986, "kappa": 0.92},
+  "VGG + Attention": {"macro_f1": 0.845, "accuracy": 0.945, "kappa": 0.89},
+  "VGG": {"macro_f1": 0.813, "accuracy": 0.912, "kappa": 0.85},
+}
+
+
+def collect(config: Any, finished: Mapping[Any, Any]) -> dict[str, Any]:
+  """Returns what comparison.json holds, of finished runs.
+
+  A system that lacks a run that another has is compared on no fold: its
+  figures would be of other specimens.
+
+  Args:
+    config: of the comparison.
+    finished: results by `comparison.Run`.
+  """
+  first, compare = next(iter(finished.values())), config.compare
+  pooled = {
+    by: _pooled(
+      [each for each in finished if each.by == by],
+      first["class_names"],
+      config.evaluation.bootstrap_resamples,
+    )
+    for by in ("specimen", "micrograph")
+  }
+  return {
+    "reference": compare.reference,
+    "class_names": first["class_names"],
+    "dataset": first["dataset"],
+    "folds": compare.folds,
+    "micrograph_folds": compare.micrograph_folds,
+    "seeds": list(compare.seeds),
+    "epochs": config.train.epochs,
+    "batch_size": config.train.batch_size,
+    "device": first["device"],
+    "versions": first["versions"],
+    "warnings": _warnings(config, finished, pooled["specimen"]),
+    "systems": _entries(compare.reference, finished, pooled),
+    "runs": [
+      {
+        "system": each.system,
+        "split": each.by,
+        "fold": each.fold,
+        "seed": each.seed,
+        "workdir": str(each.folder),
+        "accuracy": result["test"]["micrograph"]["accuracy"],
+        "macro_f1": result["test"]["micrograph"]["macro_f1"],
+      }
+      for each, result in finished.items()
+    ],
+  }
+
+
+def _entries(reference, finished, pooled) -> list[dict[str, Any]]:
+  """One entry for each network, baseline and row of the paper."""
+  of_system: dict[str, list] = {}
+  for each in finished:
+    of_system.setdefault(each.system, []).append(each)
+  entries = [_network(runs, finished) for runs in of_system.values()]
+  titles = collections.Counter(entry["title"] for entry in entries)
+  for entry in entries:
+    if titles[entry["title"]] > 1:  # they differ in more than the network
+      entry["title"] = f"{entry['name']}: {entry['title']}"
+  entries += [
+    {"name": name, "title": title, "kind": "baseline"}
+    for name, title in results.BASELINES.items()
+  ]
+  for entry in entries:
+    for by, found in pooled.items():
+      own = found.get(entry["name"])
+      entry[f"{by}_split"] = own.as_json() if own else None
+    entry["difference"] = None
+    own, other = (
+      pooled["specimen"].get(name) for name in (entry["name"], reference)
+    )
+    if own and other and own is not other:
+      entry["difference"] = own.minus(other)
+  return entries + [
+    {"name": f"paper: {name}", "title": name, "kind": "paper", "paper": scores}
+    | {"specimen_split": None, "micrograph_split": None, "difference": None}
+    for name, scores in _PAPER.items()
+  ]
+
+
+def _pooled(runs, class_names, resamples):
+  """standings.Pooled by name, baselines too, of one kind of split."""
+  keys = {(each.fold, each.seed) for each in runs}
+  of_system: dict[str, dict] = {}
+  for each in runs:
+    of_system.setdefault(each.system, {})[each.fold, each.seed] = each
+  whole = {name: own for name, own in of_system.items() if own.keys() == keys}
+  if not (keys and whole):
+    return {}
+
+  def pool(own, file):
+    predictions = {
+      key: standings.read(each.folder / file, class_names)
+      for key, each in own.items()
+    }
+    return standings.pool(predictions, len(class_names), resamples)
+
+  found = {
+    name: pool(own, "test_predictions.csv") for name, own in whole.items()
+  }
+  any_system = next(iter(whole.values()))
+  for name in results.BASELINES:  # the same whatever the system and the seed
+    own = {k: r for k, r in any_system.items() if k[1] == min(keys)[1]}
+    found[name] = pool(own, f"test_predictions_{name}.csv")
+  return found
+
+
+def _network(runs, finished) -> dict[str, Any]:
+  """What is known of a system but for its scores."""
+  own = [finished[each] for each in runs]
+
+  def median(field):  # what else the machine did in one run does not show
+    values = [result[field] for result in own if result[field] is not None]
+    return statistics.median(values) if values else None
+
+  return {
+    "name": runs[0].system,
+    "title": systems.title(runs[0].config.model.to_dict()),
+    "kind": "network",
+    "parameters": own[0]["parameters"],
+    "gflop_per_image": own[0]["gflop_per_image"],
+    "images_per_s": median("images_per_s"),
+    "inference_images_per_s": median("inference_images_per_s"),
+    "curves": [
+      {"fold": each.fold, "seed": each.seed, **results.history(each.folder)}
+      for each in runs
+      if each.by == "specimen"
+    ],
+  }
+
+
+def _warnings(config, finished, pooled) -> list[str]:
+  """What a reader of the table must know."""
+  specimens: dict[str, set[str]] = {}
+  for result in finished.values():
+    for each in result["per_specimen"]:
+      specimens.setdefault(each["class"], set()).add(each["specimen"])
+  warnings = [
+    f"class {name} has {len(own)} specimens: its figures say little about the"
+    " next one"
+    for name, own in sorted(specimens.items())
+    if len(own) < _FEW_SPECIMENS
+  ]
+  if "grey" in pooled:
+    shortcut = baselines.shortcut_warning(pooled["grey"].scores, len(specimens))
+    warnings += [shortcut] if shortcut else []
+  if len(config.compare.seeds) == 1:
+    warnings.append(
+      "one seed: the intervals are over specimens, not over trainings"
+    )
+  return warnings
+
+
+_BY_IMAGE = ("macro_f1", "accuracy", "kappa")
+
+
+def markdown(comparison: Mapping[str, Any]) -> str:
+  """Returns the table of a comparison, as comparison.md has it."""
+  by_image = comparison["micrograph_folds"] > 0
+  header = ["system", "parameters", "GFLOP", "train/s", "infer/s"]
+  header += ["macro F1", "accuracy", "kappa", "precision", "recall"]
+  header += [f"F1 - {comparison['reference']}", "specimens right"]
+  if by_image:
+    header += ["by image: F1", "accuracy", "kappa"]
+  seeds = ", ".join(map(str, comparison["seeds"]))
+  lines = [
+    f"{comparison['folds']} folds by specimen, seed {seeds},"
+    f" {comparison['epochs']} epochs, {comparison['dataset']['image_px']} px."
+    " 95 % intervals: bootstrap over specimens, all folds pooled.",
+    "",
+    "| " + " | ".join(header) + " |",
+    "|" + "---|" * len(header),
+  ]
+  for entry in comparison["systems"]:
+    if entry["kind"] == "paper":
+      if not by_image:  # they have no column
+        continue
+      cells = [f"the paper's own: {entry['title']}"] + ["–"] * 11
+      cells += [_number(entry["paper"][name]) for name in _BY_IMAGE]
+    else:
+      cells = [entry["title"], *_cost(entry), *_figures(entry)]
+      if by_image:
+        cells += [_score(entry["micrograph_split"], n) for n in _BY_IMAGE]
+    lines.append("| " + " | ".join(cells) + " |")
+  lines += ["", *[f"- {warning}" for warning in comparison["warnings"]]]
+  return "\n".join(lines).strip()
+
+
+def _cost(entry) -> list[str]:
+  if entry["kind"] != "network":
+    return ["–"] * 4
+  speeds = (entry["images_per_s"], entry["inference_images_per_s"])
+  return [
+    f"{entry['parameters']:,}",
+    f"{entry['gflop_per_image']:.3f}",
+    *("–" if speed is None else f"{speed:.0f}" for speed in speeds),
+  ]
+
+
+def _figures(entry) -> list[str]:
+  split = entry["specimen_split"]
+  shown = ("macro_f1", "accuracy", "kappa", "macro_precision", "macro_recall")
+  return [
+    *(_score(split, name) for name in shown),
+    _score(entry["difference"], "macro_f1", "+.3f"),
+    _number(split["specimen_accuracy"]["mean"]) if split else "–",
+  ]
+
+
+def _score(scores, name: str, form: str = ".3f") -> str:
+  if not scores:
+    return "–"
+  text = f"{scores[name]['mean']:{form}}"
+  if scores[name]["interval_95"]:
+    low, high = scores[name]["interval_95"]
+    text += f" [{low:{form}}, {high:{form}}]"
+  return text
+
+
+def _number(value: float) -> str:
+  return f"{value:.3f}"
