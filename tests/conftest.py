@@ -36,13 +36,14 @@ SMALL_VGG = [flag for flag in SMALL if ".model." not in flag] + [
   "--config.model.width_multiplier=0.02"
 ]
 SMALL_COMPARISON = [flag for flag in SMALL if ".model." not in flag] + [
-  "--config.compare.only=('eanet','vgg')",
+  "--config.compare.only=('eanet','vit')",
   "--config.compare.folds=2",
   "--config.train.epochs=1",
-  "--config.systems.eanet.model.patch_px=8",
-  "--config.systems.eanet.model.width=16",
-  "--config.systems.eanet.model.num_blocks=1",
-  "--config.systems.vgg.model.width_multiplier=0.02",
+  *(
+    f"--config.systems.{system}.model.{field}"
+    for system in ("eanet", "vit")
+    for field in ("patch_px=8", "width=16", "num_blocks=1")
+  ),
 ]
 
 

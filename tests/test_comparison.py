@@ -233,7 +233,7 @@ def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
   assert (tmp_path / "all" / "report.html").exists()
 
   # One run is lost: it alone is done again, and comes out the same.
-  lost = tmp_path / "all" / "runs" / "specimen-1" / "vgg-seed0"
+  lost = tmp_path / "all" / "runs" / "specimen-1" / "vit-seed0"
   before = json.loads((lost / "results.json").read_text())
   shutil.rmtree(lost)
   (tmp_path / "all" / "comparison.json").unlink()
@@ -255,7 +255,7 @@ def test_a_run_that_fails_is_left_out_and_told(tmp_path, data_dir):
     f"--config.dataset.data_dir={data_dir}",
     *SMALL_COMPARISON,
     "--config.compare.micrograph_folds=0",
-    "--config.systems.vgg.model.pretrained=not_there.npz",
+    "--config.systems.vit.model.pretrained=not_there.npz",
   )
   assert done.returncode == 1
   assert "not_there.npz" in done.stdout

@@ -186,7 +186,8 @@ def test_variants_at_256_px_have_their_parameters(fields, parameters):
 def test_no_parameter_of_a_variant_is_without_a_gradient(fields):
   model = eanet.EANet(3, patch_px=8, width=12, num_blocks=2, **fields)
   images = np.random.default_rng(0).normal(size=(3, 24, 24, 1)).astype("f4")
-  params = model.init(jax.random.key(0), images, deterministic=True)["params"]
+  init = jax.jit(model.init, static_argnames="deterministic")
+  params = init(jax.random.key(0), images, deterministic=True)["params"]
   gradient = jax.jit(
     jax.grad(
       lambda p: model.apply({"params": p}, images, deterministic=True)[

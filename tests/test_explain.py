@@ -60,7 +60,8 @@ def test_the_view_shown_of_a_micrograph_speaks_for_its_class():
 
 def variables_of(model, side):
   images = np.zeros((1, side, side, 1), np.float32)
-  return model.init(jax.random.key(0), images, deterministic=True)
+  init = jax.jit(model.init, static_argnames="deterministic")
+  return init(jax.random.key(0), images, deterministic=True)
 
 
 def test_external_attention_shows_the_slots_that_vary_most():
