@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from eanet_jax import baselines, results, standings
 from eanet_jax.models import systems
 
@@ -87,6 +89,8 @@ def _entries(reference, finished, pooled) -> list[dict[str, Any]]:
     for by, found in pooled.items():
       own = found.get(entry["name"])
       entry[f"{by}_split"] = own.as_json() if own else None
+      if own:
+        entry[f"{by}_split"] |= _tiles(entry, by, finished)
     entry["difference"] = None
     own, other = (
       pooled["specimen"].get(name) for name in (entry["name"], reference)
@@ -98,6 +102,23 @@ def _entries(reference, finished, pooled) -> list[dict[str, Any]]:
     | {"specimen_split": None, "micrograph_split": None, "difference": None}
     for name, scores in _PAPER.items()
   ]
+
+
+def _tiles(entry, by, finished) -> dict[str, Any]:
+  """The share of tiles that are right; {} where micrographs are whole."""
+  name, is_baseline = entry["name"], entry["kind"] == "baseline"
+  levels = [
+    result["baselines"][name] if is_baseline else result["test"]
+    for each, result in finished.items()
+    if each.by == by and (is_baseline or each.system == name)
+  ]
+  if not all("tile" in level for level in levels):
+    return {}
+  counts = sum(
+    np.asarray(level["tile"]["confusion_matrix"]) for level in levels
+  )
+  share = float(np.trace(counts) / counts.sum())
+  return {"tile_accuracy": {"mean": share, "interval_95": None, "folds": []}}
 
 
 def _pooled(runs, class_names, resamples):
@@ -182,6 +203,8 @@ def markdown(comparison: Mapping[str, Any]) -> str:
   header = ["system", "parameters", "GFLOP", "train/s", "infer/s"]
   header += ["macro F1", "accuracy", "kappa", "precision", "recall"]
   header += [f"F1 - {comparison['reference']}", "specimens right"]
+  tiles = comparison["dataset"]["view"] == "tiles"
+  header += ["tiles right"] * tiles
   if by_image:
     header += ["by image: F1", "accuracy", "kappa"]
   seeds = ", ".join(map(str, comparison["seeds"]))
@@ -197,10 +220,12 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     if entry["kind"] == "paper":
       if not by_image:  # they have no column
         continue
-      cells = [f"the paper's own: {entry['title']}"] + ["–"] * 11
+      cells = [f"the paper's own: {entry['title']}"] + ["–"] * (11 + tiles)
       cells += [_number(entry["paper"][name]) for name in _BY_IMAGE]
     else:
       cells = [entry["title"], *_cost(entry), *_figures(entry)]
+      if tiles:
+        cells.append(_score(entry["specimen_split"], "tile_accuracy"))
       if by_image:
         cells += [_score(entry["micrograph_split"], n) for n in _BY_IMAGE]
     lines.append("| " + " | ".join(cells) + " |")

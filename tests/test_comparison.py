@@ -130,6 +130,7 @@ def finish(run, right, seed):
     "images_per_s": 10.0 + run.fold,
     "inference_images_per_s": None,
     "test": {"micrograph": {"accuracy": 0.5, "macro_f1": 0.5}},
+    "baselines": {name: {} for name in results.BASELINES},
     "per_specimen": [{"specimen": s, "class": c} for s, c in specimens],
   }
 
@@ -185,6 +186,35 @@ def test_a_system_with_a_run_missing_is_not_compared(collected):
   assert incomplete["specimen_split"] is None
   assert incomplete["difference"] is None
   assert incomplete["micrograph_split"] is not None
+
+
+def test_tiles_are_counted_over_all_folds(tmp_path):
+  config = load(micrograph_folds=0, folds=2)
+  config.compare.only = ("eanet", "vit")
+  finished = {}
+  for run in comparison.plan(config, tmp_path):
+    made = finish(run, 0.5, 0)
+    right = 6 + run.fold if run.system == "vit" else 9
+    matrix = [[right, 10 - right], [0, 10 * run.fold]]
+    made["dataset"]["view"] = "tiles"
+    made["test"]["tile"] = {"confusion_matrix": matrix}
+    made["baselines"] = {
+      name: {"tile": {"confusion_matrix": [[1, 1], [1, 1]]}}
+      for name in results.BASELINES
+    }
+    finished[run] = made
+  found = scoreboard.collect(config, finished)
+  share = {
+    each["name"]: each["specimen_split"]["tile_accuracy"]["mean"]
+    for each in found["systems"]
+    if each["specimen_split"]
+  }
+  assert share == pytest.approx(
+    {"eanet": 28 / 30, "vit": 23 / 30} | dict.fromkeys(results.BASELINES, 1 / 2)
+  )
+  text = scoreboard.markdown(found)
+  assert "| tiles right |" in text
+  assert "| 0.933 |" in text
 
 
 def test_systems_that_share_a_network_are_told_apart(tmp_path):
