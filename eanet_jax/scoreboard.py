@@ -107,15 +107,18 @@ def _entries(reference, finished, pooled) -> list[dict[str, Any]]:
 def _tiles(entry, by, finished) -> dict[str, Any]:
   """The share of tiles that are right; {} where micrographs are whole."""
   name, is_baseline = entry["name"], entry["kind"] == "baseline"
-  levels = [
-    result["baselines"][name] if is_baseline else result["test"]
+  # By fold and seed: a baseline's is the same in the runs of every system.
+  levels = {
+    (each.fold, each.seed): (
+      result["baselines"][name] if is_baseline else result["test"]
+    )
     for each, result in finished.items()
     if each.by == by and (is_baseline or each.system == name)
-  ]
-  if not all("tile" in level for level in levels):
+  }
+  if not all("tile" in level for level in levels.values()):
     return {}
   counts = sum(
-    np.asarray(level["tile"]["confusion_matrix"]) for level in levels
+    np.asarray(level["tile"]["confusion_matrix"]) for level in levels.values()
   )
   share = float(np.trace(counts) / counts.sum())
   return {"tile_accuracy": {"mean": share, "interval_95": None, "folds": []}}
