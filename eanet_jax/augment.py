@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from eanet_jax import fusion
+
 Array = jax.Array
 
 # The dihedral group of the square as (y, x) matrices: 4 turns, 4 turned flips.
@@ -97,7 +99,8 @@ def _resample(images: Array, matrix: Array) -> Array:
   word = word | right << 8
   word = word | jnp.roll(word, -1, axis=1) << 16
   flat = (y * side + x).reshape(b, side * side)
-  word = jnp.take_along_axis(word.reshape(b, side * side), flat, axis=1)
+  word, flat = fusion.fence((word.reshape(b, side * side), flat))
+  word = jnp.take_along_axis(word, flat, axis=1, mode="promise_in_bounds")
   word = word.reshape(b, side, side)
   level = lambda shift: ((word >> shift) & 255).astype(jnp.float32)
   top = level(0) * (1 - x_part) + level(8) * x_part

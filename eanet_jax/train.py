@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from eanet_jax import augment, losses, sharding
+from eanet_jax import augment, fusion, losses, sharding
 from eanet_jax.data import batching
 
 Array = jax.Array
@@ -152,7 +152,7 @@ def train_step(
   move_key, expose_key, dropout_key = jax.random.split(key, 3)
   images = augment.move(batch["image"], move_key, recipe.ranges)
   images = augment.standardise(images, recipe.mean, recipe.std)
-  images = augment.expose(images, expose_key, recipe.ranges)
+  images = fusion.fence(augment.expose(images, expose_key, recipe.ranges))
   weights = jnp.asarray(recipe.class_weights) if recipe.class_weights else None
   mask = batch["mask"].astype(jnp.float32)
 

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from eanet_jax import fusion
 from eanet_jax.models import layers
 
 Array = jax.Array
@@ -22,49 +23,67 @@ def double_normalise(logits: Array) -> Array:
   al., "Beyond Self-attention", Eq. 7 to 9).
 
   Args:
-    logits: float32 (b, h, s, n).
+    logits: float32 (b, n, h, s).
 
   Returns:
-    float32 (b, h, s, n); each token's weights sum to 1 over s, unless every
+    float32 (b, n, h, s); each token's weights sum to 1 over s, unless every
     one of them underflows.
   """
   return _double_normalise_fwd(logits)[0]
 
 
 def _double_normalise_fwd(logits):
-  over_tokens = jax.nn.softmax(logits, axis=-1)
+  # Heads and slots as one axis: sixteen slots alone make a short inner loop.
+  shape, logits = logits.shape, _flat(logits)  # (b, n, h s)
+  largest = fusion.fence(logits.max(axis=1, keepdims=True))
+  weights = fusion.fence(jnp.exp(logits - largest))
+  slot_sum = fusion.fence(weights.sum(axis=1, keepdims=True))
+  over_tokens = weights * (1 / slot_sum)
   # A token whose every weight underflows would otherwise divide 0 by 0.
   tiny = jnp.finfo(logits.dtype).tiny
-  token_sum = jnp.maximum(over_tokens.sum(axis=-2, keepdims=True), tiny)
-  attention = over_tokens / token_sum
-  return attention, (attention, token_sum)
+  token_sum = jnp.maximum(_head_sums(over_tokens, shape), tiny)
+  attention = over_tokens * (1 / token_sum)
+  return attention.reshape(shape), (attention, token_sum)
 
 
 def _double_normalise_bwd(residuals, cotangent):
   # With B = A / t, A = softmax(l), t = sum_s A, both Jacobians collapse to two
   # sums: g = B (dB - sum_s B dB), dl = g - A sum_n g. Only B and t are kept.
   attention, token_sum = residuals
-  weighted = attention * cotangent
-  g = weighted - attention * weighted.sum(axis=-2, keepdims=True)
-  g_sum = g.sum(axis=-1, keepdims=True)
-  return (g - attention * token_sum * g_sum,)
+  weighted = fusion.fence(attention * _flat(cotangent))
+  g = weighted - attention * _head_sums(weighted, cotangent.shape)
+  g = fusion.fence(g)
+  g_sum = fusion.fence(g.sum(axis=1, keepdims=True))
+  return ((g - attention * token_sum * g_sum).reshape(cotangent.shape),)
+
+
+def _flat(x: Array) -> Array:
+  """Returns (b, n, h s) of (b, n, h, s)."""
+  return x.reshape(*x.shape[:2], -1)
+
+
+def _head_sums(x: Array, shape: tuple[int, ...]) -> Array:
+  """Returns x (b, n, h s) summed over s, as wide as it was; shape (b,n,h,s)."""
+  sums = fusion.fence(x.reshape(shape).sum(axis=-1, keepdims=True))
+  return _flat(jnp.broadcast_to(sums, shape))
 
 
 double_normalise.defvjp(_double_normalise_fwd, _double_normalise_bwd)
 
 
 def normalise(logits: Array, normalisation: str) -> Array:
-  """Returns attention (b, h, s, n) of float32 logits (b, h, s, n).
+  """Returns attention (b, n, h, s) of float32 logits (b, n, h, s).
 
   Args:
-    logits: token by memory slot, slots before tokens.
+    logits: token by memory slot; in this order of axes both products are plain
+      ones of matrices, nothing is transposed.
     normalisation: "double"; or one half of it alone, for comparison: "tokens",
       a softmax over the tokens, or "slots", a softmax over the slots as
       self-attention has it over its keys.
   """
   if normalisation == "double":
     return double_normalise(logits)
-  return jax.nn.softmax(logits, axis={"tokens": -1, "slots": -2}[normalisation])
+  return jax.nn.softmax(logits, axis={"tokens": 1, "slots": -1}[normalisation])
 
 
 class ExternalAttention(nn.Module):
@@ -94,7 +113,7 @@ class ExternalAttention(nn.Module):
 
   @nn.compact
   def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
-    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,h,s,n)."""
+    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,n,h,s)."""
     d = tokens.shape[-1]
     shape = (self.num_heads, self.num_slots, d)
     # Fan-in of a slot is d on the way in; on the way out a token sums h heads,
@@ -108,17 +127,14 @@ class ExternalAttention(nn.Module):
       memory_value = self.param("memory_value", value_init, shape)
     bias = self.param("bias", nn.initializers.zeros, (d,))
 
-    tokens = tokens.astype(self.dtype)
-    memory_key = memory_key.astype(self.dtype)
-    memory_value = memory_value.astype(self.dtype)
-    logits = jnp.einsum("bnd,hsd->bhsn", tokens, memory_key)
+    logits = layers.einsum("bnd,hsd->bnhs", tokens, memory_key, self.dtype)
     attention = normalise(logits.astype(jnp.float32), self.normalisation)
-    self.sow("intermediates", "attention", attention)  # (b, h, s, n)
+    self.sow("intermediates", "attention", attention)  # (b, n, h, s)
     attention = layers.Dropout(self.attention_dropout_rate)(
       attention.astype(self.dtype), deterministic
     )
-    out = jnp.einsum("bhsn,hsd->bnd", attention, memory_value)
-    return out + bias.astype(self.dtype)
+    out = layers.einsum("bnhs,hsd->bnd", attention, memory_value, self.dtype)
+    return layers.add_bias(out, bias)
 
 
 class SelfAttention(nn.Module):

@@ -60,9 +60,9 @@ class Block(nn.Module):
     tokens = tokens + dropout(y, deterministic)
 
     y = layers.LayerNorm(self.dtype, name="mlp_norm")(tokens)
-    y = nn.Dense(self.mlp_width, dtype=self.dtype, name="mlp_in")(y)
+    y = layers.Dense(self.mlp_width, self.dtype, name="mlp_in")(y)
     y = dropout(nn.gelu(y, approximate=False), deterministic)
-    y = nn.Dense(d, dtype=self.dtype, name="mlp_out")(y)
+    y = layers.Dense(d, self.dtype, name="mlp_out")(y)
     return tokens + dropout(y, deterministic)
 
   def _attention(self) -> nn.Module:
@@ -123,7 +123,7 @@ class EANet(nn.Module):
   def __call__(self, images: Array, *, deterministic: bool) -> Array:
     """Returns float32 logits (b, l) of standardised images (b, y, x, c)."""
     tokens = patches(images.astype(self.dtype), self.patch_px)  # (b, n, p*p*c)
-    tokens = nn.Dense(self.width, dtype=self.dtype, name="embedding")(tokens)
+    tokens = layers.Dense(self.width, self.dtype, name="embedding")(tokens)
     position = self.param(
       "position_embedding", nn.initializers.normal(0.02), tokens.shape[1:]
     )

@@ -1,19 +1,115 @@
-"""Layer norm and dropout whose cost on a CPU is near that of their arithmetic.
+"""Products, layer norm and dropout whose cost is near that of their arithmetic.
 
-Takes and gives activations (..., d) of any leading shape. Both are drop-in
-forms of the layers of flax.linen: stock ones took more of a training step than
-all matrix products together, because older CPU compilers emit a backward
-reduction over tokens badly and because threefry makes one 32-bit word for each
-element dropped or kept.
+Takes and gives activations (b, ..., d). All are drop-in forms of the layers of
+flax.linen: on a CPU stock ones took more of a training step than all matrix
+products together, because compilers emit the gradient of a weight and a
+backward reduction over tokens badly and because threefry makes one 32-bit word
+for each element dropped or kept.
 """
 
+import functools
 import math
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from eanet_jax import fusion
+
 Array = jax.Array
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 3))
+def einsum(
+  subscripts: str, x: Array, weights: Array, dtype: jnp.dtype = jnp.float32
+) -> Array:
+  """Returns jnp.einsum of activations and weights, computed in `dtype`.
+
+  Its gradient by the weights runs at the speed of the product itself. That is a
+  contraction over all tokens of a batch with few rows and columns, which a
+  CPU's compilers share badly between cores: here it is done in four parts.
+
+  Args:
+    subscripts: "x,w->y" with the batch axis first in x and y.
+    x: (b, ...).
+    weights: float32; their gradient is float32 at any dtype.
+    dtype: of the factors and of what comes back.
+  """
+  product = jnp.einsum(subscripts, x.astype(dtype), weights.astype(dtype))
+  return fusion.fence(product)
+
+
+def _einsum_fwd(subscripts, x, weights, dtype):
+  return einsum(subscripts, x, weights, dtype), (x, weights)
+
+
+def _einsum_bwd(subscripts, dtype, residuals, cotangent):
+  x, weights = residuals
+  of_x, of_weights, of_y = subscripts.replace("->", ",").split(",")
+  d_x = jnp.einsum(
+    f"{of_y},{of_weights}->{of_x}", cotangent, weights.astype(dtype)
+  )
+  narrow, wide = (of_x, x.astype(dtype)), (of_y, cotangent)
+  if x.size > cotangent.size:  # the faster way round of the two
+    narrow, wide = wide, narrow
+  d_weights = _outer_sum(
+    *(a.reshape(-1, _width(axes, of_weights, a)) for axes, a in (narrow, wide))
+  )
+  of_both = [c for axes, _ in (narrow, wide) for c in axes if c in of_weights]
+  sizes = dict(zip(of_weights, weights.shape, strict=True))
+  d_weights = d_weights.reshape([sizes[c] for c in of_both])
+  d_weights = jnp.einsum(f"{''.join(of_both)}->{of_weights}", d_weights)
+  return fusion.fence(d_x.astype(x.dtype)), d_weights
+
+
+def _width(axes: str, of_weights: str, array: Array) -> int:
+  """Elements of an array's axes that are the weights' too."""
+  return math.prod(
+    size for c, size in zip(axes, array.shape, strict=True) if c in of_weights
+  )
+
+
+def _outer_sum(x: Array, y: Array) -> Array:
+  """Returns float32 (i, j): x^T y of x (r, i) and y (r, j)."""
+  return fusion.fence(
+    jnp.einsum("ri,rj->ij", x, y, preferred_element_type=jnp.float32)
+  )
+
+
+einsum.defvjp(_einsum_fwd, _einsum_bwd)
+
+
+class Dense(nn.Module):
+  """`flax.linen.Dense` by `einsum`, its parameters "kernel" and "bias".
+
+  Attributes:
+    features: channels of what comes back.
+    dtype: of the product and of what comes back.
+  """
+
+  features: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    """Returns (b, n, features) of x (b, n, d)."""
+    shape = (x.shape[-1], self.features)
+    kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
+    bias = self.param("bias", nn.initializers.zeros, shape[1:])
+    product = einsum("bnd,de->bne", x, kernel, self.dtype)
+    return add_bias(product, bias)
+
+
+@jax.custom_vjp
+def add_bias(x: Array, bias: Array) -> Array:
+  """Returns x (..., d) + bias (d,), of the type of x."""
+  return x + bias.astype(x.dtype)
+
+
+add_bias.defvjp(
+  lambda x, bias: (add_bias(x, bias), None),
+  lambda _, cotangent: (cotangent, _sum_rows(cotangent)),
+)
 
 
 @jax.custom_vjp
@@ -42,8 +138,8 @@ def _mean(x: Array) -> Array:
 
 def _sum_rows(x: Array) -> Array:
   """Sum over all axes but the last, as a product with a row of ones."""
-  rows = x.reshape(-1, x.shape[-1])
-  ones = jnp.ones((len(rows),), x.dtype)
+  rows = x.reshape(-1, x.shape[-1]).astype(jnp.float32)
+  ones = jnp.ones((len(rows),))
   return jnp.matmul(ones, rows, precision="highest")
 
 
