@@ -86,7 +86,9 @@ def keras_work(backend: str, arguments):
 
   network = keras_network(arguments.image_px)
   rng = np.random.default_rng(0)
-  images = rng.integers(0, 256, (_IMAGES, *network.input_shape[1:])).astype("f4")
+  images = rng.integers(0, 256, (_IMAGES, *network.input_shape[1:])).astype(
+    "f4"
+  )
   labels = np.eye(_CLASSES, dtype="f4")[np.arange(_IMAGES) % _CLASSES]
   rows = np.arange(arguments.batch)
   batches = [
@@ -185,7 +187,10 @@ def main() -> None:
   parser.add_argument("--batch", type=int, default=16, help="images [16]")
   parser.add_argument("--image-px", type=int, default=256, help="side [256]")
   parser.add_argument(
-    "--dtype", choices=("float32", "bfloat16"), default="float32", help="of ours"
+    "--dtype",
+    choices=("float32", "bfloat16"),
+    default="float32",
+    help="of ours",
   )
   parser.add_argument("--turns", type=int, default=7, help="of each [7]")
   parser.add_argument(
@@ -223,7 +228,9 @@ def main() -> None:
     ratio = statistics.median(
       ours / other for ours, other in zip(speeds[0], found, strict=True)
     )
-    print(f"| {each.title} | {median:.0f} [{low:.0f}, {high:.0f}] | {ratio:.2f} |")
+    print(
+      f"| {each.title} | {median:.0f} [{low:.0f}, {high:.0f}] | {ratio:.2f} |"
+    )
     each.close()
 
 

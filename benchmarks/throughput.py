@@ -10,12 +10,7 @@ the whole training loop (step, progress, validation, logs, checkpoints) beside
 the bare step. On random images; needs neither a data set nor TensorFlow.
 """
 
-import argparse
-import json
-import os
 import pathlib
-import resource
-import statistics
 import sys
 import time
 

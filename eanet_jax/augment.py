@@ -54,14 +54,12 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   b, y, x, c = images.shape
   if y != x:
     raise ValueError(f"images of {y} x {x} px: a quarter turn needs squares")
-  ky, kf, kr, kz = jax.random.split(key, 4)
-  turns = jax.random.randint(ky, (b,), 0, 4 if ranges.quarter_turns else 1)
-  flips = jax.random.randint(kf, (b,), 0, 2 if ranges.flips else 1)
-  limit = np.deg2rad(ranges.rotation_deg)
-  angle = jax.random.uniform(kr, (b,), minval=-limit, maxval=limit)
-  zoom = 1 + jax.random.uniform(
-    kz, (b,), minval=-ranges.zoom, maxval=ranges.zoom
-  )
+  # One draw for all: each of its own would be another program to compile.
+  turn, flip, angle, zoom = jax.random.uniform(key, (4, b))
+  turns = (turn * (4 if ranges.quarter_turns else 1)).astype(jnp.int32)
+  flips = (flip * (2 if ranges.flips else 1)).astype(jnp.int32)
+  angle = (2 * angle - 1) * np.deg2rad(ranges.rotation_deg)
+  zoom = 1 + (2 * zoom - 1) * ranges.zoom
   dihedral = jnp.asarray(_TURNS)[turns]  # (b, 2, 2)
   flipped = jnp.where(flips[:, None, None] == 1, jnp.asarray(_FLIP), np.eye(2))
   cos, sin = jnp.cos(angle) / zoom, jnp.sin(angle) / zoom
@@ -119,13 +117,8 @@ def expose(images: Array, key: Array, ranges: Ranges) -> Array:
   Returns:
     float32 (b, y, x, c).
   """
-  contrast_key, brightness_key = jax.random.split(key)
-  shape = (images.shape[0], 1, 1, 1)
-  contrast = 1 + jax.random.uniform(
-    contrast_key, shape, minval=-ranges.contrast, maxval=ranges.contrast
-  )
-  shift = jax.random.uniform(
-    brightness_key, shape, minval=-ranges.brightness, maxval=ranges.brightness
-  )
+  draws = 2 * jax.random.uniform(key, (2, len(images), 1, 1, 1)) - 1
+  contrast = 1 + draws[0] * ranges.contrast
+  shift = draws[1] * ranges.brightness
   mean = images.mean(axis=(1, 2, 3), keepdims=True)
   return (images - mean) * contrast + mean + shift

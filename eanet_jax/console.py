@@ -12,12 +12,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from eanet_jax import errors
+from eanet_jax import errors, startup
 
 
 def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   """Returns main(argv); a UserError is printed as one line and returns 2."""
   _quiet_logs()
+  startup.prepare()
   # A file name that no encoding fits is shown escaped, not a reason to stop.
   sys.stdout.reconfigure(errors="backslashreplace")
   try:
@@ -40,8 +41,10 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
 
 
 def _quiet_logs() -> None:
-  # Read by TensorFlow's and XLA's C++ when they load.
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  # Read by TensorFlow's and XLA's C++ when they load. Its errors come up as
+  # exceptions too; what it logs as one is that a program of the cache was
+  # compiled with tuning that the processor has no name for.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
   for name in ("absl", "orbax", "jax", "tensorflow", "tensorflow_datasets"):
     logging.getLogger(name).setLevel(logging.ERROR)

@@ -14,6 +14,10 @@ import numpy as np
 from eanet_jax import augment, metrics, sharding
 from eanet_jax.data import input_pipeline
 
+# Activations of more images at once leave a CPU's cache: at 64 it is a fifth
+# slower than at 16.
+_CPU_BATCH = 16
+
 
 class Forward:
   """The network without dropout, jitted once for one batch shape.
@@ -23,7 +27,7 @@ class Forward:
 
   Attributes:
     model: the network.
-    batch_size: of a dispatch, a multiple of the devices.
+    batch_size: of a dispatch: a multiple of the devices, few on a CPU.
   """
 
   def __init__(
@@ -36,6 +40,8 @@ class Forward:
   ):
     """Takes the pixel statistics the parameters were trained with."""
     devices = mesh.size
+    if jax.default_backend() == "cpu":
+      batch_size = min(batch_size, _CPU_BATCH * devices)
     self.model = model
     self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 
 from eanet_jax import (
-  assessment,
   checkpoints,
   console,
   errors,
@@ -136,6 +135,9 @@ def _announce(config: Any, training: fit.Fit) -> None:
 
 def _evaluate(config, workdir, data, saved, training) -> dict[str, Any]:
   """Scores the best checkpoint and writes results.json and the report."""
+  # SciPy and Matplotlib are not for the start of a run.
+  from eanet_jax import assessment, report
+
   step, variables, _ = saved.restore_best(lambda _: training.state.variables)
   outputs = assessment.run_network(
     training.forward, variables, data, training.mesh
@@ -155,7 +157,5 @@ def _evaluate(config, workdir, data, saved, training) -> dict[str, Any]:
       "images_per_s": training.images_per_s,
     }
     results.write_json(workdir / results.FILE, result)
-    from eanet_jax import report  # Matplotlib is not for the start of a run
-
     report.write(workdir)
     return result

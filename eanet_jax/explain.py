@@ -70,19 +70,20 @@ def attention_maps(
   if not parts or not parts[0]:
     return None
   maps = np.concatenate([sharding.fetch(part[0]) for part in parts])
-  heads, slots, tokens = maps.shape[1:]
-  side = math.isqrt(tokens)
   if model.attention_type in ("self", "simplified"):
     # Rows are the tokens that attend.
-    maps, names = maps.mean(2), [f"head {i + 1}" for i in range(heads)]
+    maps, heads = maps.mean(2), maps.shape[1]
+    names = [f"head {i + 1}" for i in range(heads)]
   else:
-    maps = maps.reshape(len(images), heads * slots, tokens)
+    tokens, heads, slots = maps.shape[1:]
+    maps = maps.reshape(len(images), tokens, -1).transpose(0, 2, 1)
     names = [
       f"head {i + 1}, slot {j + 1}" if heads > 1 else f"slot {j + 1}"
       for i in range(heads)
       for j in range(slots)
     ]
   telling = np.argsort(-maps.std(-1).mean(0), kind="stable")[:_MAPS]
+  side = math.isqrt(maps.shape[-1])
   maps = maps[:, telling].reshape(len(images), -1, side, side)
   return maps.astype(np.float32), [names[i] for i in telling]
 

@@ -131,9 +131,13 @@ def create_state(
       recipe=recipe,
     )
 
-  return jax.jit(init, out_shardings=sharding.replicated(mesh))(
-    jax.random.key(seed)
+  # Run once, in milliseconds: what it takes is its compilation.
+  init = jax.jit(
+    init,
+    out_shardings=sharding.replicated(mesh),
+    compiler_options={"xla_backend_optimization_level": 0},
   )
+  return init(jax.random.key(seed))
 
 
 def train_step(

@@ -8,7 +8,7 @@ import tempfile
 
 # Before JAX starts: tests are of the CPU wherever they run.
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 

@@ -22,17 +22,17 @@ SHAPES = [
 
 
 def attend(tokens, memory_key, memory_value, bias):
-  """The formula, head by head: float64 tokens (b, n, d) and map (b,h,s,n)."""
+  """The formula, head by head: float64 tokens (b, n, d) and map (b,n,h,s)."""
   b, n, d = tokens.shape
   h, s, _ = memory_key.shape
-  out, weights = np.zeros((b, n, d)), np.zeros((b, h, s, n))
+  out, weights = np.zeros((b, n, d)), np.zeros((b, n, h, s))
   for i in range(b):
     for j in range(h):
       logits = memory_key[j] @ tokens[i].T  # (s, n)
       a = np.exp(logits - logits.max(axis=1, keepdims=True))
       a /= a.sum(axis=1, keepdims=True)  # softmax over tokens
       a /= a.sum(axis=0, keepdims=True)  # L1 over slots
-      weights[i, j] = a
+      weights[i, :, j] = a.T
       out[i] += a.T @ memory_value[j]
   return out + bias, weights
 
@@ -56,7 +56,6 @@ def apply(arrays, mutable=()):
   return layer.apply(
     {"params": params},
     arrays["tokens"],
-    deterministic=True,
     mutable=list(mutable) or False,
   )
 
@@ -103,9 +102,9 @@ def test_weights_of_a_token_over_the_memory_sum_to_1_in_each_head(shape):
   _, sown = apply(inputs(*shape), mutable=("intermediates",))
   (weights,) = sown["intermediates"]["attention"]
   b, n, _, h, s = shape
-  assert weights.shape == (b, h, s, n)
+  assert weights.shape == (b, n, h, s)
   assert (np.asarray(weights) > 0).all()
-  np.testing.assert_allclose(weights.sum(axis=2), np.ones((b, h, n)), rtol=1e-6)
+  np.testing.assert_allclose(weights.sum(axis=3), np.ones((b, n, h)), rtol=1e-6)
 
 
 def test_permuting_tokens_permutes_the_output():
@@ -134,8 +133,8 @@ def test_sowing_does_not_change_the_output():
 def test_a_constant_added_to_a_slots_logits_changes_nothing():
   # Why the layer has no key bias.
   rng = np.random.default_rng(0)
-  logits = rng.normal(size=(2, 3, 5, 9)).astype("f4")
-  shift = rng.normal(size=(1, 3, 5, 1)).astype("f4")
+  logits = rng.normal(size=(2, 9, 3, 5)).astype("f4")
+  shift = rng.normal(size=(1, 1, 3, 5)).astype("f4")
   np.testing.assert_allclose(
     attention.double_normalise(logits + shift),
     attention.double_normalise(logits),
@@ -144,16 +143,16 @@ def test_a_constant_added_to_a_slots_logits_changes_nothing():
 
 
 def test_equal_logits_give_each_slot_the_same_weight():
-  weights = attention.double_normalise(jnp.full((1, 2, 5, 4), 3.0))
+  weights = attention.double_normalise(jnp.full((1, 4, 2, 5), 3.0))
   np.testing.assert_allclose(weights, 0.2, rtol=1e-6)
 
 
 def test_double_normalise_by_hand():
   # Slot 0 prefers token 0 by 3 to 1, slot 1 is indifferent.
-  logits = jnp.log(jnp.array([[[[3.0, 1.0], [1.0, 1.0]]]]))
+  logits = jnp.log(jnp.array([[[[3.0, 1.0]], [[1.0, 1.0]]]]))
   np.testing.assert_allclose(
-    attention.double_normalise(logits)[0, 0],
-    [[0.6, 1 / 3], [0.4, 2 / 3]],
+    attention.double_normalise(logits)[0, :, 0],
+    [[0.6, 0.4], [1 / 3, 2 / 3]],
     rtol=1e-6,
   )
 
@@ -175,7 +174,7 @@ def test_every_weight_lies_in_0_to_1_at_extreme_logits():
   arrays["memory_key"] *= 1e4
   _, sown = apply(arrays, mutable=("intermediates",))
   (weights,) = sown["intermediates"]["attention"]
-  total = np.asarray(weights).sum(axis=2)
+  total = np.asarray(weights).sum(axis=3)
   # A token that no slot prefers has no weight at all; no token has more than 1.
   assert (np.asarray(weights) >= 0).all()
   assert (total < 1 + 1e-5).all()
@@ -185,9 +184,9 @@ def test_every_weight_lies_in_0_to_1_at_extreme_logits():
 def test_parameters_are_two_memories_and_a_bias():
   layer = attention.ExternalAttention(num_heads=3, num_slots=5)
   tokens = jnp.zeros((2, 9, 12))
-  params = jax.eval_shape(
-    lambda: layer.init(jax.random.key(0), tokens, deterministic=True)
-  )["params"]
+  params = jax.eval_shape(lambda: layer.init(jax.random.key(0), tokens))[
+    "params"
+  ]
   assert jax.tree.map(lambda leaf: leaf.shape, params) == {
     "memory_key": (3, 5, 12),
     "memory_value": (3, 5, 12),
@@ -195,19 +194,17 @@ def test_parameters_are_two_memories_and_a_bias():
   }
 
 
-def test_attention_dropout_drops_only_when_not_deterministic():
+def test_attention_dropout_drops_only_when_given_words():
   layer = attention.ExternalAttention(
     num_heads=3, num_slots=5, attention_dropout_rate=0.5
   )
   arrays = inputs(2, 9, 12, 3, 5)
   tokens = arrays.pop("tokens")
-  rngs = {"dropout": jax.random.key(0)}
-  run = lambda deterministic: layer.apply(
-    {"params": arrays}, tokens, deterministic=deterministic, rngs=rngs
-  )
+  run = lambda words: layer.apply({"params": arrays}, tokens, words)
   expected, _ = attend(tokens, **arrays)
-  np.testing.assert_allclose(run(True), expected, rtol=1e-4, atol=1e-5)
-  assert abs(np.asarray(run(False)) - expected).max() > 0.1
+  np.testing.assert_allclose(run(None), expected, rtol=1e-4, atol=1e-5)
+  words = jax.random.bits(jax.random.key(0), (2,), jnp.uint32)
+  assert abs(np.asarray(run(words)) - expected).max() > 0.1
 
 
 def self_attend(params, tokens):
@@ -244,10 +241,10 @@ def one_memory(params, tokens):
 
 def one_softmax(axis):
   def attended(params, tokens):
-    logits = np.einsum("bnd,hsd->bhsn", tokens, params["memory_key"])
+    logits = np.einsum("bnd,hsd->bnhs", tokens, params["memory_key"])
     weights = np.exp(logits - logits.max(axis=axis, keepdims=True))
     weights /= weights.sum(axis=axis, keepdims=True)
-    out = np.einsum("bhsn,hsd->bnd", weights, params["memory_value"])
+    out = np.einsum("bnhs,hsd->bnd", weights, params["memory_value"])
     return out + params["bias"]
 
   return attended
@@ -258,8 +255,8 @@ VARIANTS = {
   "self": (attention.SelfAttention(3, 4), self_attend),
   "simplified": (attention.SimplifiedSelfAttention(), simplified_attend),
   "single_memory": (external(single_memory=True), one_memory),
-  "tokens": (external(normalisation="tokens"), one_softmax(-1)),
-  "slots": (external(normalisation="slots"), one_softmax(-2)),
+  "tokens": (external(normalisation="tokens"), one_softmax(1)),
+  "slots": (external(normalisation="slots"), one_softmax(3)),
 }
 
 
@@ -269,13 +266,13 @@ def test_variant_and_its_gradient_equal_the_formula(name, shape):
   layer, formula = VARIANTS[name]
   rng = np.random.default_rng(0)
   tokens = (0.5 * rng.normal(size=shape)).astype("f4")
-  shapes = jax.eval_shape(
-    lambda: layer.init(jax.random.key(0), tokens, deterministic=True)
-  ).get("params", {})
+  shapes = jax.eval_shape(lambda: layer.init(jax.random.key(0), tokens)).get(
+    "params", {}
+  )
   params = jax.tree.map(
     lambda s: (0.4 * rng.normal(size=s.shape)).astype("f4"), shapes
   )
-  run = lambda p, t: layer.apply({"params": p}, t, deterministic=True)
+  run = lambda p, t: layer.apply({"params": p}, t)
   exact = jax.tree.map(lambda a: a.astype(np.float64), (params, tokens))
   expected = formula(*exact)
   np.testing.assert_allclose(
@@ -307,18 +304,16 @@ def test_variant_and_its_gradient_equal_the_formula(name, shape):
   [
     ("self", (2, 3, 9, 9), -1),
     ("simplified", (2, 1, 9, 9), -1),
-    ("single_memory", (2, 3, 5, 9), -2),
-    ("tokens", (2, 3, 5, 9), -1),
-    ("slots", (2, 3, 5, 9), -2),
+    ("single_memory", (2, 9, 3, 5), -1),
+    ("tokens", (2, 9, 3, 5), 1),
+    ("slots", (2, 9, 3, 5), -1),
   ],
 )
 def test_every_variant_sows_its_map(name, shape, axis):
   layer, _ = VARIANTS[name]
   tokens = np.random.default_rng(0).normal(size=(2, 9, 12)).astype("f4")
-  variables = layer.init(jax.random.key(0), tokens, deterministic=True)
-  _, sown = layer.apply(
-    variables, tokens, deterministic=True, mutable=["intermediates"]
-  )
+  variables = layer.init(jax.random.key(0), tokens)
+  _, sown = layer.apply(variables, tokens, mutable=["intermediates"])
   (weights,) = sown["intermediates"]["attention"]
   assert weights.shape == shape
   np.testing.assert_allclose(weights.sum(axis), 1, rtol=1e-5)

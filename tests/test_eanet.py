@@ -231,7 +231,7 @@ def test_every_layer_has_its_shape():
       block: (3, 15, 12),
       f"{block}/attention_norm": (3, 15, 12),
       f"{block}/attention": (3, 15, 12),
-      f"{block}/attention/attention": (3, 16, 16, 15),
+      f"{block}/attention/attention": (3, 15, 16, 16),
       f"{block}/mlp_norm": (3, 15, 12),
       f"{block}/mlp_in": (3, 15, 20),
       f"{block}/mlp_out": (3, 15, 12),

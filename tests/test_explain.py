@@ -79,12 +79,12 @@ def test_external_attention_shows_the_slots_that_vary_most():
     variables, images, deterministic=True, mutable=["intermediates"]
   )
   (whole,) = sown["intermediates"]["block_1"]["attention"]["attention"]
-  spread = np.asarray(whole).std(-1).mean(0)  # (h, s)
+  spread = np.asarray(whole).std(1).mean(0)  # (h, s)
   for i, name in enumerate(names):
     head, slot = (int(part.split()[1]) - 1 for part in name.split(", "))
     assert spread[head, slot] == pytest.approx(np.sort(spread.ravel())[-1 - i])
     np.testing.assert_allclose(
-      maps[:, i].reshape(3, 9), whole[:, head, slot], rtol=1e-4, atol=1e-6
+      maps[:, i].reshape(3, 9), whole[:, :, head, slot], rtol=1e-4, atol=1e-6
     )
 
 

@@ -1,5 +1,6 @@
-"""Layer norm against its formula, dropout against its probabilities."""
+"""Products and norms against their formulas, dropout against its chances."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -106,25 +107,94 @@ def test_layer_norm_module_computes_bfloat16_in_float32():
   )
 
 
-def drop(x, seed=0, rate=0.2, deterministic=False):
-  rngs = {"dropout": jax.random.key(seed)}
-  return np.asarray(layers.Dropout(rate).apply({}, x, deterministic, rngs=rngs))
+# (subscripts, x, weights): odd batches, either side the wider one.
+PRODUCTS = [
+  ("bnd,hsd->bnhs", (3, 7, 6), (2, 5, 6)),
+  ("bnhs,hsd->bnd", (5, 7, 2, 5), (2, 5, 6)),
+  ("bnd,de->bne", (1, 4, 6), (6, 3)),
+  ("bnd,de->bne", (4, 9, 3), (3, 8)),
+]
+
+
+def product_inputs(x_shape, weights_shape):
+  rng = np.random.default_rng(0)
+  return [rng.normal(size=s).astype("f4") for s in (x_shape, weights_shape)]
+
+
+@pytest.mark.parametrize(("subscripts", "x", "weights"), PRODUCTS)
+def test_einsum_and_its_gradients_equal_numpys(subscripts, x, weights):
+  x, weights = product_inputs(x, weights)
+  out = jax.jit(layers.einsum, static_argnums=0)(subscripts, x, weights)
+  exact = [a.astype(np.float64) for a in (x, weights)]
+  expected = np.einsum(subscripts, *exact)
+  np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
+  projection = np.random.default_rng(1).normal(size=out.shape)
+  gradients = jax.jit(
+    jax.grad(
+      lambda x, w: (layers.einsum(subscripts, x, w) * projection).sum(), (0, 1)
+    )
+  )(x, weights)
+  of_x, of_weights, of_y = subscripts.replace("->", ",").split(",")
+  expected = (
+    np.einsum(f"{of_y},{of_weights}->{of_x}", projection, exact[1]),
+    np.einsum(f"{of_x},{of_y}->{of_weights}", exact[0], projection),
+  )
+  for gradient, other in zip(gradients, expected, strict=True):
+    assert gradient.dtype == np.float32
+    np.testing.assert_allclose(gradient, other, rtol=1e-5, atol=1e-5)
+
+
+def test_einsum_in_bfloat16_has_a_float32_gradient_of_the_weights():
+  subscripts, x, weights = PRODUCTS[0]
+  x, weights = product_inputs(x, weights)
+  x = x.astype(jnp.bfloat16)
+  run = lambda x, w: layers.einsum(subscripts, x, w, jnp.bfloat16)
+  assert run(x, weights).dtype == jnp.bfloat16
+  d_x, d_weights = jax.grad(
+    lambda x, w: run(x, w).astype(jnp.float32).sum(), (0, 1)
+  )(x, weights)
+  assert (d_x.dtype, d_weights.dtype) == (jnp.bfloat16, jnp.float32)
+  ones = np.ones((3, 7, 2, 5))
+  expected = np.einsum("bnd,bnhs->hsd", np.asarray(x, np.float64), ones)
+  np.testing.assert_allclose(d_weights, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_dense_is_flax_linens_with_the_same_parameters():
+  x = norm_inputs((3, 5, 12))[0]
+  ours, theirs = layers.Dense(7), nn.Dense(7)
+  variables = ours.init(jax.random.key(0), x)
+  others = theirs.init(jax.random.key(0), x)
+  assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, others)
+  variables = jax.tree.map(lambda leaf: leaf + 0.3, variables)
+
+  def loss(layer):
+    return jax.jit(
+      jax.value_and_grad(lambda v: jnp.square(layer.apply(v, x)).sum())
+    )(variables)
+
+  for a, b in zip(
+    *map(jax.tree.leaves, map(loss, (ours, theirs))), strict=True
+  ):
+    np.testing.assert_allclose(a, b, rtol=1e-4)
+
+
+def words_of(key):
+  return jax.random.bits(key, (2,), jnp.uint32)
+
+
+def drop(x, seed=0, rate=0.2, words=...):
+  words = words_of(jax.random.key(seed)) if words is ... else words
+  return np.asarray(layers.Dropout(rate).apply({}, x, words))
 
 
 def kept(shape, seed=0, rate=0.2):
   return drop(jnp.ones(shape), seed, rate) != 0
 
 
-@pytest.mark.parametrize("keywords", [{"rate": 0}, {"deterministic": True}])
-def test_dropout_is_the_identity_at_rate_0_or_when_deterministic(keywords):
+@pytest.mark.parametrize("keywords", [{"rate": 0}, {"words": None}])
+def test_dropout_is_the_identity_at_rate_0_or_without_words(keywords):
   x = norm_inputs((3, 7))[0]
   np.testing.assert_array_equal(drop(x, **keywords), x)
-
-
-def test_deterministic_dropout_needs_no_key():
-  x = norm_inputs((3, 7))[0]
-  out = layers.Dropout(0.2).apply({}, x, True)
-  np.testing.assert_array_equal(out, x)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -148,7 +218,7 @@ def test_dropout_preserves_the_mean():
   assert abs(noise.mean()) < 5 * noise.std() / np.sqrt(noise.size)
 
 
-def test_dropout_is_a_function_of_its_key():
+def test_dropout_is_a_function_of_its_words():
   np.testing.assert_array_equal(kept((9, 13), 3), kept((9, 13), 3))
   assert (kept((9, 13), 3) != kept((9, 13), 4)).any()
 
@@ -160,17 +230,21 @@ def test_dropout_gives_its_inputs_type():
 
 def test_dropout_gradient_is_the_mask():
   x = norm_inputs((5, 9))[0]
-  key = {"dropout": jax.random.key(0)}
-  gradient = jax.grad(
-    lambda x: layers.Dropout(0.2).apply({}, x, False, rngs=key).sum()
-  )(x)
+  words = words_of(jax.random.key(0))
+  gradient = jax.grad(lambda x: layers.Dropout(0.2).apply({}, x, words).sum())(
+    x
+  )
   expected = kept(x.shape) * np.float32(256 / 205)
   np.testing.assert_array_equal(gradient, expected)
 
 
+def random_bytes(key, shape):
+  return layers.random_bytes(words_of(key), shape)
+
+
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 6, 7])
 def test_random_bytes_takes_any_last_axis(d):
-  draw = np.asarray(layers.random_bytes(jax.random.key(0), (400, d)))
+  draw = np.asarray(random_bytes(jax.random.key(0), (400, d)))
   assert draw.shape == (400, d)
   assert draw.dtype == np.uint8
   # No column is constant, no two are the same.
@@ -180,7 +254,7 @@ def test_random_bytes_takes_any_last_axis(d):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_bytes_are_uniform_over_256_values(seed):
-  draw = np.asarray(layers.random_bytes(jax.random.key(seed), (4096, 64)))
+  draw = np.asarray(random_bytes(jax.random.key(seed), (4096, 64)))
   for lane in range(4):  # the four bytes of a word
     counts = np.bincount(draw[:, lane::4].ravel(), minlength=256)
     statistic = stats.chisquare(counts).statistic
@@ -195,14 +269,14 @@ def correlation(first, second):
 @pytest.mark.parametrize("lag", [1, 2, 3, 4, 5, 64])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_neighbours_are_not_correlated(lag, axis):
-  draw = layers.random_bytes(jax.random.key(0), (512, 256))
+  draw = random_bytes(jax.random.key(0), (512, 256))
   draw = np.moveaxis(np.asarray(draw, np.float64), axis, 0)
   value = correlation(draw[lag:], draw[:-lag])
   assert abs(value) < 5 / np.sqrt(draw[lag:].size)
 
 
 def test_bits_of_a_byte_are_not_correlated():
-  draw = np.asarray(layers.random_bytes(jax.random.key(0), (512, 256)))
+  draw = np.asarray(random_bytes(jax.random.key(0), (512, 256)))
   bits = np.unpackbits(draw.reshape(-1, 1), axis=1).astype(np.float64)
   table = np.corrcoef(bits.T) - np.eye(8)
   assert abs(table).max() < 5 / np.sqrt(len(bits))
@@ -212,7 +286,7 @@ def test_keys_are_not_correlated():
   keys = [jax.random.key(i) for i in range(3)]
   keys += [jax.random.fold_in(keys[0], i) for i in range(4)]
   draws = [
-    np.asarray(layers.random_bytes(key, (256, 256)), np.float64) for key in keys
+    np.asarray(random_bytes(key, (256, 256)), np.float64) for key in keys
   ]
   for i, first in enumerate(draws):
     for second in draws[:i]:

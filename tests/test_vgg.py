@@ -177,7 +177,11 @@ def test_running_averages_move_in_training_alone():
   variables, images = draw(model, (3, 32, 32, 1))
   run = lambda deterministic: jax.jit(
     lambda v, i: model.apply(
-      v, i, deterministic=deterministic, mutable=["batch_stats"]
+      v,
+      i,
+      deterministic=deterministic,
+      mutable=["batch_stats"],
+      rngs={"dropout": jax.random.key(0)},
     )
   )(variables, images)
   _, still = run(True)
@@ -219,8 +223,8 @@ def test_attention_is_a_residual_of_weights_that_sum_to_one():
     )
   )(variables, images)
   (weights,) = seen["intermediates"]["attention"]["attention"]
-  assert weights.shape == (2, 3, 5, 6)
-  np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-5)
+  assert weights.shape == (2, 6, 3, 5)
+  np.testing.assert_allclose(weights.sum(axis=3), 1, rtol=1e-5)
 
   params = variables["params"]
   backbone = vgg.Backbone(width_multiplier=1 / 8)
@@ -230,7 +234,7 @@ def test_attention_is_a_residual_of_weights_that_sum_to_one():
   tokens = np.asarray(maps, "f8").reshape(2, 6, 64)
   tokens = tokens + params["attention"]["bias"]
   tokens += np.einsum(
-    "bhsn,hsd->bnd", weights, params["attention"]["memory_value"]
+    "bnhs,hsd->bnd", weights, params["attention"]["memory_value"]
   )
   expected = tokens.mean(axis=1) @ params["head"]["kernel"]
   expected += params["head"]["bias"]

@@ -21,17 +21,11 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy import ndimage, spatial, special
 
 CLASSES = ("CPJ", "HR", "P92")
 # Images and specimens of each family, as published.
 _COUNTS = {"CPJ": (300, 18), "HR": (244, 7), "P92": (188, 3)}
 _SIDE_PX = 512
-# Matrices (knots, x) that draw a smooth curve through so many values.
-_SPLINES = {
-  knots: ndimage.zoom(np.eye(knots), (1, _SIDE_PX / knots), order=3)
-  for knots in (4, 6, 8, 20)
-}
 # Medians: lath and packet um, carbide um, carbides per um2, share of ferrite.
 _FAMILIES = {
   "CPJ": (0.42, 7.0, 0.15, 1.1, 0.02),
@@ -130,6 +124,8 @@ def _generator(*key):
 
 def _steel(rng, seed, family, number):
   """The five properties of one image of a specimen."""
+  from scipy import special  # half a second of imports, to draw only
+
   # Specimens sit on quantiles, shuffled per property, rather than anywhere:
   # even the three of P92 bracket their family.
   count, shuffle = _COUNTS[CLASSES[family]][1], _generator(seed, family)
@@ -138,15 +134,25 @@ def _steel(rng, seed, family, number):
   return _FAMILIES[CLASSES[family]] * np.exp(_SPREAD * deviates)
 
 
+@functools.cache
+def _spline(knots):
+  """The matrix (knots, x) that draws a smooth curve through so many values."""
+  from scipy import ndimage
+
+  return ndimage.zoom(np.eye(knots), (1, _SIDE_PX / knots), order=3)
+
+
 def _smooth(rng, knots):
   """Smooth noise (y, x) of about unit deviation, `knots` bumps to a side."""
   # einsum, since BLAS would start threads beside those of other workers.
-  spline, values = _SPLINES[knots], rng.standard_normal((knots, knots))
+  spline, values = _spline(knots), rng.standard_normal((knots, knots))
   return np.einsum("yj,jx->yx", np.einsum("iy,ij->yj", spline, values), spline)
 
 
 def _packets(rng, x, y, packet_px):
   """For each pixel its packet, and for each packet its grain: Voronoi cells."""
+  from scipy import spatial
+
   # Every third seed is left out: packets are of unequal size.
   ticks = np.arange(-packet_px, _SIDE_PX + packet_px, 0.8 * packet_px)
   seeds = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)
@@ -257,6 +263,8 @@ def _surface(rng, steel, um_per_px, backscatter):
 
 def _expose(lot, rng, signal_, carbides):
   """What the detector makes of the signal, uint8 (y, x)."""
+  from scipy import ndimage
+
   blur_px = 0.65 + 0.2 * lot.uniform() + 0.4 * rng.uniform() ** 2
   z = ndimage.gaussian_filter(signal_, blur_px, truncate=3)
   z = (z - z.mean()) / z.std()

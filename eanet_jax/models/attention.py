@@ -1,6 +1,7 @@
 """Attention: external (to a learnt memory) and self (to the other tokens).
 
-Takes the tokens (b, n, d) of an image, gives as many of the same width.
+Takes the tokens (b, n, d) of an image, gives as many of the same width. Given
+`dropout_words`, see `layers.Dropout`, weights of the attention map are dropped.
 External attention is linear in the number of tokens, self-attention quadratic.
 """
 
@@ -112,7 +113,7 @@ class ExternalAttention(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
+  def __call__(self, tokens: Array, dropout_words: Array | None = None):
     """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,n,h,s)."""
     d = tokens.shape[-1]
     shape = (self.num_heads, self.num_slots, d)
@@ -131,7 +132,7 @@ class ExternalAttention(nn.Module):
     attention = normalise(logits.astype(jnp.float32), self.normalisation)
     self.sow("intermediates", "attention", attention)  # (b, n, h, s)
     attention = layers.Dropout(self.attention_dropout_rate)(
-      attention.astype(self.dtype), deterministic
+      attention.astype(self.dtype), dropout_words
     )
     out = layers.einsum("bnhs,hsd->bnd", attention, memory_value, self.dtype)
     return layers.add_bias(out, bias)
@@ -155,7 +156,7 @@ class SelfAttention(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
+  def __call__(self, tokens: Array, dropout_words: Array | None = None):
     """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,h,n,n).
 
     The map's last axis is the tokens attended to, and sums to 1.
@@ -173,7 +174,7 @@ class SelfAttention(nn.Module):
     attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
     self.sow("intermediates", "attention", attention)
     attention = layers.Dropout(self.attention_dropout_rate)(
-      attention.astype(self.dtype), deterministic
+      attention.astype(self.dtype), dropout_words
     )
     out = jnp.einsum("bhnm,bmhk->bnhk", attention, value)
     return nn.DenseGeneral(d, axis=(-2, -1), dtype=self.dtype, name="out")(out)
@@ -191,13 +192,13 @@ class SimplifiedSelfAttention(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
+  def __call__(self, tokens: Array, dropout_words: Array | None = None):
     """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,1,n,n)."""
     tokens = tokens.astype(self.dtype)
     logits = jnp.einsum("bnd,bmd->bnm", tokens, tokens)
     attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
     self.sow("intermediates", "attention", attention[:, None])
     attention = layers.Dropout(self.attention_dropout_rate)(
-      attention.astype(self.dtype), deterministic
+      attention.astype(self.dtype), dropout_words
     )
     return jnp.einsum("bnm,bmd->bnd", attention, tokens)

@@ -44,9 +44,15 @@ class Block(nn.Module):
   dtype: jnp.dtype
 
   @nn.compact
-  def __call__(self, tokens: Array, *, deterministic: bool) -> Array:
-    """Returns (b, n, d) from tokens (b, n, d)."""
+  def __call__(self, tokens: Array, dropout_words: Array | None) -> Array:
+    """Returns (b, n, d) from tokens (b, n, d).
+
+    Args:
+      tokens: of each image.
+      dropout_words: uint32 (4, 2), see `layers.Dropout`; None drops nothing.
+    """
     d = tokens.shape[-1]
+    words = [None] * 4 if dropout_words is None else dropout_words
     dropout = layers.Dropout(self.dropout_rate)
 
     external = self.attention_type in ("external", "single_memory")
@@ -56,14 +62,14 @@ class Block(nn.Module):
     y = layers.LayerNorm(
       self.dtype, use_bias=not cancels, name="attention_norm"
     )(tokens)
-    y = self._attention()(y, deterministic=deterministic)
-    tokens = tokens + dropout(y, deterministic)
+    y = self._attention()(y, words[0])
+    tokens = tokens + dropout(y, words[1])
 
     y = layers.LayerNorm(self.dtype, name="mlp_norm")(tokens)
     y = layers.Dense(self.mlp_width, self.dtype, name="mlp_in")(y)
-    y = dropout(nn.gelu(y, approximate=False), deterministic)
+    y = dropout(nn.gelu(y, approximate=False), words[2])
     y = layers.Dense(d, self.dtype, name="mlp_out")(y)
-    return tokens + dropout(y, deterministic)
+    return tokens + dropout(y, words[3])
 
   def _attention(self) -> nn.Module:
     shared = {
@@ -128,6 +134,9 @@ class EANet(nn.Module):
       "position_embedding", nn.initializers.normal(0.02), tokens.shape[1:]
     )
     tokens = tokens + position.astype(self.dtype)  # (b, n, d)
+    words = [None] * self.num_blocks
+    if not deterministic:
+      words = layers.dropout_words(self, self.num_blocks, 4)
     for i in range(self.num_blocks):
       tokens = Block(
         attention_type=self.attention_type,
@@ -140,6 +149,6 @@ class EANet(nn.Module):
         attention_dropout_rate=self.attention_dropout_rate,
         dtype=self.dtype,
         name=f"block_{i}",
-      )(tokens, deterministic=deterministic)
+      )(tokens, words[i])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, d)
     return nn.Dense(self.num_classes, name="head")(pooled)

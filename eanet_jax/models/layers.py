@@ -193,26 +193,45 @@ class Dropout(nn.Module):
   rate: float
 
   @nn.compact
-  def __call__(self, x: Array, deterministic: bool) -> Array:
-    """Returns x (..., d), dropped unless `deterministic`; rng "dropout"."""
+  def __call__(self, x: Array, words: Array | None) -> Array:
+    """Returns x (..., d), dropped as `words` say; None drops nothing.
+
+    Args:
+      x: of any float type.
+      words: uint32 (2,), see `dropout_words`.
+    """
     threshold = round(self.rate * 256)
-    if deterministic or threshold == 0:
+    if words is None or threshold == 0:
       return x
-    keep = random_bytes(self.make_rng("dropout"), x.shape) >= threshold
+    # The mask is in memory once, not drawn anew wherever it is used.
+    keep = fusion.fence(random_bytes(words, x.shape) >= threshold)
     return jnp.where(keep, x * (256 / (256 - threshold)), 0).astype(x.dtype)
 
 
-def random_bytes(key: Array, shape: tuple[int, ...]) -> Array:
-  """Returns uint8 `shape`, uniform: a counter hashed under a threefry key.
+def dropout_words(network: nn.Module, *shape: int) -> Array:
+  """Returns uint32 (*shape, 2), two for each dropout, by the rng "dropout".
 
-  The hash is the two-round multiply-xorshift `lowbias32` with one word of the
-  key added before each round: 6 integer operations for 4 bytes against some
+  One draw for a whole network: a key of its own for each dropout would be as
+  much to compile as all that the network itself computes.
+  """
+  return jax.random.bits(network.make_rng("dropout"), (*shape, 2), jnp.uint32)
+
+
+def random_bytes(words: Array, shape: tuple[int, ...]) -> Array:
+  """Returns uint8 `shape`, uniform: a counter hashed under two words.
+
+  The hash is the two-round multiply-xorshift `lowbias32` with one of the words
+  added before each round: 6 integer operations for 4 bytes against some
   80 for threefry, and compiled in a quarter of the time. It depends on the
   element's index alone, so that any sharding draws the same bytes. Good for
   dropout masks; not for anything secret or for numerical integration.
+
+  Args:
+    words: uint32 (2,), of a sound generator.
+    shape: of the bytes.
   """
   words_shape = (*shape[:-1], math.ceil(shape[-1] / 4))
-  first, second = jax.random.bits(key, (2,), jnp.uint32)
+  first, second = words
   index = jax.lax.iota(jnp.uint32, math.prod(words_shape)).reshape(words_shape)
   word = index * jnp.uint32(0x9E3779B9) + first
   word ^= word >> 16

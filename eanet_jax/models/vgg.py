@@ -132,6 +132,7 @@ class VGG(nn.Module):
     )(images, deterministic=deterministic)
     b, _, _, c = features.shape
     tokens = features.reshape(b, -1, c)  # (b, n, c)
+    words = [None] * 2 if deterministic else layers.dropout_words(self, 2)
     if self.attention_type == "external":
       # No bias, as in EANet's blocks: the softmax over tokens cancels it.
       y = layers.LayerNorm(self.dtype, use_bias=False, name="attention_norm")(
@@ -143,7 +144,7 @@ class VGG(nn.Module):
         attention_dropout_rate=self.attention_dropout_rate,
         dtype=self.dtype,
         name="attention",
-      )(y, deterministic=deterministic)
+      )(y, words[0])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, c)
-    pooled = layers.Dropout(self.dropout_rate)(pooled, deterministic)
+    pooled = layers.Dropout(self.dropout_rate)(pooled, words[1])
     return nn.Dense(self.num_classes, name="head")(pooled)
