@@ -124,6 +124,8 @@ def our_work(arguments):
   """Returns (name, work) of this project's step or forward pass."""
   import throughput
 
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  throughput.startup.prepare()
   bench = throughput.Bench(
     "configs/eanet.py",
     batch=arguments.batch,

@@ -1,30 +1,46 @@
 """How fast a configuration trains or infers, and how near to the machine.
 
   python benchmarks/throughput.py --config configs/eanet.py
-  python benchmarks/throughput.py --config configs/eanet.py --mode infer --batch 64
+  python benchmarks/throughput.py --config configs/eanet.py --mode infer
   python benchmarks/throughput.py --config configs/eanet.py --mode loop
 
 Prints one line of JSON. `train` is the jitted step with its augmentation and
-the gathering of its batches, `infer` the forward pass from host to host, `loop`
-the whole training loop (step, progress, validation, logs, checkpoints) beside
-the bare step. On random images; needs neither a data set nor TensorFlow.
+the gathering of its batches; `infer` the forward pass from host to host; `loop`
+the whole of training (batches, steps, progress, logs, a checkpoint each epoch,
+a validation of 16 images) beside bare steps before and after it. On random
+images; needs neither a data set nor TensorFlow.
 """
 
+import argparse
+import itertools
+import json
+import os
 import pathlib
+import resource
+import statistics
 import sys
+import tempfile
 import time
 
+_STARTED = time.perf_counter()
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from eanet_jax import settings
+from eanet_jax import settings, startup
 
-_IMAGES = 64
+_IMAGES = 400
+_EPOCH = 384  # images to train on; the others are for validation
 _CLASSES = 3
-_STARTED = time.perf_counter()
+_MEAN, _STD = 127.0, 74.0
+_WINDOWS = 7
 
 
 class Bench:
-  """A configuration's training step and forward pass on random images."""
+  """A configuration's training step, loop and forward pass, on random images.
+
+  Attributes:
+    config: with what was overridden.
+    model: its network.
+  """
 
   def __init__(
     self, config: str, *, batch: int = 0, image_px: int = 0, dtype: str = ""
@@ -33,33 +49,41 @@ class Bench:
     import jax
     import numpy as np
 
-    from eanet_jax import augment, evaluate, optimizer, sharding, train
-    from eanet_jax.data import batching
-    from eanet_jax.models import systems
+    from eanet_jax import evaluate, initial_state, sharding, train
+    from eanet_jax.data import batching, dataset, input_pipeline, splits
 
     config = settings.load(config).unlock()
     config.train.batch_size = batch or config.train.batch_size
+    config.train.epochs = _WINDOWS + 1  # the first compiles
     config.dataset.image_px = image_px or config.dataset.image_px
     config.model.dtype = dtype or config.model.dtype
     self.config = config
-    self.model = systems.create(config.model.to_dict(), _CLASSES)
-    mesh = sharding.data_mesh()
-    px = config.dataset.image_px
-    ranges = augment.Ranges(**config.augment.to_dict())
-    self.state = train.create_state(
-      self.model,
-      optimizer.adamw(lambda _: 1e-3, 1e-4, 0.0),
-      train.Recipe(mean=127.0, std=74.0, ranges=ranges),
-      px,
-      0,
-      mesh,
-    )
+    px, order = config.dataset.image_px, np.arange(_IMAGES)
     rng = np.random.default_rng(0)
-    self.images = rng.integers(0, 256, (_IMAGES, px, px, 1), dtype=np.uint8)
+    some = rng.integers(0, 256, (8, px, px, 1), dtype=np.uint8)
+    # Large images are views of a few: what they show changes no speed.
+    images = np.resize(some, (_IMAGES, px, px, 1)) if px <= 256 else some
+    views = input_pipeline.Views(
+      images=images,
+      micrograph=order.astype(np.int32),
+      labels=(order % _CLASSES).astype(np.int32),
+      specimens=tuple(map(str, order)),
+      files=tuple(map(str, order)),
+      class_names=("a", "b", "c"),
+      skipped=(),
+      unmatched=(),
+      digest="random",
+    )
+    split = splits.Split(order[:_EPOCH], order[_EPOCH:], order[:0], "specimen")
+    self._data = dataset.Dataset(views, split, _MEAN, _STD)
+    mesh = sharding.data_mesh()
+    self.model, self.state, _ = initial_state.create(
+      config, self._data, 1, mesh
+    )
     self._batches = batching.Batches(
-      self.images,
-      np.arange(_IMAGES) % _CLASSES,
-      indices=np.arange(_IMAGES),
+      images,
+      np.arange(len(images)) % _CLASSES,
+      indices=np.arange(min(_EPOCH, len(images))),
       batch_size=config.train.batch_size,
       seed=0,
       mesh=mesh,
@@ -67,9 +91,8 @@ class Bench:
     )
     self._train_steps = train.make_train_steps(mesh)
     self._key = jax.random.key(0)
-    self._per_dispatch = train.steps_per_dispatch(0, 32, 1000)
     self._forward = evaluate.Forward(
-      self.model, 127.0, 74.0, config.train.batch_size, mesh
+      self.model, _MEAN, _STD, config.train.batch_size, mesh
     )
 
   def train(self, count: int) -> None:
@@ -83,7 +106,7 @@ class Bench:
       self._key,
       first_step=0,
       last_step=count,
-      per_dispatch=self._per_dispatch,
+      per_dispatch=train.steps_per_dispatch(0, count, count),
       stop=lambda _: False,
       on_steps=lambda _: None,
     )
@@ -92,6 +115,179 @@ class Bench:
     """Gets the logits of `count` batches from host to host."""
     import numpy as np
 
-    size = self.config.train.batch_size
-    chosen = np.resize(np.arange(_IMAGES), count * size)
-    self._forward(self.state.variables, self.images, chosen)
+    images = self._data.views.images
+    chosen = np.arange(count * self.config.train.batch_size) % len(images)
+    self._forward(self.state.variables, images, chosen)
+
+  def loop(self) -> list[float]:
+    """Trains by the whole loop; returns seconds of each epoch but the first."""
+    from eanet_jax import checkpoints, fit
+
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+      workdir = pathlib.Path(folder)
+      with checkpoints.Checkpoints(workdir) as saved:
+        fit.Fit(self.config, workdir, self._data, saved).run(clock)
+    return clock.epochs()
+
+  def temporary_bytes(self) -> int:
+    """Returns what the compiled training step needs besides its arguments."""
+    lowered = self._train_steps.lower(
+      self.state, self._batches(0, 1), self._key
+    )
+    return lowered.compile().memory_analysis().temp_size_in_bytes
+
+
+class _Clock:
+  """What the loop takes for its progress bar; notes when epochs begin."""
+
+  def __init__(self):
+    self._times = []
+
+  def set_description_str(self, *_, **__):
+    """Of the coming epoch."""
+    self._times.append(time.perf_counter())
+
+  def set_postfix_str(self, *_):
+    """Of the epoch done."""
+
+  def update(self, *_):
+    """Of the images done."""
+
+  def epochs(self) -> list[float]:
+    """Returns the seconds of each epoch but the first."""
+    times = [*self._times[1:], time.perf_counter()]
+    return [b - a for a, b in itertools.pairwise(times)]
+
+
+def gflop_per_image(model, image_px: int) -> float:
+  """Returns 1e9 operations of the forward pass's products, by the formulas.
+
+  A multiplication and an addition are two. Of a network that has no formula
+  here, what XLA counts.
+  """
+  import jax
+  import numpy as np
+
+  from eanet_jax import evaluate
+  from eanet_jax.models import eanet
+
+  if not isinstance(model, eanet.EANet):
+    images = np.zeros((1, image_px, image_px, 1), np.float32)
+    variables = jax.eval_shape(
+      lambda: model.init(jax.random.key(0), images, deterministic=True)
+    )
+    return evaluate.gflop_per_image(model, variables, image_px)
+  n, d = (image_px // model.patch_px) ** 2, model.width
+  if model.attention_type == "self":
+    attention = 2 * n * model.num_heads * model.key_width * (4 * d + 2 * n)
+  elif model.attention_type == "simplified":
+    attention = 2 * n * n * d * 2
+  else:
+    attention = 2 * n * d * model.num_heads * model.num_slots * 2
+  block = attention + 2 * n * d * model.mlp_width * 2
+  return (2 * n * model.patch_px**2 * d + model.num_blocks * block) / 1e9
+
+
+def matmul_gflops(dtype: str) -> float:
+  """Returns 1e9 operations a second of a large product, the best of 5."""
+  import jax
+  import jax.numpy as jnp
+
+  side = 2048 if jax.default_backend() == "cpu" else 8192
+  a = jnp.ones((side, side), dtype)
+  multiply = jax.jit(lambda a: a @ a)
+  multiply(a).block_until_ready()
+  return 2 * side**3 / min(windows(lambda _: multiply(a), 1)) / 1e9
+
+
+def windows(work, count: int) -> list[float]:
+  """Returns the seconds of each of several calls work(count)."""
+  import jax
+
+  seconds = []
+  for _ in range(_WINDOWS):
+    begun = time.perf_counter()
+    jax.block_until_ready(work(count))
+    seconds.append(time.perf_counter() - begun)
+  return seconds
+
+
+def measure(bench: Bench, mode: str, steps: int) -> dict:
+  """Returns the figures of one mode, as they are printed."""
+  import jax
+
+  from eanet_jax import results
+
+  config = bench.config
+  size, px = config.train.batch_size, config.dataset.image_px
+  work = bench.infer if mode == "infer" else bench.train
+  work(1)
+  first_step_s = time.perf_counter() - _STARTED
+  work(steps)  # a dispatch of many steps is another program
+  load = os.getloadavg()[0]
+  peak = matmul_gflops(config.model.dtype)
+  step_s = [s / steps for s in windows(work, steps)]
+  rates, loop = [size / s for s in step_s], {}
+  if mode == "loop":
+    rates = [_EPOCH / s for s in bench.loop()]
+    step_s += [s / steps for s in windows(work, steps)]
+    bare = size / statistics.median(step_s)
+    loop = {
+      "step_images_per_s": round(bare, 1),
+      "loop_over_step": round(statistics.median(rates) / bare, 3),
+    }
+  low, median, high = statistics.quantiles(rates, n=4)
+  gflop = gflop_per_image(bench.model, px) * (1 if mode == "infer" else 3)
+  peak = max(peak, matmul_gflops(config.model.dtype))
+  usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  return {
+    "mode": mode,
+    "batch": size,
+    "image_px": px,
+    "dtype": config.model.dtype,
+    "images_per_s": round(median, 1),
+    "quartiles": [round(low, 1), round(high, 1)],
+    "windows": len(rates),
+    "step_ms": round(1e3 * statistics.median(step_s), 2),
+    **loop,
+    "first_step_s": round(first_step_s, 2),
+    "gflop_per_image": round(gflop, 3),
+    "matmul_gflops": round(peak, 1),
+    "mfu": round(median * gflop / peak, 3),
+    "peak_rss_mb": usage // (2**20 if sys.platform == "darwin" else 2**10),
+    "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    "versions": results.versions(),
+    "load_average": round(load, 2),
+  }
+
+
+def main() -> None:
+  """Parses the command line, measures, prints."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--config", required=True, help="FILE or FILE:variant")
+  modes = ("train", "infer", "loop")
+  parser.add_argument("--mode", choices=modes, default="train", help="[train]")
+  parser.add_argument("--batch", type=int, default=0, help="images of a batch")
+  parser.add_argument(
+    "--image-px", type=int, default=0, help="side of an image"
+  )
+  parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="")
+  parser.add_argument(
+    "--steps", type=int, default=16, help="of each of 7 windows [16]"
+  )
+  arguments = parser.parse_args()
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  startup.prepare()
+  bench = Bench(
+    arguments.config,
+    batch=arguments.batch,
+    image_px=arguments.image_px,
+    dtype=arguments.dtype,
+  )
+  found = measure(bench, arguments.mode, arguments.steps)
+  print(json.dumps({"config": arguments.config, **found}))
+
+
+if __name__ == "__main__":
+  main()

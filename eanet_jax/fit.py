@@ -178,7 +178,8 @@ class Fit:
           f"loss {row['train_loss']:.3f}, validation F1"
           f" {row['validation_macro_f1']:.3f}"
         )
-        scalars.write(self._step, {k: row[k] for k in _HISTORY[2:]})
+        if jax.process_index() == 0:
+          scalars.write(self._step, {k: row[k] for k in _HISTORY[2:]})
         self._save(score=row["validation_macro_f1"])
     self._saved.wait()
     if self._step < self._total_steps:

@@ -73,17 +73,15 @@ def adamw(
     frozen_steps: for so many steps what `backbone_mask` names stays as it is.
       Its moments are gathered meanwhile, so that its first step is no leap.
   """
-  parts = []
+  # Its moments as two long vectors: hundreds of small arrays would be as many
+  # kernels to launch in each step, and files in each checkpoint.
+  adam = optax.flatten(optax.scale_by_adam())
+  decay = optax.add_decayed_weights(weight_decay, decay_mask)
+  parts = [adam, decay] if decoupled else [decay, adam]
+  parts.append(optax.scale_by_learning_rate(schedule))
   if clip_norm:
-    parts.append(optax.clip_by_global_norm(clip_norm))
-  if decoupled:
-    parts.append(
-      optax.adamw(schedule, weight_decay=weight_decay, mask=decay_mask)
-    )
-  else:
-    parts.append(optax.add_decayed_weights(weight_decay, decay_mask))
-    parts.append(optax.adam(schedule))
+    parts.insert(0, optax.clip_by_global_norm(clip_norm))
   if frozen_steps:
     thawed = lambda step: (step >= frozen_steps).astype(jnp.float32)
     parts.append(optax.masked(optax.scale_by_schedule(thawed), backbone_mask))
-  return optax.chain(*parts) if len(parts) > 1 else parts[0]
+  return optax.chain(*parts)

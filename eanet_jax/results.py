@@ -5,6 +5,7 @@ results.json are stable: README.md lists them.
 """
 
 import csv
+import functools
 import io
 import json
 import pathlib
@@ -87,6 +88,7 @@ def by_column(
   return dict(zip(columns(class_names), values, strict=True))
 
 
+@functools.cache
 def versions() -> dict[str, str]:
   """Returns the versions of what a result depends on."""
   found = {}

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL, eanet, small
 
-TEXT = (ROOT / "README.md").read_text() + (ROOT / "BUILD.md").read_text()
+PAGES = ("README.md", "BUILD.md", "benchmarks/README.md")
+TEXT = "".join((ROOT / page).read_text() for page in PAGES)
 
 
 def blocks(language):
@@ -174,6 +175,7 @@ def test_documented_extras_are_declared():
     extras
     == set(project["optional-dependencies"])
     == {
+      "bench",
       "cuda",
       "tpu",
       "test",
