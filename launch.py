@@ -8,7 +8,8 @@
 
 The same command again resumes an unfinished run, and shows the results of a
 finished one. Every field of a configuration can be overridden; what each means
-is in configs/default.py.
+is in configs/default.py. Compiled programs are kept in ~/.cache/eanet_jax; the
+variable EANET_COMPILATION_CACHE names another folder, or off.
 """
 
 import sys

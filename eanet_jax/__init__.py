@@ -22,5 +22,6 @@ before it:
   standings, comparison  many systems, folds and seeds become one table
   predict              a workdir and files become predictions
 
-Front doors: launch.py for jobs, the command `eanet` (cli) for the rest.
+Front doors: launch.py for jobs, the command `eanet` (cli) for the rest; startup
+is what both do first, fusion what a CPU's compiler is told.
 """

@@ -20,6 +20,8 @@ def _main(argv: list[str]) -> int:
     prog="eanet",
     description="Classifies steel micrographs with a trained network."
     " Train one with launch.py.",
+    epilog="Compiled programs are kept in ~/.cache/eanet_jax; the variable"
+    " EANET_COMPILATION_CACHE names another folder, or off.",
   )
   commands = parser.add_subparsers(dest="command", required=True)
 

@@ -38,6 +38,8 @@ _HISTORY = (
   "validation_macro_f1",
 )
 
+_SAVE_EVERY_S = 10.0
+
 
 class Fit:
   """One run's training, from its newest checkpoint on.
@@ -81,6 +83,7 @@ class Fit:
     )
     self.images_per_s: float | None = None
     self._started, self._seconds_before = time.monotonic(), 0.0
+    self._saved_at = self._started
     self._history: list[dict[str, float]] = []
     self._step = 0
     self._resume()
@@ -180,7 +183,8 @@ class Fit:
         )
         if jax.process_index() == 0:
           scalars.write(self._step, {k: row[k] for k in _HISTORY[2:]})
-        self._save(score=row["validation_macro_f1"])
+        if self._is_worth_saving(row["validation_macro_f1"]):
+          self._save(score=row["validation_macro_f1"])
     self._saved.wait()
     if self._step < self._total_steps:
       # Without one of its own, the cluster wants to go on on another host.
@@ -260,7 +264,21 @@ class Fit:
       results.write_csv(self._workdir / "history.csv", _HISTORY, self._history)
     return row
 
+  def _is_worth_saving(self, score: float) -> bool:
+    """Whether to save after this epoch: the best, the last, or one in a while.
+
+    Of short epochs a save is a twentieth and more. Clocks of several processes
+    differ, and all must save together: they do so after each epoch.
+    """
+    return (
+      jax.process_count() > 1
+      or self._step >= self._total_steps
+      or score >= max(row["validation_macro_f1"] for row in self._history)
+      or time.monotonic() - self._saved_at > _SAVE_EVERY_S
+    )
+
   def _save(self, score: float | None) -> None:
+    self._saved_at = time.monotonic()
     views = self._data.views
     meta = {
       "config": settings.as_json(self._config),

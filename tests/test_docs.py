@@ -183,6 +183,13 @@ def test_documented_extras_are_declared():
   )
 
 
+def test_documented_benchmarks_are_those_there_are():
+  # tests/test_benchmarks.py runs them.
+  named = {line.split()[1] for line in COMMANDS if "benchmarks/" in line}
+  there = (ROOT / "benchmarks").glob("*.py")
+  assert named == {f"benchmarks/{script.name}" for script in there}
+
+
 def test_ci_runs_the_documented_test_command():
   assert any("pip install '.[test]'" in line for line in COMMANDS)
   assert "pip install '.\\[test\\]'" in (ROOT / ".ci" / "run").read_text()

@@ -59,6 +59,28 @@ def test_three_steps_compile_once_and_move_only_what_is_asked():
   assert int(state.step) == 3
 
 
+@pytest.mark.parametrize("per_dispatch", [1, 4])
+def test_the_loop_fetches_and_sends_only_what_is_asked(per_dispatch):
+  # No metric, loss or step number comes to the host while steps are run.
+  mesh = sharding.data_mesh()
+  state, batches = make_state(mesh), make_batches(mesh)
+  train_steps, key = train.make_train_steps(mesh), jax.random.key(0)
+  with jax.transfer_guard("disallow"):
+    state, _ = train.run_steps(
+      state,
+      train_steps,
+      batches,
+      key,
+      first_step=0,
+      last_step=8,
+      per_dispatch=per_dispatch,
+      stop=lambda _: False,
+      on_steps=lambda _: None,
+    )
+  assert train_steps._cache_size() == 1
+  assert int(state.step) == 8
+
+
 def test_many_steps_in_a_dispatch_equal_single_ones():
   mesh = sharding.data_mesh()
   key, batches = jax.random.key(0), make_batches(mesh)
