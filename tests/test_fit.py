@@ -1,5 +1,6 @@
 """The loop over epochs: resumes bit for bit, stops cleanly, refuses NaN."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -66,6 +67,13 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir):
 
   assert history.read_text() == (whole / "history.csv").read_text()
   (step, a), (other, b) = final_arrays(whole), final_arrays(broken)
+  with (whole / "history.csv").open(newline="") as file:
+    rows = list(csv.DictReader(file))
+  best = max(
+    rows, key=lambda r: (float(r["validation_macro_f1"]), int(r["step"]))
+  )
+  kept = {int(folder.name) for folder in (whole / "checkpoints").iterdir()}
+  assert {int(best["step"]), int(rows[-1]["step"])} <= kept
   assert step == other
   assert a.keys() == b.keys()
   assert any("mu" in name for name in a)  # of Adam: the optimizer is in it

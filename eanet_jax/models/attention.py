@@ -113,7 +113,9 @@ class ExternalAttention(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, tokens: Array, dropout_words: Array | None = None):
+  def __call__(
+    self, tokens: Array, dropout_words: Array | None = None
+  ) -> Array:
     """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,n,h,s)."""
     d = tokens.shape[-1]
     shape = (self.num_heads, self.num_slots, d)
@@ -156,7 +158,9 @@ class SelfAttention(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, tokens: Array, dropout_words: Array | None = None):
+  def __call__(
+    self, tokens: Array, dropout_words: Array | None = None
+  ) -> Array:
     """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,h,n,n).
 
     The map's last axis is the tokens attended to, and sums to 1.
@@ -192,7 +196,9 @@ class SimplifiedSelfAttention(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, tokens: Array, dropout_words: Array | None = None):
+  def __call__(
+    self, tokens: Array, dropout_words: Array | None = None
+  ) -> Array:
     """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,1,n,n)."""
     tokens = tokens.astype(self.dtype)
     logits = jnp.einsum("bnd,bmd->bnm", tokens, tokens)
