@@ -11,6 +11,7 @@ import pathlib
 import platform
 import re
 import sys
+import warnings
 from importlib import metadata
 
 # A folder, or "off"; by default ~/.cache/eanet_jax.
@@ -55,6 +56,10 @@ def keep_compiled_programs() -> None:
   if chosen == "off":
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     return
+  # A folder that cannot be used costs time, and is nothing to read about.
+  warnings.filterwarnings(
+    "ignore", "Error (reading|writing) persistent compilation cache"
+  )
   home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
   root = pathlib.Path(chosen or f"{home}/eanet_jax").expanduser().absolute()
   folder = root / f"jaxlib-{metadata.version('jaxlib')}-{_processor()}"

@@ -65,11 +65,12 @@ def test_the_loop_fetches_and_sends_only_what_is_asked(per_dispatch):
   mesh = sharding.data_mesh()
   state, batches = make_state(mesh), make_batches(mesh)
   train_steps, key = train.make_train_steps(mesh), jax.random.key(0)
+  sent = {i: batches(i, per_dispatch) for i in range(0, 8, per_dispatch)}
   with jax.transfer_guard("disallow"):
     state, _ = train.run_steps(
       state,
       train_steps,
-      batches,
+      lambda step, _: sent[step],
       key,
       first_step=0,
       last_step=8,
