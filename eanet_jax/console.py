@@ -41,10 +41,8 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
 
 
 def _quiet_logs() -> None:
-  # Read by TensorFlow's and XLA's C++ when they load. Its errors come up as
-  # exceptions too; what it logs as one is that a program of the cache was
-  # compiled with tuning that the processor has no name for.
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  # Read by TensorFlow's and XLA's C++ when they load.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
   for name in ("absl", "orbax", "jax", "tensorflow", "tensorflow_datasets"):
     logging.getLogger(name).setLevel(logging.ERROR)
