@@ -91,10 +91,13 @@ def ablations():
 
 
 def _differences(system):
-  """The model of a system, and what else of it is not as in default.py."""
+  """The model of a system, and what else of it is not as in default.py.
+
+  But for what all systems have in common: the epochs and the splits.
+  """
   usual = default.get_config()
   groups = {"model": system.model.to_dict()}
-  for name in set(system) - {"model"}:
+  for name in set(system) - {"model", "train", "split", "init_from"}:
     changed = {
       field: value
       for field, value in system[name].items()

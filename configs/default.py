@@ -25,6 +25,14 @@ def eanet() -> ml_collections.ConfigDict:
   model.normalisation = "double"
   model.key_width = 64  # channels of each head, of self-attention
   model.mlp_width = 64  # paper
+  # patches: one product of each square of patch_px, the paper's. convolutions:
+  # overlapping 3 x 3 ones of stride 2, as many as halve patch_px to 1.
+  model.stem = "patches"
+  # Side of a depthwise convolution over the tokens in each block; 0 is none.
+  model.depthwise_size = 0
+  model.position_embedding = True  # whether a token knows where it is
+  # mean: of the tokens. maps: beside it the mean of each map of the stem.
+  model.pooling = "mean"
   model.dropout_rate = 0.2  # paper: projection dropout
   model.attention_dropout_rate = 0.2  # paper
   return _weights(model)
@@ -65,7 +73,7 @@ def get_config() -> ml_collections.ConfigDict:
 
   dataset = config.dataset = ml_collections.ConfigDict()
   # synthetic: drawn here, no files needed. folder: <class>/<specimen>/image
-  # below `path`. nine_cr: the published 9-12 % Cr set as downloaded, at `path`.
+  # below `path`. unlabelled: images to any depth below `path`. nine_cr: the published 9-12 % Cr set as downloaded, at `path`.
   dataset.source = "synthetic"
   dataset.path = ""
   # Where built data sets are kept; "" is $TFDS_DATA_DIR, or else
@@ -81,13 +89,20 @@ def get_config() -> ml_collections.ConfigDict:
   dataset.view = "whole"
   dataset.image_px = 256  # with 16 px patches: 256 tokens, as the reference
   dataset.tile_px = 256
+  # set: by the mean and spread of the training images' grey levels. image: by
+  # each image's own, so that brightness and contrast cannot tell classes.
+  dataset.standardise = "set"
   # A set up to this size is kept on the device; a larger one streams to it.
   dataset.resident_mb = 2048
 
   split = config.split = ml_collections.ConfigDict()
   # specimen: no specimen is in two splits. micrograph: images of one specimen
-  # may be; they are near-copies, so that its figures come out too high.
+  # may be; they are near-copies, so that its figures come out too high. none:
+  # all are trained on, as a pre-training can.
   split.by = "specimen"
+  # specimen; or micrograph: some micrographs of each specimen that is not tested
+  # on, so that a set of few specimens is trained on all of them.
+  split.validate_by = "specimen"
   # Hold out these, e.g. "('P92-1', 'HR-2', 'CPJ-3')"; () lets the seed choose.
   split.test_specimens = ()
   # Cross-validation: of `folds` parts, stratified by class, test on number
@@ -96,12 +111,25 @@ def get_config() -> ml_collections.ConfigDict:
   split.fold = 0
   split.validation_fraction = 0.2
   split.test_fraction = 0.2
+  # Of each class's training micrographs so many are trained on, the others not
+  # used: how good are few labels?
+  split.train_fraction = 1.0
   split.seed = 0
 
   config.model = eanet()
 
+  # A workdir of configs/pretrain.py, or of any run of the same network, whose
+  # weights but for the classifier's this run starts from.
+  config.init_from = ""
+
   loss = config.loss = ml_collections.ConfigDict()
+  # classes, or pairs: without labels, two views of each image are to be told
+  # from those of others in the batch. See configs/pretrain.py.
+  loss.objective = "classes"
+  loss.temperature = 0.2  # of pairs: what cosines are divided by
+  loss.embedding_size = 128  # of pairs: outputs of the network
   loss.gamma = 2.0  # of the focal loss; 0 is the cross-entropy
+  loss.label_smoothing = 0.0  # share of a target spread over all classes
   # none, or balanced: a class weighs inversely to its training examples.
   loss.class_weights = "none"
 
@@ -123,6 +151,8 @@ def get_config() -> ml_collections.ConfigDict:
   augment.quarter_turns = True  # a microstructure has no up
   augment.rotation_deg = 10.0  # uniform in +-
   augment.zoom = 0.1  # scale uniform in 1 +- zoom; lath width is a cue
+  # Random squares of this share of the image's side or more, anywhere in it.
+  augment.crop = 1.0
   augment.contrast = 0.2  # factor uniform in 1 +- contrast
   augment.brightness = 0.2  # shift uniform in +-, in standard deviations
 
@@ -136,6 +166,9 @@ def get_config() -> ml_collections.ConfigDict:
 
   evaluation = config.evaluation = ml_collections.ConfigDict()
   evaluation.batch_size = 64
+  # Of each image that the test and predictions look at: 1, as it is; 4 quarter
+  # turns; 8, mirrored too. Probabilities are the mean over them.
+  evaluation.orientations = 1
   evaluation.bootstrap_resamples = 1000  # over specimens, for the intervals
 
   return config.lock()

@@ -43,11 +43,13 @@ class Outputs:
   images_per_s: float
 
 
-def run_network(forward: evaluate.Forward, variables, data, mesh) -> Outputs:
+def run_network(
+  forward: evaluate.Forward, variables, data, mesh, orientations: int
+) -> Outputs:
   """Returns what the network gives for the validation and test splits."""
   views, split = data.views, data.split
   validation, test = (
-    forward(variables, views.images, views.of(part))
+    forward(variables, views.images, views.of(part), orientations)
     for part in (split.validation, split.test)
   )
   chosen = views.of(split.test)
@@ -65,18 +67,20 @@ def run_network(forward: evaluate.Forward, variables, data, mesh) -> Outputs:
       data.std,
       mesh,
     ),
-    images_per_s=_images_per_s(forward, variables, views.images, chosen),
+    images_per_s=_images_per_s(
+      forward, variables, views.images, chosen, orientations
+    ),
   )
 
 
-def _images_per_s(forward, variables, images, chosen) -> float:
+def _images_per_s(forward, variables, images, chosen, orientations) -> float:
   """Median of three passes over some whole batches, host to host."""
   size = forward.batch_size
   some = np.resize(chosen, min(4, -(-len(chosen) // size)) * size)
   seconds = []
   for _ in range(3):
     begun = time.monotonic()
-    forward(variables, images, some)
+    forward(variables, images, some, orientations)
     seconds.append(time.monotonic() - begun)
   return len(some) / statistics.median(seconds)
 

@@ -28,13 +28,21 @@ class Ranges:
   quarter_turns: bool = True
   rotation_deg: float = 0.0
   zoom: float = 0.0
+  crop: float = 1.0
   contrast: float = 0.0
   brightness: float = 0.0
 
 
-def standardise(images: Array, mean: float, std: float) -> Array:
+def standardise(images: Array, mean: float | None, std: float | None) -> Array:
   """Returns float32 (images - mean) / std of grey levels 0 to 255."""
-  return (images.astype(jnp.float32) - mean) / std
+  images = images.astype(jnp.float32)
+  if mean is None:
+    b = len(images)
+    flat = images.reshape(b, -1)
+    mean = flat.mean(axis=1)[:, None]
+    std = jnp.sqrt(((flat - mean) ** 2).mean(axis=1))[:, None] + 1.0
+    return ((flat - mean) / std).reshape(images.shape)
+  return (images - mean) / std
 
 
 def move(images: Array, key: Array, ranges: Ranges) -> Array:
@@ -55,7 +63,10 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   if y != x:
     raise ValueError(f"images of {y} x {x} px: a quarter turn needs squares")
   # One draw for all: each of its own would be another program to compile.
-  turn, flip, angle, zoom = jax.random.uniform(key, (4, b))
+  if ranges.crop < 1:
+    turn, flip, angle, zoom, size, down, right = jax.random.uniform(key, (7, b))
+  else:
+    turn, flip, angle, zoom = jax.random.uniform(key, (4, b))
   turns = (turn * (4 if ranges.quarter_turns else 1)).astype(jnp.int32)
   flips = (flip * (2 if ranges.flips else 1)).astype(jnp.int32)
   angle = (2 * angle - 1) * np.deg2rad(ranges.rotation_deg)
@@ -67,12 +78,19 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   # Written out: 2 x 2 products, exact for quarter turns at any precision.
   matrix = (dihedral[..., None] * flipped[:, None]).sum(2)
   matrix = (matrix[..., None] * rotation[:, None]).sum(2)
+  offset = jnp.zeros((b, 2))
+  if ranges.crop < 1:
+    share = ranges.crop + (1 - ranges.crop) * size
+    matrix *= share[:, None, None]
+    offset = (jnp.stack([down, right], -1) - 0.5) * ((1 - share) * (y - 1))[
+      :, None
+    ]
   return jnp.stack(
-    [_resample(images[..., i], matrix) for i in range(c)], axis=-1
+    [_resample(images[..., i], matrix, offset) for i in range(c)], axis=-1
   )
 
 
-def _resample(images: Array, matrix: Array) -> Array:
+def _resample(images: Array, matrix: Array, offset: Array) -> Array:
   """Bilinear samples of images (b, y, x) at matrix (b, 2, 2) @ position."""
   b, side, _ = images.shape
   middle = (side - 1) / 2
@@ -82,6 +100,7 @@ def _resample(images: Array, matrix: Array) -> Array:
   def coordinate(axis):
     m = matrix[:, axis, :, None, None]  # (b, 2, 1, 1)
     at = m[:, 0] * rows + m[:, 1] * columns + middle  # (b, y, x)
+    at = at + offset[:, axis, None, None]
     at = jnp.abs(at)
     at = (side - 1) - jnp.abs((side - 1) - at)  # mirrored once at each edge
     at = jnp.clip(at, 0, side - 1)

@@ -5,6 +5,7 @@ evaluation and prediction all get their logits from `Forward`.
 """
 
 import collections
+from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -33,8 +34,8 @@ class Forward:
   def __init__(
     self,
     model: nn.Module,
-    mean: float,
-    std: float,
+    mean: float | None,
+    std: float | None,
     batch_size: int,
     mesh: jax.sharding.Mesh,
   ):
@@ -53,14 +54,21 @@ class Forward:
     self._logits = jax.jit(logits, out_shardings=sharding.replicated(mesh))
 
   def __call__(
-    self, variables: Any, images: np.ndarray, indices: np.ndarray
+    self,
+    variables: Any,
+    images: np.ndarray,
+    indices: np.ndarray,
+    orientations: int = 1,
   ) -> np.ndarray:
     """Returns float32 logits (k, l) of images[indices].
 
     Args:
       variables: of the network, {"params": ...} and what else it has.
-      images: uint8 (v, y, x, 1), may be memory-mapped.
+      images: uint8 (v, y, x, 1), may be memory-mapped; y = x if turned.
       indices: int (k,).
+      orientations: of each image that are looked at: 1, as it is; 4 quarter
+        turns; or 8, mirrored too. Probabilities are the mean over them, so that
+        those of an image turned by 90 degrees are the same.
     """
     size = self.batch_size
     waiting, done = collections.deque(), []
@@ -68,8 +76,11 @@ class Forward:
       chosen = images[indices[start : start + size]]
       batch = np.zeros((size, *images.shape[1:]), np.uint8)
       batch[: len(chosen)] = chosen
-      out = self._logits(variables, sharding.put(batch, self._over_batch))
-      waiting.append((out, len(chosen)))
+      outs = [
+        self._logits(variables, sharding.put(turned, self._over_batch))
+        for turned in _orientations(batch, orientations)
+      ]
+      waiting.append((outs, len(chosen)))
       if len(waiting) > 2:  # bounded memory, and the device stays busy
         done.append(_valid(*waiting.popleft()))
     done += [_valid(*each) for each in waiting]
@@ -79,8 +90,21 @@ class Forward:
     return logits
 
 
-def _valid(logits: jax.Array, count: int) -> np.ndarray:
-  return sharding.fetch(logits)[:count]
+def _orientations(batch: np.ndarray, count: int) -> Iterator[np.ndarray]:
+  """Yields the first `count` of the 8 orientations of images (b, y, x, c)."""
+  for k in range(count):
+    turned = np.rot90(batch, k % 4, axes=(1, 2))
+    yield turned if k < 4 else turned[:, :, ::-1]
+
+
+def _valid(outs: list[jax.Array], count: int) -> np.ndarray:
+  """The first logits; of several orientations, whose softmax is their mean."""
+  logits = [sharding.fetch(out)[:count] for out in outs]
+  if len(logits) == 1:
+    return logits[0]
+  mean = np.mean([probabilities(each) for each in logits], axis=0)
+  tiny = np.finfo(np.float32).tiny
+  return np.log(np.maximum(mean, tiny)).astype(np.float32)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The main job: build the data, train, evaluate the best, write the results.
 
+Or pre-train, where there are no classes to evaluate.
+
 Takes a configuration and a workdir, gives an exit code. Each part is a stage
 of the package; this module joins them.
 """
@@ -119,6 +121,8 @@ def train_and_evaluate(
       else:
         bar.update(training.images_done)
         training.run(bar, label)
+      if config.loss.objective == "pairs":
+        return _sum_up(config, workdir, training)
       return _evaluate(config, workdir, data, saved, training)
   except OSError as error:
     raise errors.UserError(
@@ -133,6 +137,26 @@ def _announce(config: Any, training: fit.Fit) -> None:
   )
 
 
+def _sum_up(config, workdir, training) -> dict[str, Any]:
+  """Writes the results.json of a pre-training: there is nothing to score."""
+  last = results.history(workdir)
+  result = {
+    "title": systems.title(config.model.to_dict()),
+    "objective": config.loss.objective,
+    "pair_accuracy": last["train_accuracy"][-1] if last else None,
+    "views_in_a_batch": 2 * config.train.batch_size,
+    "parameters": training.parameters,
+    "epochs": config.train.epochs,
+    "wall_time_s": training.wall_time_s,
+    "images_per_s": training.images_per_s,
+    "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    "versions": results.versions(),
+  }
+  if jax.process_index() == 0:
+    results.write_json(workdir / results.FILE, result)
+  return result
+
+
 def _evaluate(config, workdir, data, saved, training) -> dict[str, Any]:
   """Scores the best checkpoint and writes results.json and the report."""
   # SciPy and Matplotlib are not for the start of a run.
@@ -140,7 +164,11 @@ def _evaluate(config, workdir, data, saved, training) -> dict[str, Any]:
 
   step, variables, _ = saved.restore_best(lambda _: training.state.variables)
   outputs = assessment.run_network(
-    training.forward, variables, data, training.mesh
+    training.forward,
+    variables,
+    data,
+    training.mesh,
+    config.evaluation.orientations,
   )
   with sharding.first_process_first():  # the others wait for it to write
     if jax.process_index() > 0:

@@ -26,7 +26,8 @@ _ANY = (lambda value: True, "anything")  # checked where it is used, or a bool
 
 # Every field there is, but for the `model` group.
 _RULES = {
-  "dataset.source": _one_of("synthetic", "folder", "nine_cr"),
+  "init_from": _ANY,
+  "dataset.source": _one_of("synthetic", "folder", "nine_cr", "unlabelled"),
   "dataset.path": _ANY,
   "dataset.data_dir": _ANY,
   "dataset.seed": _COUNT,
@@ -35,14 +36,21 @@ _RULES = {
   "dataset.image_px": (lambda px: px >= 8, "8 or more"),
   "dataset.tile_px": (lambda px: px >= 8, "8 or more"),
   "dataset.resident_mb": _COUNT,
-  "split.by": _one_of("specimen", "micrograph"),
+  "dataset.standardise": _one_of("set", "image"),
+  "split.by": _one_of("specimen", "micrograph", "none"),
+  "split.validate_by": _one_of("specimen", "micrograph"),
   "split.test_specimens": _ANY,
   "split.folds": (lambda folds: folds == 0 or folds >= 2, "0, or 2 or more"),
   "split.fold": _COUNT,
   "split.validation_fraction": _BELOW_ONE,
   "split.test_fraction": _BELOW_ONE,
+  "split.train_fraction": (lambda part: 0 < part <= 1, "above 0 and up to 1"),
   "split.seed": _COUNT,
+  "loss.objective": _one_of("classes", "pairs"),
+  "loss.temperature": _ABOVE_ZERO,
+  "loss.embedding_size": _POSITIVE,
   "loss.gamma": _COUNT,
+  "loss.label_smoothing": _BELOW_ONE,
   "loss.class_weights": _one_of("none", "balanced"),
   "optimizer.learning_rate": _ABOVE_ZERO,
   "optimizer.weight_decay": _COUNT,
@@ -54,6 +62,7 @@ _RULES = {
   "augment.quarter_turns": _ANY,
   "augment.rotation_deg": (lambda deg: 0 <= deg <= 180, "from 0 to 180"),
   "augment.zoom": _BELOW_ONE,
+  "augment.crop": (lambda crop: 0 < crop <= 1, "above 0 and up to 1"),
   "augment.contrast": _BELOW_ONE,
   "augment.brightness": _COUNT,
   "train.epochs": _COUNT,
@@ -61,6 +70,7 @@ _RULES = {
   "train.seed": _COUNT,
   "train.steps_per_dispatch": _COUNT,
   "evaluation.batch_size": _POSITIVE,
+  "evaluation.orientations": (lambda n: n in (1, 4, 8), "1, 4 or 8"),
   "evaluation.bootstrap_resamples": _COUNT,
 }
 
@@ -88,6 +98,10 @@ _MODEL_RULES = {
     "model.normalisation": _one_of("double", "tokens", "slots"),
     "model.key_width": _POSITIVE,
     "model.mlp_width": _POSITIVE,
+    "model.stem": _one_of("patches", "convolutions"),
+    "model.depthwise_size": (lambda n: n == 0 or n % 2, "0, or odd"),
+    "model.position_embedding": _ANY,
+    "model.pooling": _one_of("mean", "maps"),
   },
   "vgg": {
     **_OF_EVERY_MODEL,
@@ -128,6 +142,21 @@ def validate(config: ml_collections.ConfigDict) -> None:
       f"--config.model.frozen_epochs={config.model.frozen_epochs} is of weights"
       " read from a file: name it with --config.model.pretrained"
     )
+  if config.init_from and config.model.pretrained:
+    raise errors.UserError(
+      "--config.init_from and --config.model.pretrained both say which weights"
+      " to start from: give one"
+    )
+  pairs = config.loss.objective == "pairs"
+  for field, value in (
+    ("split.by", split.by == "none"),
+    ("dataset.source", config.dataset.source == "unlabelled"),
+  ):
+    if value and not pairs:
+      raise errors.UserError(
+        f"--config.{field} leaves nothing to learn classes from: it is for"
+        " configs/pretrain.py"
+      )
   if name == "eanet":
     _check_patches(config.dataset.image_px, config.model.patch_px)
   elif config.dataset.image_px < 32:

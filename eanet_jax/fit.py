@@ -72,9 +72,11 @@ class Fit:
     size = config.train.batch_size
     self.steps_per_epoch = -(-len(self._train_views) // size)
     self._total_steps = config.train.epochs * self.steps_per_epoch
-    model, self.state, self._schedule = initial_state.create(
+    model, init, self._schedule = initial_state.create(
       config, data, self.steps_per_epoch, self.mesh
     )
+    self._prepare_steps(init)
+    self.state = init(jax.random.key(config.train.seed))
     self.forward = evaluate.Forward(
       model, data.mean, data.std, config.evaluation.batch_size, self.mesh
     )
@@ -88,6 +90,31 @@ class Fit:
     self._step = 0
     self._resume()
 
+  def _prepare_steps(self, init) -> None:
+    """Puts the training views where they are used; begins to compile."""
+    config = self._config
+    self._batches = batching.Batches(
+      self._data.views.images,
+      self._data.view_labels,
+      indices=self._train_views,
+      batch_size=config.train.batch_size,
+      seed=config.train.seed,
+      mesh=self.mesh,
+      resident_bytes=config.dataset.resident_mb * 2**20,
+    )
+    self._per_dispatch = train.steps_per_dispatch(
+      config.train.steps_per_dispatch,
+      self.steps_per_epoch,
+      self._batches.max_steps,
+    )
+    self._train_steps = train.make_train_steps(self.mesh)
+    self._compiling = None
+    newest = max(self._saved.steps(), default=0)
+    if newest < self._total_steps and jax.process_count() == 1:
+      self._compiling = train.compile_ahead(
+        self._train_steps, init, self._batches, self._per_dispatch, self.mesh
+      )
+
   def _resume(self) -> None:
     """Restores the newest checkpoint, if there is one."""
     restored = self._saved.restore_newest(
@@ -96,6 +123,9 @@ class Fit:
     if restored is None:
       self.state = initial_state.with_pretrained(
         self.state, self._config.model.pretrained, self.mesh
+      )
+      self.state = initial_state.with_weights_of_run(
+        self.state, self._config.init_from, self.mesh
       )
       return
     self._step, variables, progress, meta = restored
@@ -149,24 +179,16 @@ class Fit:
       self._save(score=None)
     if self._step >= self._total_steps:
       return
-    batches = batching.Batches(
-      self._data.views.images,
-      self._data.view_labels,
-      indices=self._train_views,
-      batch_size=size,
-      seed=self._config.train.seed,
-      mesh=self.mesh,
-      resident_bytes=self._config.dataset.resident_mb * 2**20,
-    )
-    train_steps = train.make_train_steps(self.mesh)
     scalars = tensorboard.TensorBoard(self._workdir / "tensorboard")
     trained_images, seconds = 0, 0.0
     with console.stop_signals() as stop_signal:
+      if self._compiling is not None:
+        self._compiling.join()
       while self._step < self._total_steps:
         epoch = self._step // self.steps_per_epoch + 1
         bar.set_description_str(f"{label}epoch {epoch}/{epochs}", refresh=False)
         first, begun = self._step, time.monotonic()
-        self._run_epoch(train_steps, batches, stop_signal, bar)
+        self._run_epoch(stop_signal, bar)
         if self._step < epoch * self.steps_per_epoch:
           self._check_finite()
           if self._step > first:  # else what was saved last is this
@@ -177,20 +199,21 @@ class Fit:
           seconds += time.monotonic() - begun
           self.images_per_s = trained_images / seconds
         row = self._finish_epoch(epoch)
-        bar.set_postfix_str(
-          f"loss {row['train_loss']:.3f}, validation F1"
-          f" {row['validation_macro_f1']:.3f}"
-        )
+        score = row.get("validation_macro_f1")
+        told = f"loss {row['train_loss']:.3f}"
+        if score is not None:
+          told += f", validation F1 {score:.3f}"
+        bar.set_postfix_str(told)
         if jax.process_index() == 0:
-          scalars.write(self._step, {k: row[k] for k in _HISTORY[2:]})
-        if self._is_worth_saving(row["validation_macro_f1"]):
-          self._save(score=row["validation_macro_f1"])
+          scalars.write(self._step, {k: row[k] for k in [*row][2:]})
+        if self._is_worth_saving(score):
+          self._save(score=score)
     self._saved.wait()
     if self._step < self._total_steps:
       # Without one of its own, the cluster wants to go on on another host.
       raise errors.Stopped(stop_signal() or signal.SIGTERM)
 
-  def _run_epoch(self, train_steps, batches, stop_signal, bar) -> None:
+  def _run_epoch(self, stop_signal, bar) -> None:
     """Trains to the end of the epoch, or to where a signal says stop."""
     if self._step % self.steps_per_epoch == 0:
       empty = jax.device_put(
@@ -207,14 +230,12 @@ class Fit:
     config = self._config.train
     self.state, self._step = train.run_steps(
       self.state,
-      train_steps,
-      batches,
+      self._train_steps,
+      self._batches,
       jax.random.key(config.seed),
       first_step=self._step,
       last_step=epoch * self.steps_per_epoch,
-      per_dispatch=train.steps_per_dispatch(
-        config.steps_per_dispatch, self.steps_per_epoch, batches.max_steps
-      ),
+      per_dispatch=self._per_dispatch,
       stop=stop,
       on_steps=lambda steps: bar.update(steps * config.batch_size),
     )
@@ -241,11 +262,7 @@ class Fit:
   def _finish_epoch(self, epoch: int) -> dict[str, float]:
     """Validates; returns the epoch's row of the history, which it joins."""
     self._check_finite()
-    views = self._data.views
     trained = jax.tree.map(sharding.fetch, self.state.metrics).compute()
-    chosen = views.of(self._data.split.validation)
-    logits = self.forward(self.state.variables, views.images, chosen)
-    scores = evaluate.scores(logits, views, chosen)["micrograph"]
     row = {
       "epoch": epoch,
       "step": self._step,
@@ -253,18 +270,29 @@ class Fit:
       "train_loss": float(trained["loss"]),
       "train_accuracy": float(trained["accuracy"]),
       "gradient_norm": float(trained["gradient_norm"]),
+    }
+    if self._config.loss.objective == "classes":
+      row |= self._validate()
+    self._history.append(row)
+    if jax.process_index() == 0:
+      results.write_csv(self._workdir / "history.csv", _HISTORY, self._history)
+    return row
+
+  def _validate(self) -> dict[str, float]:
+    """Returns the validation's part of an epoch's row."""
+    views = self._data.views
+    chosen = views.of(self._data.split.validation)
+    logits = self.forward(self.state.variables, views.images, chosen)
+    scores = evaluate.scores(logits, views, chosen)["micrograph"]
+    return {
       "validation_loss": evaluate.cross_entropy(
         logits, self._data.view_labels[chosen]
       ),
       "validation_accuracy": scores["accuracy"],
       "validation_macro_f1": scores["macro_f1"],
     }
-    self._history.append(row)
-    if jax.process_index() == 0:
-      results.write_csv(self._workdir / "history.csv", _HISTORY, self._history)
-    return row
 
-  def _is_worth_saving(self, score: float) -> bool:
+  def _is_worth_saving(self, score: float | None) -> bool:
     """Whether to save after this epoch: the best, the last, or one in a while.
 
     Of short epochs a save is a twentieth and more. Clocks of several processes
@@ -273,7 +301,10 @@ class Fit:
     return (
       jax.process_count() > 1
       or self._step >= self._total_steps
-      or score >= max(row["validation_macro_f1"] for row in self._history)
+      or (
+        score is not None
+        and score >= max(row["validation_macro_f1"] for row in self._history)
+      )
       or time.monotonic() - self._saved_at > _SAVE_EVERY_S
     )
 

@@ -1,17 +1,28 @@
 """What a run starts from: network, optimizer, recipe, and their first state.
 
-Takes a configuration and a data set, gives a `train.TrainState`.
+Takes a configuration and a data set, gives what makes a `train.TrainState`.
 """
 
+import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
+import flax.traverse_util
 import jax
 import numpy as np
 import optax
 
-from eanet_jax import augment, optimizer, pretrained, sharding, train
+from eanet_jax import (
+  augment,
+  checkpoints,
+  errors,
+  optimizer,
+  pretrained,
+  sharding,
+  train,
+)
 from eanet_jax.data import dataset
 from eanet_jax.models import systems
 
@@ -21,8 +32,8 @@ def create(
   data: dataset.Dataset,
   steps_per_epoch: int,
   mesh: jax.sharding.Mesh,
-) -> tuple[nn.Module, train.TrainState, optax.Schedule]:
-  """Returns the network, the state before its first step, and learning rates.
+) -> tuple[nn.Module, Callable[[jax.Array], train.TrainState], optax.Schedule]:
+  """Returns the network, `train.make_init` of it, and its learning rates.
 
   Args:
     config: merged ConfigDict, valid.
@@ -36,8 +47,11 @@ def create(
     round(config.optimizer.warmup_epochs * steps_per_epoch),
     config.train.epochs * steps_per_epoch,
   )
-  model = systems.create(config.model.to_dict(), len(data.views.class_names))
-  state = train.create_state(
+  outputs = len(data.views.class_names)
+  if config.loss.objective == "pairs":
+    outputs = config.loss.embedding_size
+  model = systems.create(config.model.to_dict(), outputs)
+  init = train.make_init(
     model,
     optimizer.adamw(
       schedule,
@@ -48,10 +62,9 @@ def create(
     ),
     _recipe(config, data),
     config.dataset.image_px,
-    config.train.seed,
     mesh,
   )
-  return model, state, schedule
+  return model, init, schedule
 
 
 def _recipe(config: Any, data: dataset.Dataset) -> train.Recipe:
@@ -62,10 +75,50 @@ def _recipe(config: Any, data: dataset.Dataset) -> train.Recipe:
   return train.Recipe(
     mean=data.mean,
     std=data.std,
+    pair_temperature=(
+      config.loss.temperature if config.loss.objective == "pairs" else 0.0
+    ),
     gamma=config.loss.gamma,
+    label_smoothing=config.loss.label_smoothing,
     class_weights=weights,
     ranges=augment.Ranges(**config.augment.to_dict()),
   )
+
+
+def with_weights_of_run(
+  state: train.TrainState, workdir: str, mesh: jax.sharding.Mesh
+) -> train.TrainState:
+  """Returns the state with the weights of another run, but for the head's.
+
+  Args:
+    state: before the first step.
+    workdir: init_from of a configuration; "" for none.
+    mesh: what the state lives on.
+
+  Raises:
+    UserError: there is no sound checkpoint, or it is of another network.
+  """
+  if not workdir:
+    return state
+  folder = pathlib.Path(workdir).expanduser()
+  with checkpoints.open_existing(folder) as saved:
+    best = saved.restore_best(lambda meta: systems.of_checkpoint(meta, mesh)[1])
+  if best is None:
+    raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
+  flatten = functools.partial(flax.traverse_util.flatten_dict, sep="/")
+  new, old = flatten(best[1]), flatten(state.variables)
+  for path in sorted(new.keys() | old.keys()):
+    if path.startswith("params/head/"):
+      new[path] = old[path]
+      continue
+    shapes = [str(v[path].shape) if path in v else "none" for v in (new, old)]
+    if shapes[0] != shapes[1]:
+      raise errors.UserError(
+        f"--config.init_from={workdir}: {path.partition('/')[2]} is"
+        f" {shapes[0]} there and {shapes[1]} in this network: the model group"
+        " and dataset.image_px must be those it was trained with"
+      )
+  return state.replace(**flax.traverse_util.unflatten_dict(new, sep="/"))
 
 
 def with_pretrained(

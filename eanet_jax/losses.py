@@ -1,4 +1,4 @@
-"""Focal loss: what the training step minimises.
+"""What the training step minimises: the focal loss, of classes or of pairs.
 
 Takes logits and labels of a batch, gives one loss for each example, so that
 padded examples can be masked and metrics see every one.
@@ -15,24 +15,53 @@ def focal_loss(
   labels: Array,
   gamma: float = 2.0,
   class_weights: Array | None = None,
+  label_smoothing: float = 0.0,
 ) -> Array:
-  """Returns float32 (b,): -w_y (1 - p_y)^gamma log p_y of each example.
+  """Returns float32 (b,): -w_y sum_k q_k (1 - p_k)^gamma log p_k, each example.
 
   Lin et al., "Focal Loss for Dense Object Detection", Eq. 5, over a softmax.
-  gamma 0 is the cross-entropy.
+  gamma 0 is the cross-entropy. The targets q are one-hot, or smoothed: Szegedy
+  et al., "Rethinking the Inception Architecture for Computer Vision", Sec. 7.
 
   Args:
     logits: float32 (b, l).
     labels: int32 (b,), 0 to l - 1.
     gamma: how much less an example counts that is classified well, >= 0.
     class_weights: float32 (l,), None for 1 each.
+    label_smoothing: share of a target that is spread evenly over all classes.
   """
-  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
-  log_p = jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]  # (b,)
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))  # (b, l)
   loss = -log_p
   if gamma:
     # The floor keeps the derivative of a power below 1 finite at p = 1.
     loss *= jnp.maximum(-jnp.expm1(log_p), 1e-7) ** gamma
+  of_label = jnp.take_along_axis(loss, labels[:, None], axis=-1)[:, 0]
+  if label_smoothing:
+    even = loss.mean(axis=-1)
+    of_label = (1 - label_smoothing) * of_label + label_smoothing * even
+  loss = of_label  # (b,)
   if class_weights is not None:
     loss *= class_weights[labels]
   return loss
+
+
+def pair_logits(embeddings: Array, temperature: float) -> tuple[Array, Array]:
+  """Returns which view is the other one of an image, as logits and labels.
+
+  With the cross-entropy this is NT-Xent (Chen et al., "A Simple Framework for
+  Contrastive Learning of Visual Representations", Eq. 1): each view is to be
+  told from all others of the batch by the cosine of its embedding with theirs.
+
+  Args:
+    embeddings: float32 (2 b, k), first one view of each image, then another.
+    temperature: that cosines are divided by.
+
+  Returns:
+    float32 (2 b, 2 b) logits, a view's own far below all others; int32 (2 b,).
+  """
+  views = len(embeddings)
+  squares = (embeddings**2).sum(axis=-1, keepdims=True)
+  units = embeddings * jax.lax.rsqrt(squares + 1e-12)
+  cosines = jnp.einsum("ik,jk->ij", units, units)
+  logits = jnp.where(jnp.eye(views, dtype=bool), -1e9, cosines / temperature)
+  return logits, (jnp.arange(views) + views // 2) % views

@@ -13,7 +13,6 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-import flax.linen as nn
 import jax
 import numpy as np
 
@@ -54,8 +53,9 @@ class Classifier:
     self.class_names = tuple(meta["class_names"])
     self._variables = variables
     self._dataset = config["dataset"]
+    self._orientations = config["evaluation"].get("orientations", 1)
     self._forward = evaluate.Forward(
-      _model(meta),
+      systems.of_checkpoint(meta, mesh)[0],
       meta["mean"],
       meta["std"],
       config["evaluation"]["batch_size"],
@@ -72,10 +72,17 @@ class Classifier:
     workdir = pathlib.Path(workdir).expanduser()
     mesh = sharding.data_mesh()
     with checkpoints.open_existing(workdir) as saved:
-      best = saved.restore_best(lambda meta: _template(meta, mesh))
+      best = saved.restore_best(
+        lambda meta: systems.of_checkpoint(meta, mesh)[1]
+      )
     if best is None:
       raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
     _, variables, meta = best
+    if systems.without_classes(meta):
+      raise errors.UserError(
+        f"{workdir} is of a pre-training and knows no classes: train with"
+        f" --config.init_from={workdir} first"
+      )
     return cls(variables, meta, mesh)
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
@@ -118,7 +125,9 @@ class Classifier:
       logits = np.empty((0, len(self.class_names)), np.float32)
     else:
       images = np.concatenate([views for _, views, _, _ in waiting])
-      logits = self._forward(self._variables, images, np.arange(len(images)))
+      logits = self._forward(
+        self._variables, images, np.arange(len(images)), self._orientations
+      )
     ends = np.cumsum(counts)
     for (path, views, crop_rows, error), end in zip(waiting, ends, strict=True):
       if error:
@@ -135,29 +144,6 @@ class Classifier:
         logits=own,
         crop_rows=crop_rows,
       )
-
-
-def _model(meta: dict) -> nn.Module:
-  return systems.create(meta["config"]["model"], len(meta["class_names"]))
-
-
-def _template(meta: dict, mesh: jax.sharding.Mesh):
-  """Shapes of the variables, whole on every device of the mesh."""
-  image_px = meta["config"]["dataset"]["image_px"]
-  images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
-  model = _model(meta)
-  shapes = jax.eval_shape(
-    lambda key, x: model.init(key, x, deterministic=True),
-    jax.random.key(0),
-    images,
-  )
-  whole = sharding.replicated(mesh)
-  return jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
-    {
-      name: shapes[name] for name in ("params", "batch_stats") if name in shapes
-    },
-  )
 
 
 def _read_ahead(paths, read) -> Iterator[tuple[pathlib.Path, tuple]]:

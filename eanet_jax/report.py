@@ -54,6 +54,10 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
     )
   try:
     content = _printable(json.loads(source.read_text(encoding="utf-8")))
+    if content.get("objective") == "pairs":
+      raise errors.UserError(
+        f"{workdir} is of a pre-training: there are no scores to report"
+      )
     text = page(workdir, content)
     results.write_text(workdir / FILE, text)
   except OSError as error:

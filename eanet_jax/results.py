@@ -148,6 +148,16 @@ def _with_interval(scores: Mapping[str, Any], name: str) -> str:
 
 def show(result: Mapping[str, Any], workdir: pathlib.Path) -> str:
   """Returns what is printed at the end of a run."""
+  if "test" not in result:
+    told = "nothing was trained"
+    if result["pair_accuracy"] is not None:
+      told = (
+        f"{result['pair_accuracy']:.3f} of the last epoch's views were paired"
+        f" with the other one of their image, of {result['views_in_a_batch']}"
+      )
+    return (
+      f"\npre-trained: {told}\nstart from it with --config.init_from={workdir}"
+    )
   split = result["split"]
   intervals = "one specimen of each class: no intervals"
   if "interval_95" in result["test"]["micrograph"]:
@@ -175,4 +185,9 @@ def history(workdir: pathlib.Path) -> dict[str, list[float]]:
     return {}
   with path.open(newline="") as file:
     rows = list(csv.DictReader(file))
-  return {name: [float(row[name]) for row in rows] for name in rows[0]}
+  # A pre-training has no validation.
+  return {
+    name: [float(row[name]) for row in rows]
+    for name in rows[0]
+    if rows[0][name]
+  }

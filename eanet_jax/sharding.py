@@ -12,9 +12,12 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from eanet_jax import startup
+
 
 def data_mesh() -> Mesh:
   """Returns a mesh of all devices of all processes along "data"."""
+  startup.hush_loader()  # whoever compiles anything comes here first
   # Explicit axes, the default, would want a sharding on every operation.
   return jax.make_mesh(
     (jax.device_count(),), ("data",), axis_types=(AxisType.Auto,)

@@ -1,17 +1,22 @@
-"""What a process sets up before JAX starts: its memory, its compiled programs.
+"""What a process sets up for JAX: its memory, its compiled programs.
 
-Called by the front doors, before anything else is imported. Imports nothing
-heavy, changes no result.
+`prepare` is called by the front doors, before anything else is imported.
+Imports nothing heavy, changes no result.
 """
 
+import contextlib
 import ctypes
+import functools
 import hashlib
 import os
 import pathlib
 import platform
 import re
 import sys
+import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
 from importlib import metadata
 
 # A folder, or "off"; by default ~/.cache/eanet_jax.
@@ -69,6 +74,49 @@ def keep_compiled_programs() -> None:
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0.05,
   }.items():
     os.environ.setdefault(name, str(value))
+
+
+def hush_loader() -> None:
+  """Keeps jaxlib 0.10 from logging a page for each kept program it loads.
+
+  It logs, where no level or variable reaches, that a program was compiled with
+  tuning hints that are no features of a processor, and that this could end in
+  illegal instructions; later versions know better. Once JAX is imported.
+  """
+  if not metadata.version("jaxlib").startswith("0.10."):
+    return
+  from jax._src import compilation_cache  # no public name of it can be wrapped
+
+  load = compilation_cache.get_executable_and_time
+  if hasattr(load, "__wrapped__"):  # done before
+    return
+  one_at_a_time = threading.Lock()  # there is one standard error
+
+  @functools.wraps(load)
+  def load_quietly(*args, **kwargs):
+    with one_at_a_time, _standard_error_without(b"cpu_aot_loader"):
+      return load(*args, **kwargs)
+
+  compilation_cache.get_executable_and_time = load_quietly
+
+
+@contextlib.contextmanager
+def _standard_error_without(word: bytes) -> Iterator[None]:
+  """Holds back what is written to file 2, then writes the lines without word."""
+  sys.stderr.flush()
+  usual = os.dup(2)
+  with tempfile.TemporaryFile() as held:
+    os.dup2(held.fileno(), 2)
+    try:
+      yield
+    finally:
+      sys.stderr.flush()
+      os.dup2(usual, 2)
+      os.close(usual)
+      held.seek(0)
+      for line in held:
+        if word not in line:
+          os.write(2, line)
 
 
 def _processor() -> str:

@@ -6,8 +6,10 @@ validate and when to save. Between epochs nothing is read back from the device.
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -29,15 +31,21 @@ class Recipe:
   """What a training step does besides the network: static, hashable.
 
   Attributes:
-    mean, std: of the training split's grey levels, 0 to 255.
+    mean, std: of the training split's grey levels, 0 to 255; None to
+      standardise each image by its own.
+    pair_temperature: above 0 no label counts: two views of each image are to be
+      told from those of others, see `losses.pair_logits`.
     gamma: of the focal loss.
+    label_smoothing: see `losses.focal_loss`.
     class_weights: one for each class, or () for none.
     ranges: of the augmentation.
   """
 
-  mean: float
-  std: float
+  mean: float | None
+  std: float | None
+  pair_temperature: float = 0.0
   gamma: float = 2.0
+  label_smoothing: float = 0.0
   class_weights: tuple[float, ...] = ()
   ranges: augment.Ranges = augment.Ranges()
 
@@ -96,23 +104,21 @@ class TrainState:
     }
 
 
-def create_state(
+def make_init(
   model: nn.Module,
   optimizer: optax.GradientTransformation,
   recipe: Recipe,
   image_px: int,
-  seed: int,
   mesh: jax.sharding.Mesh,
-) -> TrainState:
-  """Returns the state before the first step, on every device of the mesh.
+) -> Callable[[Array], TrainState]:
+  """Returns key -> the state before the first step, jitted.
 
   Args:
     model: takes (b, y, x, 1) images, gives (b, l) logits.
     optimizer: of its parameters.
     recipe: of the step.
     image_px: side of the images.
-    seed: of the initial parameters.
-    mesh: what the state lives on.
+    mesh: every device of it holds the state.
   """
 
   def init(key):
@@ -133,12 +139,11 @@ def create_state(
 
   # Run once, in milliseconds: what takes seconds is its compilation.
   quickly = {"xla_backend_optimization_level": 0}
-  init = jax.jit(
+  return jax.jit(
     init,
     out_shardings=sharding.replicated(mesh),
     compiler_options=quickly if jax.default_backend() == "cpu" else None,
   )
-  return init(jax.random.key(seed))
 
 
 def train_step(
@@ -155,6 +160,8 @@ def train_step(
   recipe = state.recipe
   key = jax.random.fold_in(key, state.step)
   move_key, expose_key, dropout_key = jax.random.split(key, 3)
+  if recipe.pair_temperature:
+    batch = {k: jnp.concatenate([v, v]) for k, v in batch.items()}
   images = augment.move(batch["image"], move_key, recipe.ranges)
   images = augment.standardise(images, recipe.mean, recipe.std)
   images = fusion.fence(augment.expose(images, expose_key, recipe.ranges))
@@ -169,11 +176,16 @@ def train_step(
       rngs={"dropout": dropout_key},
       mutable=["batch_stats"],
     )
-    loss = losses.focal_loss(logits, batch["label"], recipe.gamma, weights)
+    labels = batch["label"]
+    if recipe.pair_temperature:
+      logits, labels = losses.pair_logits(logits, recipe.pair_temperature)
+    loss = losses.focal_loss(
+      logits, labels, recipe.gamma, weights, recipe.label_smoothing
+    )
     mean = (loss * mask).sum() / jnp.maximum(mask.sum(), 1)
-    return mean, (loss, logits, changed.get("batch_stats", {}))
+    return mean, (loss, logits, labels, changed.get("batch_stats", {}))
 
-  (mean, (loss, logits, batch_stats)), gradient = jax.value_and_grad(
+  (mean, (loss, logits, labels, batch_stats)), gradient = jax.value_and_grad(
     mean_loss, has_aux=True
   )(state.params)
   gradient_norm = optax.global_norm(gradient)
@@ -183,7 +195,7 @@ def train_step(
   metrics = EpochMetrics.single_from_model_output(
     loss=loss,
     logits=logits,
-    labels=batch["label"],
+    labels=labels,
     gradient_norm=jnp.broadcast_to(gradient_norm, loss.shape),
     mask=batch["mask"],
   )
@@ -228,6 +240,44 @@ def make_train_steps(mesh: jax.sharding.Mesh):
     return jax.lax.scan(body, state, scanned)[0]
 
   return train_steps
+
+
+def compile_ahead(
+  train_steps: Callable[..., TrainState],
+  init: Callable[[Array], TrainState],
+  batches: batching.Batches,
+  per_dispatch: int,
+  mesh: jax.sharding.Mesh,
+) -> threading.Thread:
+  """Returns a thread that compiles `train_steps`; its first call then need not.
+
+  It needs shapes only: the initial parameters, whose program takes a second to
+  compile too, can be had meanwhile.
+
+  Args:
+    train_steps: see `make_train_steps`.
+    init: see `make_init`.
+    batches: of the run.
+    per_dispatch: steps of one dispatch.
+    mesh: what the state will live on.
+  """
+  key = jax.random.key(0)
+  state = jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)
+    ),
+    init.eval_shape(key),
+  )
+  first = batches(0, per_dispatch)
+
+  def compile_steps():
+    # What is wrong with it, the call itself says again, where it is heard.
+    with contextlib.suppress(Exception):
+      train_steps.lower(state, first, key).compile()
+
+  thread = threading.Thread(target=compile_steps)
+  thread.start()
+  return thread
 
 
 def steps_per_dispatch(

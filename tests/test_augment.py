@@ -13,7 +13,11 @@ from eanet_jax import augment
 settings = hypothesis.settings(deadline=None, max_examples=25)
 # Compiled once for each shape and range.
 move = jax.jit(augment.move, static_argnames="ranges")
-resample = jax.jit(augment._resample)
+resample = jax.jit(
+  lambda images, matrix: augment._resample(
+    images, matrix, jnp.zeros((len(images), 2))
+  )
+)
 OFF = augment.Ranges(flips=False, quarter_turns=False)
 
 
@@ -197,3 +201,37 @@ def test_expose_is_a_function_of_its_key():
   )
   np.testing.assert_array_equal(expose(0), expose(0))
   assert (expose(0) != expose(1)).all()
+
+
+def test_an_image_standardised_by_its_own_levels_forgets_its_exposure():
+  image = noise(3, 16).astype("f4")
+  plain = augment.standardise(image, None, None)
+  np.testing.assert_allclose(plain.mean((1, 2, 3)), 0, atol=1e-5)
+  np.testing.assert_allclose(plain.std((1, 2, 3)), 1, rtol=2e-2)
+  brighter = augment.standardise(20 + 0.5 * image, None, None)
+  np.testing.assert_allclose(brighter, plain, atol=5e-2)
+
+
+def test_a_blank_image_is_standardised_to_nothing():
+  blank = augment.standardise(np.full((2, 8, 8, 1), 7, np.uint8), None, None)
+  np.testing.assert_array_equal(blank, 0)
+
+
+def test_a_crop_is_of_its_size_and_anywhere_in_the_image():
+  side, crop = 33, 0.5
+  rows = np.broadcast_to(np.arange(side)[:, None], (side, side)) * 7
+  image = np.repeat(rows.astype(np.uint8)[None, ..., None], 400, 0)
+  ranges = augment.Ranges(flips=False, quarter_turns=False, crop=crop)
+  out = np.asarray(move(image, jax.random.key(0), ranges=ranges))[..., 0] / 7
+  first, last = out[:, 0, 0], out[:, -1, 0]
+  share = (last - first) / (side - 1)
+  # Bilinear, of a ramp: what is seen is from `first` to `last` exactly.
+  assert share.min() >= crop - 1e-3
+  assert share.max() <= 1 + 1e-3
+  assert share.min() < 0.53
+  assert share.max() > 0.97
+  assert first.min() >= -1e-3
+  assert last.max() <= side - 1 + 1e-3
+  small = share < 0.6
+  assert first[small].min() < 2
+  assert last[small].max() > side - 3

@@ -45,6 +45,32 @@ def test_forward_takes_an_example_as_often_as_it_is_asked_for(network):
   np.testing.assert_allclose(logits, direct[indices], rtol=1e-4, atol=1e-5)
 
 
+def test_a_quarter_turn_or_a_mirror_changes_nothing_for_8_orientations(network):
+  forward, params, images, direct = network
+  indices = np.arange(7)
+  eight = lambda images: forward({"params": params}, images, indices, 8)
+  upright = eight(images)
+  assert upright.shape == (7, 3)
+  for turned in (np.rot90(images, 1, (1, 2)), images[:, ::-1]):
+    np.testing.assert_allclose(eight(turned), upright, rtol=1e-5, atol=1e-6)
+  moved = forward({"params": params}, np.rot90(images, 1, (1, 2)), indices)
+  assert abs(moved - direct[:7]).max() > 1e-3  # of one, all of it changes
+
+
+def test_several_orientations_have_the_mean_of_their_probabilities(network):
+  forward, params, images, _ = network
+  indices = np.arange(5)
+  each = [
+    forward({"params": params}, np.rot90(images, k, (1, 2)), indices)
+    for k in range(4)
+  ]
+  expected = np.mean([evaluate.probabilities(logits) for logits in each], 0)
+  four = forward({"params": params}, images, indices, 4)
+  np.testing.assert_allclose(
+    evaluate.probabilities(four), expected, rtol=1e-5, atol=1e-7
+  )
+
+
 def test_forward_is_traced_once_whatever_the_number_of_examples():
   traces = []
 

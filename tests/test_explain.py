@@ -64,9 +64,13 @@ def variables_of(model, side):
   return init(jax.random.key(0), images, deterministic=True)
 
 
-def test_external_attention_shows_the_slots_that_vary_most():
+LOCAL = {"stem": "convolutions", "depthwise_size": 3, "pooling": "maps"}
+
+
+@pytest.mark.parametrize("fields", [{}, LOCAL])
+def test_external_attention_shows_the_slots_that_vary_most(fields):
   model = eanet.EANet(
-    2, patch_px=8, width=12, num_blocks=2, num_heads=2, num_slots=5
+    2, patch_px=8, width=12, num_blocks=2, num_heads=2, num_slots=5, **fields
   )
   views = made_views(range(3), [0, 1, 0], side=24)
   variables = variables_of(model, 24)

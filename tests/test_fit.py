@@ -15,9 +15,9 @@ from conftest import ROOT, SMALL, launch
 from eanet_jax import checkpoints
 
 
-def command(workdir, data_dir, *extra):
+def command(workdir, data_dir, *extra, config="eanet"):
   return [
-    "--config=configs/eanet.py",
+    f"--config=configs/{config}.py",
     f"--workdir={workdir}",
     f"--config.dataset.data_dir={data_dir}",
     *SMALL,
@@ -41,13 +41,14 @@ def final_arrays(workdir):
   return step, arrays
 
 
-def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir):
+@pytest.mark.parametrize("config", ["eanet", "eanet_best"])
+def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   whole, broken = tmp_path / "whole", tmp_path / "broken"
-  done = launch(*command(whole, data_dir))
+  done = launch(*command(whole, data_dir, config=config))
   assert done.returncode == 0, done.stderr
 
   process = subprocess.Popen(
-    [sys.executable, "launch.py", *command(broken, data_dir)],
+    [sys.executable, "launch.py", *command(broken, data_dir, config=config)],
     cwd=ROOT,
     stdout=subprocess.DEVNULL,
     stderr=subprocess.DEVNULL,
@@ -61,7 +62,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir):
   process.kill()  # no time to save or to clean up
   process.wait()
   assert not (broken / "results.json").exists()
-  done = launch(*command(broken, data_dir))
+  done = launch(*command(broken, data_dir, config=config))
   assert done.returncode == 0, done.stderr
   assert "resuming after step" in done.stdout
 

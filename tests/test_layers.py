@@ -291,3 +291,43 @@ def test_keys_are_not_correlated():
   for i, first in enumerate(draws):
     for second in draws[:i]:
       assert abs(correlation(first, second)) < 5 / np.sqrt(first.size)
+
+
+def convolved(x, kernel):
+  """The depthwise convolution in float64, tap by tap and place by place."""
+  k, out = len(kernel), np.zeros_like(x)
+  for b, y, z in np.ndindex(x.shape[:3]):
+    for i, j in np.ndindex(k, k):
+      row, column = y + i - k // 2, z + j - k // 2
+      if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
+        out[b, y, z] += x[b, row, column] * kernel[i, j]
+  return out
+
+
+@pytest.mark.parametrize(
+  ("shape", "size"), [((1, 4, 5, 3), 3), ((3, 2, 1, 2), 3), ((2, 6, 4, 5), 5)]
+)
+def test_depthwise_convolution_and_gradient_equal_loops(shape, size):
+  rng = np.random.default_rng(0)
+  x, kernel = rng.normal(size=shape), rng.normal(size=(size, size, shape[-1]))
+  projection = rng.normal(size=shape)
+  arrays = [a.astype("f4") for a in (x, kernel)]
+  out = jax.jit(layers.depthwise_conv)(*arrays)
+  np.testing.assert_allclose(out, convolved(x, kernel), rtol=1e-5, atol=1e-5)
+  d_x, d_kernel = jax.jit(
+    jax.grad(
+      lambda *a: (layers.depthwise_conv(*a) * projection.astype("f4")).sum(),
+      (0, 1),
+    )
+  )(*arrays)
+  # It is linear in either: its gradient is what a unit of each element adds.
+  for index in np.ndindex(x.shape):
+    unit = np.zeros_like(x)
+    unit[index] = 1
+    slope = (convolved(unit, kernel) * projection).sum()
+    np.testing.assert_allclose(d_x[index], slope, rtol=1e-4, atol=1e-5)
+  for index in np.ndindex(kernel.shape):
+    unit = np.zeros_like(kernel)
+    unit[index] = 1
+    slope = (convolved(x, unit) * projection).sum()
+    np.testing.assert_allclose(d_kernel[index], slope, rtol=1e-4, atol=1e-5)

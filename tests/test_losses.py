@@ -83,3 +83,44 @@ def test_loss_and_gradient_are_finite(gamma, label, scale):
 def test_bfloat16_logits_give_a_float32_loss():
   loss = losses.focal_loss(jnp.ones((2, 3), jnp.bfloat16), jnp.array([0, 1]))
   assert loss.dtype == jnp.float32
+
+
+@settings
+@hypothesis.given(
+  seed=st.integers(0, 999),
+  smoothing=st.sampled_from([0.0, 0.1, 0.5]),
+  gamma=st.sampled_from([0.0, 2.0]),
+)
+def test_smoothed_targets_are_spread_over_all_classes(seed, smoothing, gamma):
+  rng = np.random.default_rng(seed)
+  logits, labels = 3 * rng.normal(size=(5, 4)), rng.integers(0, 4, 5)
+  p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+  targets = np.full((5, 4), smoothing / 4)
+  targets[np.arange(5), labels] += 1 - smoothing
+  expected = -(targets * (1 - p) ** gamma * np.log(p)).sum(-1)
+  loss = losses.focal_loss(
+    jnp.array(logits), labels, gamma, label_smoothing=smoothing
+  )
+  np.testing.assert_allclose(loss, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("images", "width"), [(1, 3), (3, 5), (8, 16)])
+def test_pairs_have_the_loss_of_nt_xent(images, width):
+  rng = np.random.default_rng(images)
+  z = rng.normal(size=(2 * images, width))
+  logits, labels = losses.pair_logits(jnp.array(z, "f4"), 0.3)
+  loss = losses.focal_loss(logits, labels, gamma=0.0)
+  units = z / np.linalg.norm(z, axis=1, keepdims=True)
+  for i in range(2 * images):
+    partner = (i + images) % (2 * images)
+    weights = np.exp(units @ units[i] / 0.3)
+    others = weights.sum() - weights[i]
+    assert labels[i] == partner
+    np.testing.assert_allclose(
+      loss[i], -np.log(weights[partner] / others), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_an_embedding_of_nothing_has_a_finite_gradient():
+  loss = lambda z: losses.focal_loss(*losses.pair_logits(z, 0.2)).sum()
+  assert np.isfinite(jax.grad(loss)(jnp.zeros((4, 3)))).all()

@@ -128,6 +128,27 @@ def test_nine_cr_folders_of_one_alloy_in_two_places_are_one_specimen(tmp_path):
   assert [e.specimen for e in source.entries] == ["CPJ7", "HR66", "CPJ7"]
 
 
+# --- unlabelled ---------------------------------------------------------------
+
+
+def test_unlabelled_images_are_of_one_class_and_a_folder_is_a_specimen(
+  tmp_path,
+):
+  write(tmp_path, "x.png", "a/1.png", "a/b/2.tif", "notes.txt")
+  source = sources.find("unlabelled", str(tmp_path))
+  assert table(source) == {
+    "x.png": ("unlabelled", "."),
+    "a/1.png": ("unlabelled", "a"),
+    "a/b/2.tif": ("unlabelled", "a/b"),
+  }
+
+
+def test_no_unlabelled_image_is_refused(tmp_path):
+  write(tmp_path, "notes.txt")
+  with pytest.raises(errors.UserError, match="found no images"):
+    sources.find("unlabelled", str(tmp_path))
+
+
 @pytest.mark.parametrize(
   "name", ["CPJ", "XCPJ7", "CPJ7 old", "P921", "HR", "92"]
 )

@@ -223,16 +223,52 @@ def test_unknown_specimen_near_nothing_is_refused_with_all_names():
     assert name in str(error.value)
 
 
-@pytest.mark.parametrize(
-  ("names", "text"),
-  [
-    (("P92/0", "P92/1", "P92/2", "CPJ/0"), "3 of the 3 specimens of class P92"),
-    (("P92/0",), "0 of the 5 specimens of class CPJ"),
-  ],
-)
-def test_all_or_none_of_a_class_held_out_is_refused(names, text):
-  with pytest.raises(errors.UserError, match=text):
-    held_out(*names)
+def test_all_of_a_class_held_out_is_refused():
+  with pytest.raises(errors.UserError, match="all 3 specimens of class P92"):
+    held_out("P92/0", "P92/1", "P92/2", "CPJ/0")
+
+
+def test_one_specimen_of_one_class_can_be_held_out_alone():
+  split = held_out("P92/0")
+  assert set(np.asarray(HELD_OUT[1])[split.test]) == {"P92/0"}
+  assert is_partition(split, 35)
+  assert any("class CPJ is not tested" in w for w in split.warnings)
+
+
+def test_validated_by_micrograph_every_specimen_is_trained_on():
+  labels, specimens = data_set(a=[5] * 4, b=[8, 8])
+  split = splits.split(
+    labels, specimens, validate_by="micrograph", test_specimens=("a/1",)
+  )
+  names = [set(np.asarray(specimens)[part]) for part in parts(split)]
+  assert names == [{"a/0", "a/2", "a/3", "b/0", "b/1"}, names[1], {"a/1"}]
+  assert names[1] <= names[0]
+  # A quarter of each class, as by specimen: 0.2 of 0.6 + 0.2.
+  of_a = np.asarray(labels)[split.validation] == "a"
+  assert (of_a.sum(), (~of_a).sum()) == (4, 4)
+  assert is_partition(split, 36)
+  assert sum("validation score is too high" in w for w in split.warnings) == 2
+
+
+@pytest.mark.parametrize("by", ["specimen", "micrograph"])
+def test_less_to_train_leaves_the_other_splits_as_they_are(by):
+  labels, specimens = data_set(a=[5] * 8, b=[2] * 6)
+  whole = splits.split(labels, specimens, by=by, seed=3)
+  less = splits.split(labels, specimens, by=by, seed=3, train_fraction=0.2)
+  assert set(less.train) < set(whole.train)
+  for part in ("validation", "test"):
+    np.testing.assert_array_equal(getattr(less, part), getattr(whole, part))
+  for label in "ab":
+    count = [
+      (np.asarray(labels)[s.train] == label).sum() for s in (whole, less)
+    ]
+    assert count[1] == max(1, round(0.2 * count[0]))
+  assert any("trained on 20%" in w for w in less.warnings)
+
+
+def test_no_split_trains_on_everything():
+  split = splits.split(*data_set(a=[3]), by="none")
+  assert [len(part) for part in parts(split)] == [3, 0, 0]
 
 
 def test_holding_out_specimens_needs_a_split_by_specimen():

@@ -19,13 +19,14 @@ class Dataset:
   Attributes:
     views: of all micrographs.
     split: of the micrographs.
-    mean, std: of the training views' grey levels, 0 to 255.
+    mean, std: of the training views' grey levels, 0 to 255; None where each
+      image is standardised by its own.
   """
 
   views: input_pipeline.Views
   split: splits.Split
-  mean: float
-  std: float
+  mean: float | None
+  std: float | None
 
   @property
   def view_labels(self) -> np.ndarray:
@@ -71,14 +72,24 @@ def load(config: Any) -> Dataset:
     [views.class_names[label] for label in views.labels],
     views.specimens,
     by=split.by,
+    validate_by=split.validate_by,
     test_specimens=split.test_specimens,
     folds=split.folds,
     fold=split.fold,
     validation_fraction=split.validation_fraction,
     test_fraction=split.test_fraction,
+    train_fraction=split.train_fraction,
     seed=split.seed,
   )
-  mean, std = input_pipeline.pixel_statistics(
-    views.images, views.of(parts.train)
-  )
+  if config.loss.objective == "pairs":  # none of these sees a label
+    parts = dataclasses.replace(
+      parts,
+      train=np.union1d(parts.train, parts.validation),
+      validation=parts.validation[:0],
+    )
+  mean = std = None
+  if dataset.standardise == "set":
+    mean, std = input_pipeline.pixel_statistics(
+      views.images, views.of(parts.train)
+    )
   return Dataset(views, parts, mean, std)

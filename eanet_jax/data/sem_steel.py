@@ -27,7 +27,7 @@ MIN_IMAGES = 3  # of a class: one for each split
 class SemSteel(tfds.core.GeneratorBasedBuilder):
   """Steel micrographs of a `sources.Source`, cleaned, grey, at full size.
 
-  Configs: synthetic (the default), folder and nine_cr. `info.metadata` holds
+  Configs: synthetic (the default), folder, nine_cr and unlabelled. `info.metadata` holds
   what was left out: "skipped", a list of [file, reason] for unusable files,
   and "unmatched", lines about files of no class.
   """
@@ -43,6 +43,9 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     tfds.core.BuilderConfig(
       name="nine_cr",
       description="9-12 % Cr steels, Data in Brief 45 (2022) 108714.",
+    ),
+    tfds.core.BuilderConfig(
+      name="unlabelled", description="Images to any depth, to pre-train on."
     ),
   ]
 

@@ -16,7 +16,7 @@ from eanet_jax.data import micrographs, synthetic
 
 # Changed when cleaning or the record schema changes what is on disk.
 VERSION = "1.0.0"
-NAMES = ("synthetic", "folder", "nine_cr")
+NAMES = ("synthetic", "folder", "nine_cr", "unlabelled")
 
 # An alloy of the published set is a folder: CPJ7, CPJ-8A, HR52-B, HR66, P92,
 # P92LBN. The family is its leading letters, the folder is the specimen.
@@ -104,7 +104,11 @@ def find(
   if not root.is_dir():
     raise errors.UserError(f"dataset.path={path}: there is no such folder")
   root = root.resolve()
-  match = _match_folder if name == "folder" else _match_nine_cr
+  match = {
+    "folder": _match_folder,
+    "nine_cr": _match_nine_cr,
+    "unlabelled": _match_any,
+  }[name]
   entries, unmatched = [], collections.Counter()
   facts = [name, str(root)]
   for file in micrographs.find(root):
@@ -123,7 +127,11 @@ def find(
   for entry in entries:
     facts += [entry.file, *_stamps(root / entry.file)]
   classes = {entry.label for entry in entries}
-  if len(classes) < 2:
+  if name == "unlabelled" and not entries:
+    raise errors.UserError(
+      f"{path}: found no images in it, as {', '.join(sorted(micrographs.SUFFIXES))}"
+    )
+  if name != "unlabelled" and len(classes) < 2:
     layout = (
       "<class>/<specimen>/image files"
       if name == "folder"
@@ -159,6 +167,11 @@ def _match_folder(relative: pathlib.PurePath) -> tuple[str, str] | str:
     return "files beside the class folders"
   # Images right in a class folder are one specimen: nothing says they are not.
   return folders[0], "/".join(folders[:2])
+
+
+def _match_any(relative: pathlib.PurePath) -> tuple[str, str]:
+  """One class for all; a folder is a specimen."""
+  return "unlabelled", relative.parent.as_posix()
 
 
 def _match_nine_cr(relative: pathlib.PurePath) -> tuple[str, str] | str:

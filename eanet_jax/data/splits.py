@@ -23,8 +23,9 @@ class Split:
   """Which micrographs are in which split: sorted int64 index arrays.
 
   Attributes:
-    train, validation, test: disjoint; together every micrograph.
-    by: "specimen" or "micrograph".
+    train, validation, test: disjoint; together every micrograph, unless only
+      a fraction is trained on.
+    by: "specimen", "micrograph" or "none".
     warnings: what a reader of the results must know.
   """
 
@@ -40,11 +41,13 @@ def split(
   specimens: Sequence[str],
   *,
   by: str = "specimen",
+  validate_by: str = "specimen",
   test_specimens: Sequence[str] = (),
   folds: int = 0,
   fold: int = 0,
   validation_fraction: float = 0.2,
   test_fraction: float = 0.2,
+  train_fraction: float = 1.0,
   seed: int = 0,
 ) -> Split:
   """Returns a split that is stratified by class and a function of its seed.
@@ -56,12 +59,18 @@ def split(
   Args:
     labels: class name of each micrograph.
     specimens: specimen of each micrograph.
-    by: "specimen" or "micrograph".
-    test_specimens: the test split is exactly these; only by specimen.
+    by: "specimen", "micrograph"; or "none": all is trained on, as only a
+      pre-training can.
+    validate_by: "specimen"; or "micrograph", of every specimen that is not
+      tested on: all of them are trained on.
+    test_specimens: the test split is exactly these, of one class or several;
+      only by specimen.
     folds: of a cross-validation, 0 for none. Each specimen (or micrograph) is
       tested on in one fold; each fold has as much of every class as can be.
     fold: which of them to test on, from 0.
     validation_fraction, test_fraction: above 0, together below 1.
+    train_fraction: of each class's training micrographs, those kept; the
+      others are in no split.
     seed: of the order in which specimens or micrographs are drawn.
 
   Raises:
@@ -69,6 +78,9 @@ def split(
       too few specimens or micrographs.
   """
   labels, specimens = np.asarray(labels), np.asarray(specimens)
+  if by == "none":
+    empty = np.empty(0, np.int64)
+    return Split(np.arange(len(labels)), empty, empty, by)
   if not (
     validation_fraction > 0
     and test_fraction > 0
@@ -93,10 +105,11 @@ def split(
       raise errors.UserError(
         "split.test_specimens holds out specimens: it needs split.by=specimen"
       )
-    return _by_micrograph(labels, fractions, folds, fold, rng)
+    found = _by_micrograph(labels, fractions, folds, fold, rng)
+    return _with_less_to_train(found, labels, train_fraction, rng)
   if by != "specimen":
     raise errors.UserError(
-      f"split.by={by!r} is unknown: choose specimen or micrograph"
+      f"split.by={by!r} is unknown: choose specimen, micrograph or none"
     )
   held_out = _held_out(test_specimens, specimens)
   if folds:
@@ -106,7 +119,7 @@ def split(
   for label in np.unique(labels):
     members = np.flatnonzero(labels == label)
     chosen, warning = _class_by_specimen(
-      label, members, specimens, held_out, fractions, rng
+      label, members, specimens, held_out, fractions, validate_by, rng
     )
     for part, indices in zip(parts, chosen, strict=True):
       part.append(indices)
@@ -116,7 +129,24 @@ def split(
   shared = set(specimens[test]) & set(specimens[seen])
   if shared:
     raise AssertionError(f"specimens in two splits: {sorted(shared)}")
-  return Split(train, validation, test, by, tuple(warnings))
+  found = Split(train, validation, test, by, tuple(warnings))
+  return _with_less_to_train(found, labels, train_fraction, rng)
+
+
+def _with_less_to_train(found: Split, labels, fraction: float, rng) -> Split:
+  """Keeps `fraction` of each class's training micrographs, at least one."""
+  if fraction == 1:
+    return found
+  kept = []
+  for label in np.unique(labels[found.train]):
+    own = rng.permutation(found.train[labels[found.train] == label])
+    kept.append(own[: max(1, round(fraction * len(own)))])
+  warning = f"trained on {fraction:.0%} of the training micrographs"
+  return dataclasses.replace(
+    found,
+    train=np.sort(np.concatenate(kept)),
+    warnings=(*found.warnings, warning),
+  )
 
 
 def _held_out(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
@@ -170,7 +200,9 @@ def _specimens_of_fold(labels, specimens, folds, fold, rng) -> set[str]:
   return chosen
 
 
-def _class_by_specimen(label, members, specimens, held_out, fractions, rng):
+def _class_by_specimen(
+  label, members, specimens, held_out, fractions, validate_by, rng
+):
   """(train, test, validation) indices of one class, and warnings."""
   groups = {
     name: members[specimens[members] == name]
@@ -185,24 +217,30 @@ def _class_by_specimen(label, members, specimens, held_out, fractions, rng):
     )
   test = [name for name in names if name in held_out]
   rest = [name for name in names if name not in held_out]
-  if held_out and not (test and rest):
+  if held_out and not rest:
     raise errors.UserError(
-      f"split.test_specimens holds out {len(test)} of the {len(names)}"
-      f" specimens of class {label} ({', '.join(sorted(names))}): name at least"
-      " one and not all"
+      f"split.test_specimens holds out all {len(names)} specimens of class"
+      f" {label} ({', '.join(sorted(names))}): leave one to train on"
     )
   sizes = [len(groups[name]) for name in rest]
+  of_train, of_test, of_validation = fractions
+  if validate_by == "micrograph":
+    of_train, of_validation = of_train + of_validation, 0.0
   if held_out:
     # Test is settled: what is left is shared out between the other two.
-    train, _, validation = _share_out(
-      rest, sizes, (fractions[0], 0.0, fractions[2])
-    )
-  else:
-    train, test, validation = _share_out(rest, sizes, fractions)
+    of_test = 0.0
+  train, more, validation = _share_out(
+    rest, sizes, (of_train, of_test, of_validation)
+  )
+  test += more
   gather = lambda chosen: np.concatenate(
     [groups[name] for name in chosen] or [np.empty(0, np.int64)]
   )
   warnings = []
+  if not test:
+    warnings.append(
+      f"class {label} is not tested: no specimen of it is held out"
+    )
   if len(test) == 1:
     warnings.append(
       f"class {label} is tested on one specimen ({test[0]}): its figures say"
@@ -210,7 +248,7 @@ def _class_by_specimen(label, members, specimens, held_out, fractions, rng):
     )
   if validation:
     return (gather(train), gather(test), gather(validation)), warnings
-  # One specimen to train on: validate on some of its micrographs.
+  # Validate on some micrographs of the specimens to train on.
   shuffled = rng.permutation(gather(train))
   count = round(len(shuffled) * fractions[2] / (fractions[0] + fractions[2]))
   count = min(max(count, 1), len(shuffled) - 1)
@@ -220,7 +258,7 @@ def _class_by_specimen(label, members, specimens, held_out, fractions, rng):
       f" split by image with {_BY_MICROGRAPH}"
     )
   warnings.append(
-    f"class {label} has {len(names)} specimens: it is validated on micrographs"
+    f"class {label} has {len(names)} specimens and is validated on micrographs"
     " of specimens it was trained on, so that its validation score is too high"
   )
   return (shuffled[count:], gather(test), shuffled[:count]), warnings

@@ -30,8 +30,58 @@ def patches(images: Array, patch_px: int) -> Array:
   return images.reshape(b, rows * columns, patch_px * patch_px * c)
 
 
+class ConvStem(nn.Module):
+  """Overlapping 3 x 3 convolutions of stride 2, down to one token a patch.
+
+  Batch norm and GELU after each; channels double from one to the next, up to
+  `width`. Xiao et al., "Early Convolutions Help Transformers See Better".
+
+  Attributes:
+    patch_px: a power of 2.
+    width: d, channels of a token.
+    dtype: of convolutions and activations; batch norm is float32 always.
+  """
+
+  patch_px: int
+  width: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, images: Array, *, deterministic: bool) -> list[Array]:
+    """Returns the maps of each convolution, of images (b, y, x, c).
+
+    The last is (b, y // patch_px, x // patch_px, d), each before it twice as
+    high and wide, of half its channels.
+    """
+    maps = [images]
+    depth = self.patch_px.bit_length() - 1
+    for i in range(depth):
+      y = nn.Conv(
+        max(1, self.width >> (depth - 1 - i)),
+        (3, 3),
+        strides=2,
+        use_bias=False,  # batch norm has one
+        kernel_init=nn.initializers.he_normal(),
+        dtype=self.dtype,
+        name=f"conv_{i}",
+      )(maps[-1])
+      y = nn.BatchNorm(
+        use_running_average=deterministic,
+        momentum=0.9,
+        dtype=jnp.float32,
+        name=f"norm_{i}",
+      )(y)
+      maps.append(nn.gelu(y, approximate=False).astype(self.dtype))
+    return maps[1:]
+
+
 class Block(nn.Module):
-  """Pre-norm block: tokens + attention, then tokens + MLP; fields of EANet."""
+  """Pre-norm block: tokens + attention, then tokens + MLP; fields of EANet.
+
+  With a `depthwise_size`, a depthwise convolution is added to the tokens before
+  either: what a token sees of its neighbours, which external attention does
+  not tell from any other tokens.
+  """
 
   attention_type: str
   num_heads: int
@@ -39,21 +89,33 @@ class Block(nn.Module):
   normalisation: str
   key_width: int
   mlp_width: int
+  depthwise_size: int
   dropout_rate: float
   attention_dropout_rate: float
   dtype: jnp.dtype
 
   @nn.compact
-  def __call__(self, tokens: Array, dropout_words: Array | None) -> Array:
+  def __call__(
+    self,
+    tokens: Array,
+    grid: tuple[int, int],
+    dropout_words: Array | None,
+  ) -> Array:
     """Returns (b, n, d) from tokens (b, n, d).
 
     Args:
       tokens: of each image.
+      grid: rows and columns of the tokens.
       dropout_words: uint32 (4, 2), see `layers.Dropout`; None drops nothing.
     """
     d = tokens.shape[-1]
     words = [None] * 4 if dropout_words is None else dropout_words
     dropout = layers.Dropout(self.dropout_rate)
+
+    if self.depthwise_size:
+      y = tokens.reshape(-1, *grid, d)
+      y = layers.DepthwiseConv(self.depthwise_size, name="depthwise")(y)
+      tokens = tokens + y.reshape(tokens.shape)
 
     external = self.attention_type in ("external", "single_memory")
     # Before a softmax over tokens a bias would shift a slot's logit by as much
@@ -105,7 +167,12 @@ class EANet(nn.Module):
     normalisation: of external attention, see `attention.normalise`.
     key_width: k, channels of a head of self-attention.
     mlp_width: hidden channels of each block's MLP.
-    dropout_rate: on the attention's projection and in the MLP.
+    stem: "patches", one product of each patch, or "convolutions", `ConvStem`.
+    depthwise_size: side of the depthwise convolution of each block; 0 for none.
+    position_embedding: whether a token knows where it is.
+    pooling: "mean" of the tokens; or "maps", beside it the mean of each map of
+      the stem, batch-normalised: what the texture is like at every scale.
+    dropout_rate: on the attention's projection, in the MLP and on such means.
     attention_dropout_rate: on the attention map.
     dtype: of activations and products; parameters, normalisations and logits
       are float32 always.
@@ -121,6 +188,10 @@ class EANet(nn.Module):
   normalisation: str = "double"
   key_width: int = 64
   mlp_width: int = 64
+  stem: str = "patches"
+  depthwise_size: int = 0
+  position_embedding: bool = True
+  pooling: str = "mean"
   dropout_rate: float = 0.2
   attention_dropout_rate: float = 0.2
   dtype: jnp.dtype = jnp.float32
@@ -128,15 +199,26 @@ class EANet(nn.Module):
   @nn.compact
   def __call__(self, images: Array, *, deterministic: bool) -> Array:
     """Returns float32 logits (b, l) of standardised images (b, y, x, c)."""
-    tokens = patches(images.astype(self.dtype), self.patch_px)  # (b, n, p*p*c)
-    tokens = layers.Dense(self.width, self.dtype, name="embedding")(tokens)
-    position = self.param(
-      "position_embedding", nn.initializers.normal(0.02), tokens.shape[1:]
-    )
-    tokens = tokens + position.astype(self.dtype)  # (b, n, d)
-    words = [None] * self.num_blocks
+    images = images.astype(self.dtype)
+    grid = tuple(side // self.patch_px for side in images.shape[1:3])
+    maps = []
+    if self.stem == "convolutions":
+      stem = ConvStem(self.patch_px, self.width, self.dtype, name="stem")
+      maps = stem(images, deterministic=deterministic)
+      tokens = maps[-1].reshape(len(images), -1, self.width)
+    else:
+      tokens = patches(images, self.patch_px)  # (b, n, p*p*c)
+      tokens = layers.Dense(self.width, self.dtype, name="embedding")(tokens)
+    if self.position_embedding:
+      position = self.param(
+        "position_embedding", nn.initializers.normal(0.02), tokens.shape[1:]
+      )
+      tokens = tokens + position.astype(self.dtype)  # (b, n, d)
+    # The paper's network has no dropout behind its pooling.
+    sites = self.num_blocks + (self.pooling == "maps")
+    words = [None] * sites
     if not deterministic:
-      words = layers.dropout_words(self, self.num_blocks, 4)
+      words = layers.dropout_words(self, sites, 4)
     for i in range(self.num_blocks):
       tokens = Block(
         attention_type=self.attention_type,
@@ -145,10 +227,19 @@ class EANet(nn.Module):
         normalisation=self.normalisation,
         key_width=self.key_width,
         mlp_width=self.mlp_width,
+        depthwise_size=self.depthwise_size,
         dropout_rate=self.dropout_rate,
         attention_dropout_rate=self.attention_dropout_rate,
         dtype=self.dtype,
         name=f"block_{i}",
-      )(tokens, words[i])
+      )(tokens, grid, words[i])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, d)
+    if self.pooling == "maps":
+      means = [each.astype(jnp.float32).mean(axis=(1, 2)) for each in maps]
+      pooled = jnp.concatenate([*means, pooled], axis=-1)
+      pooled = nn.BatchNorm(
+        use_running_average=deterministic, momentum=0.9, name="pool_norm"
+      )(pooled)
+      word = None if deterministic else words[-1][0]
+      pooled = layers.Dropout(self.dropout_rate)(pooled, word)
     return nn.Dense(self.num_classes, name="head")(pooled)

@@ -8,7 +8,9 @@ for each element dropped or kept.
 """
 
 import functools
+import itertools
 import math
+from collections.abc import Iterator
 
 import flax.linen as nn
 import jax
@@ -158,6 +160,70 @@ def _layer_norm_bwd(residuals, cotangent):
 
 
 layer_norm.defvjp(_layer_norm_fwd, _layer_norm_bwd)
+
+
+@jax.custom_vjp
+def depthwise_conv(x: Array, kernel: Array) -> Array:
+  """Convolves each channel by its own square kernel; zeros beyond the edges.
+
+  As sums of shifted maps: a grouped convolution of the compiler's own takes
+  four times as long on a CPU, and its autodiff'd sum ten times.
+
+  Args:
+    x: (b, y, x, d).
+    kernel: float32 (k, k, d), k odd.
+
+  Returns:
+    (b, y, x, d) of the type of x.
+  """
+  kernel = kernel.astype(x.dtype)
+  taps = _taps(x, len(kernel))
+  return fusion.fence(sum(tap * kernel[at] for at, tap in taps))
+
+
+def _taps(x: Array, size: int) -> Iterator[tuple[tuple[int, int], Array]]:
+  """Yields ((i, j), what the tap at i, j of a kernel sees of x)."""
+  _, height, width, _ = x.shape
+  edge = (size // 2, size // 2)
+  padded = jnp.pad(x, ((0, 0), edge, edge, (0, 0)))
+  for i, j in itertools.product(range(size), repeat=2):
+    yield (i, j), padded[:, i : i + height, j : j + width]
+
+
+def _depthwise_conv_fwd(x, kernel):
+  return depthwise_conv(x, kernel), (x, kernel)
+
+
+def _depthwise_conv_bwd(residuals, cotangent):
+  x, kernel = residuals
+  d_x = depthwise_conv(cotangent, kernel[::-1, ::-1])
+  d_kernel = [
+    _sum_rows(fusion.fence(tap * cotangent)) for _, tap in _taps(x, len(kernel))
+  ]
+  return d_x, jnp.stack(d_kernel).reshape(kernel.shape)
+
+
+depthwise_conv.defvjp(_depthwise_conv_fwd, _depthwise_conv_bwd)
+
+
+class DepthwiseConv(nn.Module):
+  """`depthwise_conv` with its parameters "kernel" and "bias".
+
+  Attributes:
+    kernel_size: of its square, odd.
+  """
+
+  kernel_size: int = 3
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    """Returns (b, y, x, d) of x (b, y, x, d), of its type."""
+    shape = (self.kernel_size, self.kernel_size, x.shape[-1])
+    # Its fan-in is its taps: a channel sees no other.
+    init = nn.initializers.normal(1 / self.kernel_size)
+    kernel = self.param("kernel", init, shape)
+    bias = self.param("bias", nn.initializers.zeros, shape[2:])
+    return add_bias(depthwise_conv(x, kernel), bias)
 
 
 class LayerNorm(nn.Module):
