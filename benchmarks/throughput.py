@@ -75,7 +75,10 @@ class Bench:
       digest="random",
     )
     split = splits.Split(order[:_EPOCH], order[_EPOCH:], order[:0], "specimen")
-    self._data = dataset.Dataset(views, split, _MEAN, _STD)
+    levels = _MEAN, _STD
+    if config.dataset.standardise == "image":
+      levels = None, None
+    self._data = dataset.Dataset(views, split, *levels)
     mesh = sharding.data_mesh()
     self.model, init, _ = initial_state.create(config, self._data, 1, mesh)
     self.state = init(jax.random.key(config.train.seed))
@@ -91,7 +94,7 @@ class Bench:
     self._train_steps = train.make_train_steps(mesh)
     self._key = jax.random.key(0)
     self._forward = evaluate.Forward(
-      self.model, _MEAN, _STD, config.train.batch_size, mesh
+      self.model, *levels, config.train.batch_size, mesh
     )
 
   def train(self, count: int) -> None:
@@ -171,7 +174,7 @@ def gflop_per_image(model, image_px: int) -> float:
   from eanet_jax import evaluate
   from eanet_jax.models import eanet
 
-  if not isinstance(model, eanet.EANet):
+  if not isinstance(model, eanet.EANet) or model.stem != "patches":
     images = np.zeros((1, image_px, image_px, 1), np.float32)
     variables = jax.eval_shape(
       lambda: model.init(jax.random.key(0), images, deterministic=True)

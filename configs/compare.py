@@ -14,7 +14,7 @@ two cores finish within an hour, `smoke` in minutes (its figures mean nothing);
 
 import ml_collections
 
-from configs import default, eanet, vgg, vgg_attention, vit
+from configs import default, eanet, eanet_best, vgg, vgg_attention, vit
 
 
 def get_config(variant: str = "full"):
@@ -30,6 +30,7 @@ def get_config(variant: str = "full"):
   compare.only = ()  # names of the systems to train; () is all
   systems = {
     "eanet": eanet.get_config(),
+    "eanet_best": eanet_best.get_config(),
     "vit": vit.get_config(),
     "vgg": vgg.get_config(),
     "vgg_attention": vgg_attention.get_config(),

@@ -73,7 +73,8 @@ def get_config() -> ml_collections.ConfigDict:
 
   dataset = config.dataset = ml_collections.ConfigDict()
   # synthetic: drawn here, no files needed. folder: <class>/<specimen>/image
-  # below `path`. unlabelled: images to any depth below `path`. nine_cr: the published 9-12 % Cr set as downloaded, at `path`.
+  # below `path`. nine_cr: the published 9-12 % Cr set as downloaded, at `path`.
+  # unlabelled: images to any depth below `path`, to pre-train on.
   dataset.source = "synthetic"
   dataset.path = ""
   # Where built data sets are kept; "" is $TFDS_DATA_DIR, or else
@@ -97,11 +98,10 @@ def get_config() -> ml_collections.ConfigDict:
 
   split = config.split = ml_collections.ConfigDict()
   # specimen: no specimen is in two splits. micrograph: images of one specimen
-  # may be; they are near-copies, so that its figures come out too high. none:
-  # all are trained on, as a pre-training can.
+  # may be; they are near-copies, so that its figures come out too high.
   split.by = "specimen"
-  # specimen; or micrograph: some micrographs of each specimen that is not tested
-  # on, so that a set of few specimens is trained on all of them.
+  # specimen; or micrograph: some micrographs of each specimen that is not
+  # tested on, so that a set of few specimens is trained on all of them.
   split.validate_by = "specimen"
   # Hold out these, e.g. "('P92-1', 'HR-2', 'CPJ-3')"; () lets the seed choose.
   split.test_specimens = ()
@@ -109,6 +109,9 @@ def get_config() -> ml_collections.ConfigDict:
   # `fold`. 0 folds: test on test_fraction instead.
   split.folds = 0
   split.fold = 0
+  # Each of the folds is one specimen, of as many folds as there are specimens:
+  # where two of a class are too few for more.
+  split.leave_one_out = False
   split.validation_fraction = 0.2
   split.test_fraction = 0.2
   # Of each class's training micrographs so many are trained on, the others not

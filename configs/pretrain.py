@@ -6,20 +6,21 @@
     --config.init_from=runs/pretrained
 
 The network of configs/eanet_best.py learns to tell which two of a batch's views
-are of one image: turned, cropped and exposed at random each. Without a source
-it is the drawn micrographs but for those that are tested on.
+are of one image: turned, cropped and exposed at random each. By default on the
+drawn micrographs, but for those that are tested on.
 """
 
 from configs import eanet_best
 
 
 def get_config():
-  config = eanet_best.get_config()
+  config = eanet_best.get_config().unlock()
   config.loss.objective = "pairs"
   config.loss.label_smoothing = 0.0
+  config.loss.class_weights = "none"
   config.augment.crop = 0.5
   config.augment.contrast = 0.3
   config.augment.brightness = 0.3
-  config.train.batch_size = 64
+  config.train.batch_size = 64  # the more views, the harder to tell apart
   config.train.epochs = 100
-  return config
+  return config.lock()

@@ -34,19 +34,20 @@ class Ranges:
 
 
 def standardise(images: Array, mean: float | None, std: float | None) -> Array:
-  """Returns float32 (images - mean) / std of grey levels 0 to 255."""
+  """Returns float32 (images - mean) / std of grey levels 0 to 255.
+
+  With None, each image (y, x, c) of the batch by its own mean and spread.
+  """
   images = images.astype(jnp.float32)
   if mean is None:
-    b = len(images)
-    flat = images.reshape(b, -1)
-    mean = flat.mean(axis=1)[:, None]
-    std = jnp.sqrt(((flat - mean) ** 2).mean(axis=1))[:, None] + 1.0
-    return ((flat - mean) / std).reshape(images.shape)
+    images -= images.mean(axis=(1, 2, 3), keepdims=True)
+    variance = (images**2).mean(axis=(1, 2, 3), keepdims=True)
+    return images / jnp.sqrt(jnp.maximum(variance, 1.0))  # a blank one is 0
   return (images - mean) / std
 
 
 def move(images: Array, key: Array, ranges: Ranges) -> Array:
-  """Flips, turns, rotates and zooms each image by its own random draw.
+  """Flips, turns, rotates, zooms and crops each image by its own random draw.
 
   One bilinear resampling does all of it; what comes from beyond an edge is
   mirrored. Flips and quarter turns alone move pixels and change none.
@@ -63,10 +64,8 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   if y != x:
     raise ValueError(f"images of {y} x {x} px: a quarter turn needs squares")
   # One draw for all: each of its own would be another program to compile.
-  if ranges.crop < 1:
-    turn, flip, angle, zoom, size, down, right = jax.random.uniform(key, (7, b))
-  else:
-    turn, flip, angle, zoom = jax.random.uniform(key, (4, b))
+  draws = jax.random.uniform(key, (4 if ranges.crop == 1 else 7, b))
+  turn, flip, angle, zoom, *of_crop = draws
   turns = (turn * (4 if ranges.quarter_turns else 1)).astype(jnp.int32)
   flips = (flip * (2 if ranges.flips else 1)).astype(jnp.int32)
   angle = (2 * angle - 1) * np.deg2rad(ranges.rotation_deg)
@@ -79,19 +78,21 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   matrix = (dihedral[..., None] * flipped[:, None]).sum(2)
   matrix = (matrix[..., None] * rotation[:, None]).sum(2)
   offset = jnp.zeros((b, 2))
-  if ranges.crop < 1:
-    share = ranges.crop + (1 - ranges.crop) * size
+  if of_crop:
+    share = ranges.crop + (1 - ranges.crop) * of_crop[0]
     matrix *= share[:, None, None]
-    offset = (jnp.stack([down, right], -1) - 0.5) * ((1 - share) * (y - 1))[
-      :, None
-    ]
+    room = (1 - share) * (y - 1)
+    offset = room[:, None] * (jnp.stack(of_crop[1:], axis=-1) - 0.5)
   return jnp.stack(
     [_resample(images[..., i], matrix, offset) for i in range(c)], axis=-1
   )
 
 
 def _resample(images: Array, matrix: Array, offset: Array) -> Array:
-  """Bilinear samples of images (b, y, x) at matrix (b, 2, 2) @ position."""
+  """Bilinear samples of images (b, y, x) at matrix @ position + offset.
+
+  Positions are from the middle; matrix (b, 2, 2), offset (b, 2) in pixels.
+  """
   b, side, _ = images.shape
   middle = (side - 1) / 2
   position = jnp.arange(side, dtype=jnp.float32) - middle
@@ -99,9 +100,8 @@ def _resample(images: Array, matrix: Array, offset: Array) -> Array:
 
   def coordinate(axis):
     m = matrix[:, axis, :, None, None]  # (b, 2, 1, 1)
-    at = m[:, 0] * rows + m[:, 1] * columns + middle  # (b, y, x)
-    at = at + offset[:, axis, None, None]
-    at = jnp.abs(at)
+    at = m[:, 0] * rows + m[:, 1] * columns  # (b, y, x)
+    at = jnp.abs(at + (offset[:, axis, None, None] + middle))
     at = (side - 1) - jnp.abs((side - 1) - at)  # mirrored once at each edge
     at = jnp.clip(at, 0, side - 1)
     low = jnp.minimum(at.astype(jnp.int32), side - 2)

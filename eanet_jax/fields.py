@@ -37,11 +37,12 @@ _RULES = {
   "dataset.tile_px": (lambda px: px >= 8, "8 or more"),
   "dataset.resident_mb": _COUNT,
   "dataset.standardise": _one_of("set", "image"),
-  "split.by": _one_of("specimen", "micrograph", "none"),
+  "split.by": _one_of("specimen", "micrograph"),
   "split.validate_by": _one_of("specimen", "micrograph"),
   "split.test_specimens": _ANY,
   "split.folds": (lambda folds: folds == 0 or folds >= 2, "0, or 2 or more"),
   "split.fold": _COUNT,
+  "split.leave_one_out": _ANY,
   "split.validation_fraction": _BELOW_ONE,
   "split.test_fraction": _BELOW_ONE,
   "split.train_fraction": (lambda part: 0 < part <= 1, "above 0 and up to 1"),
@@ -147,16 +148,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
       "--config.init_from and --config.model.pretrained both say which weights"
       " to start from: give one"
     )
-  pairs = config.loss.objective == "pairs"
-  for field, value in (
-    ("split.by", split.by == "none"),
-    ("dataset.source", config.dataset.source == "unlabelled"),
-  ):
-    if value and not pairs:
-      raise errors.UserError(
-        f"--config.{field} leaves nothing to learn classes from: it is for"
-        " configs/pretrain.py"
-      )
+  unlabelled = config.dataset.source == "unlabelled"
+  if unlabelled and config.loss.objective != "pairs":
+    raise errors.UserError(
+      "--config.dataset.source=unlabelled has no classes to learn: it is for"
+      " configs/pretrain.py"
+    )
   if name == "eanet":
     _check_patches(config.dataset.image_px, config.model.patch_px)
   elif config.dataset.image_px < 32:

@@ -31,15 +31,13 @@ def focal_loss(
     label_smoothing: share of a target that is spread evenly over all classes.
   """
   log_p = jax.nn.log_softmax(logits.astype(jnp.float32))  # (b, l)
-  loss = -log_p
+  each = -log_p
   if gamma:
     # The floor keeps the derivative of a power below 1 finite at p = 1.
-    loss *= jnp.maximum(-jnp.expm1(log_p), 1e-7) ** gamma
-  of_label = jnp.take_along_axis(loss, labels[:, None], axis=-1)[:, 0]
+    each *= jnp.maximum(-jnp.expm1(log_p), 1e-7) ** gamma
+  loss = jnp.take_along_axis(each, labels[:, None], axis=-1)[:, 0]  # (b,)
   if label_smoothing:
-    even = loss.mean(axis=-1)
-    of_label = (1 - label_smoothing) * of_label + label_smoothing * even
-  loss = of_label  # (b,)
+    loss = (1 - label_smoothing) * loss + label_smoothing * each.mean(axis=-1)
   if class_weights is not None:
     loss *= class_weights[labels]
   return loss

@@ -102,7 +102,7 @@ def hush_loader() -> None:
 
 @contextlib.contextmanager
 def _standard_error_without(word: bytes) -> Iterator[None]:
-  """Holds back what is written to file 2, then writes the lines without word."""
+  """Holds file 2 back, then writes the lines of it that lack a word."""
   sys.stderr.flush()
   usual = os.dup(2)
   with tempfile.TemporaryFile() as held:

@@ -9,6 +9,10 @@ from conftest import ROOT, run
 FAST = ["--image-px=32", "--batch=4"]
 
 
+def environment():
+  return {**os.environ, "PYTHONPATH": "."}
+
+
 @pytest.fixture(scope="module")
 def without_tensorflow(tmp_path_factory):
   """An environment in which TensorFlow cannot be imported."""
@@ -37,6 +41,7 @@ def throughput(environment, *arguments):
     ["--config=configs/smoke.py", "--mode=infer", "--dtype=bfloat16"],
     ["--config=configs/smoke.py", "--mode=loop"],
     ["--config=configs/vgg.py", "--mode=infer"],
+    ["--config=configs/eanet_best.py", "--mode=train"],
   ],
 )
 def test_throughput_prints_its_figures_without_tensorflow(
@@ -133,3 +138,57 @@ def test_every_benchmark_is_documented():
     assert f"python benchmarks/{script.name}" in page
     done = run(f"benchmarks/{script.name}", "--help")
     assert done.returncode == 0, done.stderr
+
+
+def test_robustness_scores_every_change_and_none_as_the_results_do(trained):
+  done = run("benchmarks/robustness.py", str(trained), env=environment())
+  assert done.returncode == 0, done.stderr
+  header, _, *lines = done.stdout.splitlines()
+  assert header == f"| | {trained.name} | changed |"
+  rows = {}
+  for line in lines:
+    name, right, changed = (cell.strip() for cell in line.split("|")[1:-1])
+    rows[name] = float(right), float(changed)
+  test = json.loads((trained / "results.json").read_text())["test"]
+  assert rows["none"] == (round(test["micrograph"]["accuracy"], 3), 0)
+  assert len(rows) == 14
+  assert any(changed > 0 for _, changed in rows.values())
+
+
+def test_a_change_of_scale_keeps_the_middle():
+  code = """
+import sys; sys.path.insert(0, "benchmarks")
+import numpy as np, robustness
+image = np.zeros((33, 33)); image[16, 16] = 100; image[16, 24] = 50
+for factor, column in ((0.5, 20), (1.25, 26), (1.0, 24)):
+  scaled = robustness.rescale(factor)(image, None)
+  assert scaled[16, 16] == 100
+  assert scaled[16, column] == 50, factor
+bar = robustness.data_bar(image + 60, None)
+assert (bar[:-2] == image[:-2] + 60).all() and (bar[-2:] != 60).all()
+"""
+  done = run("-c", code, env=environment())
+  assert done.returncode == 0, done.stderr
+
+
+def test_label_efficiency_trains_both_ways_and_prints_the_gain(
+  tmp_path, data_dir
+):
+  command = [
+    "benchmarks/label_efficiency.py",
+    f"--workdir={tmp_path}",
+    *("--folds=2", "--seeds=1", "--epochs=1", "--pretrain_epochs=1"),
+    *("--image_px=32", "--images_per_specimen=3"),
+  ]
+  here = {**environment(), "TFDS_DATA_DIR": str(data_dir)}
+  done = run(*command, env=here)
+  assert done.returncode == 0, done.stderr
+  row = done.stdout.splitlines()[-1]
+  assert row.count("[") == 3
+  results = [
+    json.loads((tmp_path / f"from-{name}-1-0" / "results.json").read_text())
+    for name in ("nothing", "pretrained")
+  ]
+  assert results[0]["split"] == results[1]["split"]
+  again = run(*command, env=here)
+  assert again.stdout.splitlines()[-1] == row

@@ -29,7 +29,6 @@ def pretrained(tmp_path_factory, drawn_folder, data_dir):
       data_dir,
       "--config.dataset.source=unlabelled",
       f"--config.dataset.path={drawn_folder}",
-      "--config.split.by=none",
     )
   )
   assert done.returncode == 0, done.stderr
@@ -82,8 +81,7 @@ def test_a_run_starts_from_a_pretraining(pretrained, tmp_path, data_dir):
     (["--config.model.num_blocks=2"], "is none there and"),
     (["--config.init_from=/nowhere"], "/nowhere: there is no such folder"),
     (["--config.model.pretrained=x.npz"], "both say which weights"),
-    (["--config.split.by=none"], "--config.split.by leaves nothing to learn"),
-    (["--config.dataset.source=unlabelled"], "leaves nothing to learn classes"),
+    (["--config.dataset.source=unlabelled"], "has no classes to learn"),
   ],
 )
 def test_what_cannot_be_started_from_is_one_clear_line(

@@ -235,6 +235,18 @@ def test_one_specimen_of_one_class_can_be_held_out_alone():
   assert any("class CPJ is not tested" in w for w in split.warnings)
 
 
+def test_leaving_one_out_tests_on_each_specimen_in_turn():
+  labels, specimens = data_set(a=[3, 3], b=[4, 2])
+  tested = [
+    splits.split(labels, specimens, folds=4, fold=fold, leave_one_out=True)
+    for fold in range(4)
+  ]
+  names = [set(np.asarray(specimens)[split.test]) for split in tested]
+  assert names == [{"a/0"}, {"a/1"}, {"b/0"}, {"b/1"}]
+  with pytest.raises(errors.UserError, match=r"4 specimens.*not 3"):
+    splits.split(labels, specimens, folds=3, leave_one_out=True)
+
+
 def test_validated_by_micrograph_every_specimen_is_trained_on():
   labels, specimens = data_set(a=[5] * 4, b=[8, 8])
   split = splits.split(

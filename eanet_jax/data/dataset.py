@@ -71,11 +71,12 @@ def load(config: Any) -> Dataset:
   parts = splits.split(
     [views.class_names[label] for label in views.labels],
     views.specimens,
-    by=split.by,
+    by="none" if dataset.source == "unlabelled" else split.by,
     validate_by=split.validate_by,
     test_specimens=split.test_specimens,
     folds=split.folds,
     fold=split.fold,
+    leave_one_out=split.leave_one_out,
     validation_fraction=split.validation_fraction,
     test_fraction=split.test_fraction,
     train_fraction=split.train_fraction,

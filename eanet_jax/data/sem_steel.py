@@ -27,9 +27,9 @@ MIN_IMAGES = 3  # of a class: one for each split
 class SemSteel(tfds.core.GeneratorBasedBuilder):
   """Steel micrographs of a `sources.Source`, cleaned, grey, at full size.
 
-  Configs: synthetic (the default), folder, nine_cr and unlabelled. `info.metadata` holds
-  what was left out: "skipped", a list of [file, reason] for unusable files,
-  and "unmatched", lines about files of no class.
+  Configs: synthetic (the default), folder, nine_cr and unlabelled.
+  `info.metadata` holds what was left out: "skipped", a list of [file, reason]
+  for unusable files, and "unmatched", lines about files of no class.
   """
 
   VERSION = tfds.core.Version(sources.VERSION)

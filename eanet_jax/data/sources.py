@@ -129,7 +129,8 @@ def find(
   classes = {entry.label for entry in entries}
   if name == "unlabelled" and not entries:
     raise errors.UserError(
-      f"{path}: found no images in it, as {', '.join(sorted(micrographs.SUFFIXES))}"
+      f"{path}: found no images in it, expected"
+      f" {', '.join(sorted(micrographs.SUFFIXES))}"
     )
   if name != "unlabelled" and len(classes) < 2:
     layout = (

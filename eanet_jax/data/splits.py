@@ -45,6 +45,7 @@ def split(
   test_specimens: Sequence[str] = (),
   folds: int = 0,
   fold: int = 0,
+  leave_one_out: bool = False,
   validation_fraction: float = 0.2,
   test_fraction: float = 0.2,
   train_fraction: float = 1.0,
@@ -68,6 +69,8 @@ def split(
     folds: of a cross-validation, 0 for none. Each specimen (or micrograph) is
       tested on in one fold; each fold has as much of every class as can be.
     fold: which of them to test on, from 0.
+    leave_one_out: a fold is one specimen, in the order of their names; there
+      are as many folds as specimens.
     validation_fraction, test_fraction: above 0, together below 1.
     train_fraction: of each class's training micrographs, those kept; the
       others are in no split.
@@ -112,7 +115,15 @@ def split(
       f"split.by={by!r} is unknown: choose specimen, micrograph or none"
     )
   held_out = _held_out(test_specimens, specimens)
-  if folds:
+  if leave_one_out:
+    names = np.unique(specimens)
+    if folds != len(names):
+      raise errors.UserError(
+        f"split.leave_one_out tests on each of {len(names)} specimens in turn:"
+        f" it needs as many folds, not {folds}"
+      )
+    held_out = {names[fold].item()}
+  elif folds:
     held_out = _specimens_of_fold(labels, specimens, folds, fold, rng)
   parts: tuple[list, list, list] = ([], [], [])
   warnings = []

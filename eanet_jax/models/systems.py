@@ -85,5 +85,6 @@ def title(model: Mapping[str, Any]) -> str:
   else:
     parts = ["EANet", f"{model['num_heads']} x {model['num_slots']} slots"]
     parts += ["one memory"] * (model["attention_type"] == "single_memory")
+    parts += ["convolutional stem"] * (model.get("stem") == "convolutions")
   parts += ["pre-trained"] * bool(model["pretrained"])
   return ", ".join(parts)
