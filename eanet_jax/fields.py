@@ -156,6 +156,14 @@ def validate(config: ml_collections.ConfigDict) -> None:
     )
   if name == "eanet":
     _check_patches(config.dataset.image_px, config.model.patch_px)
+    patch_px = config.model.patch_px
+    if config.model.stem == "convolutions" and (
+      patch_px < 2 or patch_px & (patch_px - 1)
+    ):
+      raise errors.UserError(
+        f"--config.model.patch_px={patch_px} is no power of 2:"
+        " --config.model.stem=convolutions halves an image to its tokens"
+      )
   elif config.dataset.image_px < 32:
     raise errors.UserError(
       f"--config.dataset.image_px={config.dataset.image_px} is too small for"

@@ -72,11 +72,9 @@ class Fit:
     size = config.train.batch_size
     self.steps_per_epoch = -(-len(self._train_views) // size)
     self._total_steps = config.train.epochs * self.steps_per_epoch
-    model, init, self._schedule = initial_state.create(
+    model, self.state, self._schedule = initial_state.create(
       config, data, self.steps_per_epoch, self.mesh
     )
-    self._prepare_steps(init)
-    self.state = init(jax.random.key(config.train.seed))
     self.forward = evaluate.Forward(
       model, data.mean, data.std, config.evaluation.batch_size, self.mesh
     )
@@ -89,31 +87,6 @@ class Fit:
     self._history: list[dict[str, float]] = []
     self._step = 0
     self._resume()
-
-  def _prepare_steps(self, init) -> None:
-    """Puts the training views where they are used; begins to compile."""
-    config = self._config
-    self._batches = batching.Batches(
-      self._data.views.images,
-      self._data.view_labels,
-      indices=self._train_views,
-      batch_size=config.train.batch_size,
-      seed=config.train.seed,
-      mesh=self.mesh,
-      resident_bytes=config.dataset.resident_mb * 2**20,
-    )
-    self._per_dispatch = train.steps_per_dispatch(
-      config.train.steps_per_dispatch,
-      self.steps_per_epoch,
-      self._batches.max_steps,
-    )
-    self._train_steps = train.make_train_steps(self.mesh)
-    self._compiling = None
-    newest = max(self._saved.steps(), default=0)
-    if newest < self._total_steps and jax.process_count() == 1:
-      self._compiling = train.compile_ahead(
-        self._train_steps, init, self._batches, self._per_dispatch, self.mesh
-      )
 
   def _resume(self) -> None:
     """Restores the newest checkpoint, if there is one."""
@@ -179,16 +152,24 @@ class Fit:
       self._save(score=None)
     if self._step >= self._total_steps:
       return
+    batches = batching.Batches(
+      self._data.views.images,
+      self._data.view_labels,
+      indices=self._train_views,
+      batch_size=size,
+      seed=self._config.train.seed,
+      mesh=self.mesh,
+      resident_bytes=self._config.dataset.resident_mb * 2**20,
+    )
+    train_steps = train.make_train_steps(self.mesh)
     scalars = tensorboard.TensorBoard(self._workdir / "tensorboard")
     trained_images, seconds = 0, 0.0
     with console.stop_signals() as stop_signal:
-      if self._compiling is not None:
-        self._compiling.join()
       while self._step < self._total_steps:
         epoch = self._step // self.steps_per_epoch + 1
         bar.set_description_str(f"{label}epoch {epoch}/{epochs}", refresh=False)
         first, begun = self._step, time.monotonic()
-        self._run_epoch(stop_signal, bar)
+        self._run_epoch(train_steps, batches, stop_signal, bar)
         if self._step < epoch * self.steps_per_epoch:
           self._check_finite()
           if self._step > first:  # else what was saved last is this
@@ -213,7 +194,7 @@ class Fit:
       # Without one of its own, the cluster wants to go on on another host.
       raise errors.Stopped(stop_signal() or signal.SIGTERM)
 
-  def _run_epoch(self, stop_signal, bar) -> None:
+  def _run_epoch(self, train_steps, batches, stop_signal, bar) -> None:
     """Trains to the end of the epoch, or to where a signal says stop."""
     if self._step % self.steps_per_epoch == 0:
       empty = jax.device_put(
@@ -230,12 +211,14 @@ class Fit:
     config = self._config.train
     self.state, self._step = train.run_steps(
       self.state,
-      self._train_steps,
-      self._batches,
+      train_steps,
+      batches,
       jax.random.key(config.seed),
       first_step=self._step,
       last_step=epoch * self.steps_per_epoch,
-      per_dispatch=self._per_dispatch,
+      per_dispatch=train.steps_per_dispatch(
+        config.steps_per_dispatch, self.steps_per_epoch, batches.max_steps
+      ),
       stop=stop,
       on_steps=lambda steps: bar.update(steps * config.batch_size),
     )

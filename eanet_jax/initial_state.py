@@ -1,11 +1,10 @@
 """What a run starts from: network, optimizer, recipe, and their first state.
 
-Takes a configuration and a data set, gives what makes a `train.TrainState`.
+Takes a configuration and a data set, gives a `train.TrainState`.
 """
 
 import functools
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -32,8 +31,8 @@ def create(
   data: dataset.Dataset,
   steps_per_epoch: int,
   mesh: jax.sharding.Mesh,
-) -> tuple[nn.Module, Callable[[jax.Array], train.TrainState], optax.Schedule]:
-  """Returns the network, `train.make_init` of it, and its learning rates.
+) -> tuple[nn.Module, train.TrainState, optax.Schedule]:
+  """Returns the network, the state before its first step, and learning rates.
 
   Args:
     config: merged ConfigDict, valid.
@@ -51,7 +50,7 @@ def create(
   if config.loss.objective == "pairs":
     outputs = config.loss.embedding_size
   model = systems.create(config.model.to_dict(), outputs)
-  init = train.make_init(
+  state = train.create_state(
     model,
     optimizer.adamw(
       schedule,
@@ -62,22 +61,22 @@ def create(
     ),
     _recipe(config, data),
     config.dataset.image_px,
+    config.train.seed,
     mesh,
   )
-  return model, init, schedule
+  return model, state, schedule
 
 
 def _recipe(config: Any, data: dataset.Dataset) -> train.Recipe:
   weights = ()
-  if config.loss.class_weights == "balanced":
+  classes = config.loss.objective == "classes"
+  if classes and config.loss.class_weights == "balanced":
     counts = np.bincount(data.view_labels[data.views.of(data.split.train)])
     weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
   return train.Recipe(
     mean=data.mean,
     std=data.std,
-    pair_temperature=(
-      config.loss.temperature if config.loss.objective == "pairs" else 0.0
-    ),
+    pair_temperature=0.0 if classes else config.loss.temperature,
     gamma=config.loss.gamma,
     label_smoothing=config.loss.label_smoothing,
     class_weights=weights,

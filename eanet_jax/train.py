@@ -6,10 +6,8 @@ validate and when to save. Between epochs nothing is read back from the device.
 """
 
 import collections
-import contextlib
 import dataclasses
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -104,21 +102,23 @@ class TrainState:
     }
 
 
-def make_init(
+def create_state(
   model: nn.Module,
   optimizer: optax.GradientTransformation,
   recipe: Recipe,
   image_px: int,
+  seed: int,
   mesh: jax.sharding.Mesh,
-) -> Callable[[Array], TrainState]:
-  """Returns key -> the state before the first step, jitted.
+) -> TrainState:
+  """Returns the state before the first step, on every device of the mesh.
 
   Args:
     model: takes (b, y, x, 1) images, gives (b, l) logits.
     optimizer: of its parameters.
     recipe: of the step.
     image_px: side of the images.
-    mesh: every device of it holds the state.
+    seed: of the initial parameters.
+    mesh: what the state lives on.
   """
 
   def init(key):
@@ -139,11 +139,12 @@ def make_init(
 
   # Run once, in milliseconds: what takes seconds is its compilation.
   quickly = {"xla_backend_optimization_level": 0}
-  return jax.jit(
+  init = jax.jit(
     init,
     out_shardings=sharding.replicated(mesh),
     compiler_options=quickly if jax.default_backend() == "cpu" else None,
   )
+  return init(jax.random.key(seed))
 
 
 def train_step(
@@ -240,44 +241,6 @@ def make_train_steps(mesh: jax.sharding.Mesh):
     return jax.lax.scan(body, state, scanned)[0]
 
   return train_steps
-
-
-def compile_ahead(
-  train_steps: Callable[..., TrainState],
-  init: Callable[[Array], TrainState],
-  batches: batching.Batches,
-  per_dispatch: int,
-  mesh: jax.sharding.Mesh,
-) -> threading.Thread:
-  """Returns a thread that compiles `train_steps`; its first call then need not.
-
-  It needs shapes only: the initial parameters, whose program takes a second to
-  compile too, can be had meanwhile.
-
-  Args:
-    train_steps: see `make_train_steps`.
-    init: see `make_init`.
-    batches: of the run.
-    per_dispatch: steps of one dispatch.
-    mesh: what the state will live on.
-  """
-  key = jax.random.key(0)
-  state = jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(
-      leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)
-    ),
-    init.eval_shape(key),
-  )
-  first = batches(0, per_dispatch)
-
-  def compile_steps():
-    # What is wrong with it, the call itself says again, where it is heard.
-    with contextlib.suppress(Exception):
-      train_steps.lower(state, first, key).compile()
-
-  thread = threading.Thread(target=compile_steps)
-  thread.start()
-  return thread
 
 
 def steps_per_dispatch(

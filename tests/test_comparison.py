@@ -30,7 +30,7 @@ def load(variant="smoke", **compare):
 def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
   config = load(seeds=(3, 4), folds=3, micrograph_folds=1)
   runs = comparison.plan(config, tmp_path)
-  assert len(runs) == 4 * 2 * (3 + 1)
+  assert len(runs) == 5 * 2 * (3 + 1)
   assert len({each.folder for each in runs}) == len(runs)
   for each in runs:
     own = each.config
@@ -39,7 +39,7 @@ def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
     assert "systems" not in own
     assert "compare" not in own
   # Stopped early, it has compared all systems on what it has.
-  assert {each.system for each in runs[:4]} == set(config.systems)
+  assert {each.system for each in runs[:5]} == set(config.systems)
 
 
 def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
@@ -71,7 +71,25 @@ def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
     changed = settings.differences(
       settings.as_json(alone), settings.as_json(own)
     )
-    assert changed == ["split.folds: 0 -> 3"]
+    # The splits and the budget are of the comparison.
+    expected = ["split.folds: 0 -> 3"]
+    if name == "eanet_best":
+      expected.append("split.validate_by: 'micrograph' -> 'specimen'")
+      expected.append("train.epochs: 60 -> 50")
+    assert changed == expected
+
+
+def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
+  config = load("ingredients", micrograph_folds=0)
+  of = {each.system: each.config for each in comparison.plan(config, tmp_path)}
+  whole = settings.flatten(of.pop("eanet_best").to_dict())
+  assert len(of) == 12
+  for name, own in of.items():
+    flat = settings.flatten(own.to_dict())
+    changed = [f for f in flat if flat[f] != whole[f]]
+    assert 1 <= len(changed) <= 3, name
+    paper = settings.flatten(settings.load("configs/default.py").to_dict())
+    assert all(flat[f] == paper[f] for f in changed), name
 
 
 @pytest.mark.parametrize(
@@ -81,7 +99,7 @@ def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
     ({"seeds": ()}, "one seed or more"),
     ({"only": ("vit",)}, "leaves out the reference eanet"),
     ({"only": ("eanet", "resnet")}, "'resnet' is no system"),
-    ({"reference": "best"}, "choose of eanet, vit, vgg"),
+    ({"reference": "best"}, "choose of eanet, eanet_best, vit"),
     ({"micrograph_folds": 3}, "must not be more"),
   ],
 )
@@ -137,9 +155,9 @@ def finish(run, right, seed):
 
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory):
-  config = load(folds=3, micrograph_folds=1)
-  runs = comparison.plan(config, tmp_path_factory.mktemp("made"))
   chance = {"eanet": 0.8, "vit": 0.5, "vgg": 0.99, "vgg_attention": 0.6}
+  config = load(folds=3, micrograph_folds=1, only=tuple(chance))
+  runs = comparison.plan(config, tmp_path_factory.mktemp("made"))
   finished = {
     run: finish(run, chance[run.system], i)
     for i, run in enumerate(runs)

@@ -285,7 +285,7 @@ def test_every_config_builds_and_validates():
       comparison.plan(config, pathlib.Path("nowhere"))
     else:
       fields.validate(config)
-  for variant in ("laptop", "ablations", "smoke"):
+  for variant in ("laptop", "ablations", "ingredients", "smoke"):
     config = settings.load(f"{ROOT / 'configs/compare.py'}:{variant}")
     comparison.plan(config, pathlib.Path("nowhere"))
   literal = settings.load(str(ROOT / "configs/eanet.py") + ":single_head")

@@ -66,6 +66,15 @@ def test_differences_are_those_that_change_the_run():
       "below --config.split.folds",
     ),
     ("eanet", {"split.fold": 1}, "below --config.split.folds"),
+    ("eanet_best", {"model.patch_px": 1}, "1 is no power of 2"),
+    (
+      "eanet_best",
+      {"model.patch_px": 24, "dataset.image_px": 240},
+      "24 is no power of 2",
+    ),
+    ("eanet_best", {"model.depthwise_size": 4}, "0, or odd"),
+    ("eanet_best", {"evaluation.orientations": 2}, "1, 4 or 8"),
+    ("eanet_best", {"augment.crop": 0.0}, "above 0 and up to 1"),
   ],
 )
 def test_what_cannot_be_used_is_one_clear_error(file, change, says):

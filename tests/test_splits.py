@@ -262,6 +262,15 @@ def test_validated_by_micrograph_every_specimen_is_trained_on():
   assert sum("validation score is too high" in w for w in split.warnings) == 2
 
 
+def test_the_way_to_validate_does_not_decide_what_is_tested_on():
+  arguments = data_set(a=[5, 3, 4, 6], b=[2] * 7, c=[3, 3])
+  tested = [
+    splits.split(*arguments, validate_by=by, seed=2).test
+    for by in ("specimen", "micrograph")
+  ]
+  np.testing.assert_array_equal(*tested)
+
+
 @pytest.mark.parametrize("by", ["specimen", "micrograph"])
 def test_less_to_train_leaves_the_other_splits_as_they_are(by):
   labels, specimens = data_set(a=[5] * 8, b=[2] * 6)

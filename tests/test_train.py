@@ -20,20 +20,17 @@ RANGES = augment.Ranges(
 LOCAL = {"stem": "convolutions", "depthwise_size": 3, "pooling": "maps"}
 
 
-def make_init(mesh, *, ranges=RANGES, rate=1e-3, recipe=None, **model):
+def make_state(mesh, *, ranges=RANGES, rate=1e-3, recipe=None, **model):
   fields = {"patch_px": 8, "width": 16, "num_blocks": 1, "mlp_width": 16}
   recipe = {"mean": 120.0, "std": 60.0, "ranges": ranges, **(recipe or {})}
-  return train.make_init(
+  return train.create_state(
     eanet.EANet(3, **{**fields, **model}),
     optimizer.adamw(lambda step: rate, 1e-4, 0.0),
     train.Recipe(**recipe),
     image_px=32,
+    seed=0,
     mesh=mesh,
   )
-
-
-def make_state(mesh, **fields):
-  return make_init(mesh, **fields)(jax.random.key(0))
 
 
 def make_batches(mesh, *, count=20, batch_size=8, resident=True):
@@ -65,25 +62,6 @@ def test_three_steps_compile_once_and_move_only_what_is_asked():
       state = train_steps(state, batch, key)
   assert train_steps._cache_size() == 1
   assert int(state.step) == 3
-
-
-def test_what_is_compiled_ahead_is_not_compiled_again():
-  mesh = sharding.data_mesh()
-  train_steps, batches = train.make_train_steps(mesh), make_batches(mesh)
-  init = make_init(mesh, **LOCAL)
-  train.compile_ahead(train_steps, init, batches, 1, mesh).join()
-  state, batch, key = init(jax.random.key(1)), batches(5, 1), jax.random.key(0)
-  compiled = []
-  jax.monitoring.register_event_duration_secs_listener(
-    lambda event, _, **__: compiled.append("backend_compile" in event)
-  )
-  try:
-    state = train_steps(state, batch, key)
-    assert not any(compiled)
-    train_steps(state, batches(5, 2), key)
-    assert any(compiled)  # of two steps it is another program
-  finally:
-    jax.monitoring.clear_event_listeners()
 
 
 @pytest.mark.parametrize("per_dispatch", [1, 4])

@@ -234,16 +234,16 @@ def _class_by_specimen(
       f" {label} ({', '.join(sorted(names))}): leave one to train on"
     )
   sizes = [len(groups[name]) for name in rest]
-  of_train, of_test, of_validation = fractions
-  if validate_by == "micrograph":
-    of_train, of_validation = of_train + of_validation, 0.0
   if held_out:
     # Test is settled: what is left is shared out between the other two.
-    of_test = 0.0
-  train, more, validation = _share_out(
-    rest, sizes, (of_train, of_test, of_validation)
-  )
-  test += more
+    train, _, validation = _share_out(
+      rest, sizes, (fractions[0], 0.0, fractions[2])
+    )
+  else:
+    train, test, validation = _share_out(rest, sizes, fractions)
+  if validate_by == "micrograph" and validation:
+    train, validation = train + validation, []
+    rng = rng.spawn(1)[0]  # what is tested on is drawn as it would be otherwise
   gather = lambda chosen: np.concatenate(
     [groups[name] for name in chosen] or [np.empty(0, np.int64)]
   )

@@ -13,18 +13,28 @@ from eanet_jax.models import attention, layers
 Array = jax.Array
 
 
+def token_grid(images: Array, patch_px: int) -> tuple[int, int]:
+  """Returns rows and columns of the tokens of images (b, y, x, c).
+
+  Raises:
+    ValueError: a side is not a multiple of patch_px.
+  """
+  _, y, x, _ = images.shape
+  if y % patch_px or x % patch_px:
+    raise ValueError(
+      f"an image of {y} x {x} px does not divide into patches of {patch_px} px"
+    )
+  return y // patch_px, x // patch_px
+
+
 def patches(images: Array, patch_px: int) -> Array:
   """Cuts images (b, y, x, c) into tokens (b, n, patch_px * patch_px * c).
 
   Raises:
     ValueError: a side is not a multiple of patch_px.
   """
-  b, y, x, c = images.shape
-  if y % patch_px or x % patch_px:
-    raise ValueError(
-      f"an image of {y} x {x} px does not divide into patches of {patch_px} px"
-    )
-  rows, columns = y // patch_px, x // patch_px
+  b, _, _, c = images.shape
+  rows, columns = token_grid(images, patch_px)
   images = images.reshape(b, rows, patch_px, columns, patch_px, c)
   images = images.transpose(0, 1, 3, 2, 4, 5)
   return images.reshape(b, rows * columns, patch_px * patch_px * c)
@@ -200,7 +210,7 @@ class EANet(nn.Module):
   def __call__(self, images: Array, *, deterministic: bool) -> Array:
     """Returns float32 logits (b, l) of standardised images (b, y, x, c)."""
     images = images.astype(self.dtype)
-    grid = tuple(side // self.patch_px for side in images.shape[1:3])
+    grid = token_grid(images, self.patch_px)
     maps = []
     if self.stem == "convolutions":
       stem = ConvStem(self.patch_px, self.width, self.dtype, name="stem")
