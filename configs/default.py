@@ -156,6 +156,9 @@ def get_config() -> ml_collections.ConfigDict:
   augment.zoom = 0.1  # scale uniform in 1 +- zoom; lath width is a cue
   # Random squares of this share of the image's side or more, anywhere in it.
   augment.crop = 1.0
+  # Of so many images flips and quarter turns are all: rotating, zooming and
+  # cropping interpolate, and an image that is tested on is sharper.
+  augment.exact = 0.0
   augment.contrast = 0.2  # factor uniform in 1 +- contrast
   augment.brightness = 0.2  # shift uniform in +-, in standard deviations
 

@@ -33,6 +33,7 @@ def get_config():
   config.optimizer.warmup_epochs = 3.0
   config.optimizer.weight_decay = 0.02
   config.augment.crop = 0.8
+  config.augment.exact = 0.5
   config.augment.contrast = 0.0  # standardising undoes both
   config.augment.brightness = 0.0
   config.train.epochs = 60

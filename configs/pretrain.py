@@ -19,6 +19,7 @@ def get_config():
   config.loss.label_smoothing = 0.0
   config.loss.class_weights = "none"
   config.augment.crop = 0.5
+  config.augment.exact = 0.0
   config.augment.contrast = 0.3
   config.augment.brightness = 0.3
   config.train.batch_size = 64  # the more views, the harder to tell apart

@@ -29,6 +29,7 @@ class Ranges:
   rotation_deg: float = 0.0
   zoom: float = 0.0
   crop: float = 1.0
+  exact: float = 0.0
   contrast: float = 0.0
   brightness: float = 0.0
 
@@ -64,8 +65,9 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   if y != x:
     raise ValueError(f"images of {y} x {x} px: a quarter turn needs squares")
   # One draw for all: each of its own would be another program to compile.
-  draws = jax.random.uniform(key, (4 if ranges.crop == 1 else 7, b))
-  turn, flip, angle, zoom, *of_crop = draws
+  crops, exact = ranges.crop < 1, ranges.exact > 0
+  draws = jax.random.uniform(key, (4 + 3 * crops + exact, b))
+  turn, flip, angle, zoom, *more = draws
   turns = (turn * (4 if ranges.quarter_turns else 1)).astype(jnp.int32)
   flips = (flip * (2 if ranges.flips else 1)).astype(jnp.int32)
   angle = (2 * angle - 1) * np.deg2rad(ranges.rotation_deg)
@@ -74,15 +76,19 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   flipped = jnp.where(flips[:, None, None] == 1, jnp.asarray(_FLIP), np.eye(2))
   cos, sin = jnp.cos(angle) / zoom, jnp.sin(angle) / zoom
   rotation = jnp.stack([cos, -sin, sin, cos], -1).reshape(b, 2, 2)
+  offset = jnp.zeros((b, 2))
+  if crops:
+    share = ranges.crop + (1 - ranges.crop) * more[0]
+    rotation *= share[:, None, None]
+    room = (1 - share) * (y - 1)
+    offset = room[:, None] * (jnp.stack(more[1:3], axis=-1) - 0.5)
+  if exact:
+    kept = more[-1] < ranges.exact
+    rotation = jnp.where(kept[:, None, None], np.eye(2), rotation)
+    offset = jnp.where(kept[:, None], 0, offset)
   # Written out: 2 x 2 products, exact for quarter turns at any precision.
   matrix = (dihedral[..., None] * flipped[:, None]).sum(2)
   matrix = (matrix[..., None] * rotation[:, None]).sum(2)
-  offset = jnp.zeros((b, 2))
-  if of_crop:
-    share = ranges.crop + (1 - ranges.crop) * of_crop[0]
-    matrix *= share[:, None, None]
-    room = (1 - share) * (y - 1)
-    offset = room[:, None] * (jnp.stack(of_crop[1:], axis=-1) - 0.5)
   return jnp.stack(
     [_resample(images[..., i], matrix, offset) for i in range(c)], axis=-1
   )

@@ -64,6 +64,7 @@ _RULES = {
   "augment.rotation_deg": (lambda deg: 0 <= deg <= 180, "from 0 to 180"),
   "augment.zoom": _BELOW_ONE,
   "augment.crop": (lambda crop: 0 < crop <= 1, "above 0 and up to 1"),
+  "augment.exact": (lambda share: 0 <= share <= 1, "from 0 to 1"),
   "augment.contrast": _BELOW_ONE,
   "augment.brightness": _COUNT,
   "train.epochs": _COUNT,

@@ -57,6 +57,19 @@ def test_flips_alone_give_the_image_and_its_mirror_image():
   assert occurring(augment.Ranges(quarter_turns=False), 6) == {0, 4}
 
 
+def test_exact_images_are_turned_and_flipped_alone():
+  ranges = augment.Ranges(rotation_deg=20, zoom=0.2, crop=0.5, exact=1.0)
+  assert occurring(ranges, 7) == set(range(8))
+
+
+def test_about_as_many_are_exact_as_asked_for():
+  ranges = augment.Ranges(False, False, rotation_deg=20, crop=0.5, exact=0.3)
+  image = np.repeat(noise(1, 12), 500, 0)
+  out = move(image, jax.random.key(0), ranges=ranges)
+  share = (np.asarray(out) == image).all((1, 2, 3)).mean()
+  assert abs(share - 0.3) < 5 * (0.3 * 0.7 / 500) ** 0.5
+
+
 def test_all_off_is_the_identity():
   assert occurring(OFF, 6) == {0}
 

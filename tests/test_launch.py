@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import pytest
 from conftest import ROOT, SMALL, eanet, launch, run
@@ -303,3 +304,28 @@ def test_every_field_is_read_somewhere():
   flat = settings.flatten(settings.load("configs/default.py").to_dict())
   unread = [f for f in flat if f.split(".")[-1] not in source]
   assert not unread
+
+
+def test_one_specimen_of_one_class_is_tested_on(
+  tmp_path, data_dir, drawn_folder
+):
+  specimens = ["CPJ/CPJ-1", "CPJ/CPJ-2", "P92/P92-1", "P92/P92-2"]
+  for specimen in specimens:
+    shutil.copytree(drawn_folder / specimen, tmp_path / "images" / specimen)
+  done = launch(
+    "--config=configs/eanet_best.py",
+    f"--workdir={tmp_path / 'run'}",
+    f"--config.dataset.data_dir={data_dir}",
+    "--config.dataset.source=folder",
+    f"--config.dataset.path={tmp_path / 'images'}",
+    *(flag for flag in SMALL if "specimen=" not in flag),
+    "--config.split.leave_one_out=True",
+    "--config.split.folds=4",
+    "--config.split.fold=2",
+  )
+  assert done.returncode == 0, done.stderr
+  assert "class CPJ is not tested" in done.stdout
+  result = json.loads((tmp_path / "run" / "results.json").read_text())
+  assert result["split"]["test_specimens"] == [specimens[2]]
+  assert result["test"]["micrograph"]["per_class"]["CPJ"]["support"] == 0
+  assert (tmp_path / "run" / "report.html").exists()
