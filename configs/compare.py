@@ -125,6 +125,7 @@ def ingredients():
     "optimizer.warmup_epochs",
   )
   without("no_crop", "augment.crop")
+  without("all_interpolated", "augment.exact")
   without("one_orientation", "evaluation.orientations")
   return found
 
