@@ -10,9 +10,12 @@ longer that of the unchanged micrograph.
 import argparse
 import json
 import pathlib
+import sys
 from collections.abc import Callable
 
 import numpy as np
+
+from eanet_jax import console
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -118,13 +121,13 @@ def answers(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
   return found
 
 
-def main() -> None:
+def main(argv: list[str]) -> int:
   """Parses the command line, prints the table."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument(
     "workdirs", nargs="+", type=pathlib.Path, help="of finished runs"
   )
-  workdirs = parser.parse_args().workdirs
+  workdirs = parser.parse_args(argv[1:]).workdirs
   of_run = {workdir.name: answers(workdir) for workdir in workdirs}
   print("| |" + "".join(f" {name} | changed |" for name in of_run))
   print("|---" * (1 + 2 * len(of_run)) + "|")
@@ -135,7 +138,8 @@ def main() -> None:
       moved = (predicted != found["none"][1]).mean()
       line += f" {(true == predicted).mean():.3f} | {moved:.3f} |"
     print(line)
+  return 0
 
 
 if __name__ == "__main__":
-  main()
+  sys.exit(console.guarded(main, sys.argv))
