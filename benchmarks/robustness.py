@@ -8,7 +8,6 @@ longer that of the unchanged micrograph.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 from collections.abc import Callable
@@ -88,18 +87,13 @@ def answers(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
   """Returns the true and the predicted class of each test micrograph, (m,)."""
   import ml_collections
 
-  from eanet_jax import checkpoints, evaluate, sharding
+  from eanet_jax import evaluate, sharding, trained
   from eanet_jax.data import dataset
-  from eanet_jax.models import systems
 
-  config = json.loads((workdir / "config.json").read_text())
-  data = dataset.load(ml_collections.ConfigDict(config))
   mesh = sharding.data_mesh()
-  with checkpoints.open_existing(workdir) as saved:
-    _, variables, meta = saved.restore_best(
-      lambda meta: systems.of_checkpoint(meta, mesh)[1]
-    )
-  model, _ = systems.of_checkpoint(meta, mesh)
+  model, variables, meta = trained.restore(workdir, mesh)
+  config = meta["config"]
+  data = dataset.load(ml_collections.ConfigDict(config))
   forward = evaluate.Forward(model, meta["mean"], meta["std"], 16, mesh)
   chosen = data.views.of(data.split.test)
   images = data.views.images[chosen]
@@ -128,7 +122,7 @@ def main(argv: list[str]) -> int:
     "workdirs", nargs="+", type=pathlib.Path, help="of finished runs"
   )
   workdirs = parser.parse_args(argv[1:]).workdirs
-  of_run = {workdir.name: answers(workdir) for workdir in workdirs}
+  of_run = {str(workdir): answers(workdir) for workdir in workdirs}
   print("| |" + "".join(f" {name} | changed |" for name in of_run))
   print("|---" * (1 + 2 * len(of_run)) + "|")
   for name in changes():

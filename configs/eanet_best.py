@@ -34,7 +34,7 @@ def get_config():
   config.optimizer.weight_decay = 0.02
   config.augment.crop = 0.8
   config.augment.exact = 0.5  # else it never sees an image as sharp as a test's
-  config.augment.contrast = 0.0  # standardising undoes both
+  config.augment.contrast = 0.0  # once standardised, no image differs in either
   config.augment.brightness = 0.0
   config.train.epochs = 60
   config.evaluation.orientations = 8

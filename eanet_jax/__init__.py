@@ -13,7 +13,7 @@ before it:
   models, losses       images become logits, logits a loss
   train                the jitted step, and dispatching it
   evaluate, metrics    logits become scores
-  pretrained           weights of other programs become a first state
+  pretrained, trained  weights of other programs, or of a run, to start from
   fit                  the loop over epochs
   baselines            what a result must stand beside
   assessment           the best checkpoint becomes results.json

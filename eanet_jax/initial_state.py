@@ -15,12 +15,12 @@ import optax
 
 from eanet_jax import (
   augment,
-  checkpoints,
   errors,
   optimizer,
   pretrained,
   sharding,
   train,
+  trained,
 )
 from eanet_jax.data import dataset
 from eanet_jax.models import systems
@@ -99,13 +99,9 @@ def with_weights_of_run(
   """
   if not workdir:
     return state
-  folder = pathlib.Path(workdir).expanduser()
-  with checkpoints.open_existing(folder) as saved:
-    best = saved.restore_best(lambda meta: systems.of_checkpoint(meta, mesh)[1])
-  if best is None:
-    raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
+  _, variables, _ = trained.restore(pathlib.Path(workdir).expanduser(), mesh)
   flatten = functools.partial(flax.traverse_util.flatten_dict, sep="/")
-  new, old = flatten(best[1]), flatten(state.variables)
+  new, old = flatten(variables), flatten(state.variables)
   for path in sorted(new.keys() | old.keys()):
     if path.startswith("params/head/"):
       new[path] = old[path]

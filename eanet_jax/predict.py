@@ -13,12 +13,12 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
+import flax.linen as nn
 import jax
 import numpy as np
 
-from eanet_jax import checkpoints, errors, evaluate, sharding
+from eanet_jax import errors, evaluate, sharding, trained
 from eanet_jax.data import micrographs
-from eanet_jax.models import systems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,15 +47,17 @@ class Prediction:
 class Classifier:
   """A trained network, ready for files."""
 
-  def __init__(self, variables, meta: dict, mesh: jax.sharding.Mesh):
-    """Takes what a checkpoint holds; see `restore`."""
+  def __init__(
+    self, model: nn.Module, variables, meta: dict, mesh: jax.sharding.Mesh
+  ):
+    """Takes what `trained.restore` gives; see `restore`."""
     config = meta["config"]
     self.class_names = tuple(meta["class_names"])
     self._variables = variables
     self._dataset = config["dataset"]
     self._orientations = config["evaluation"].get("orientations", 1)
     self._forward = evaluate.Forward(
-      systems.of_checkpoint(meta, mesh)[0],
+      model,
       meta["mean"],
       meta["std"],
       config["evaluation"]["batch_size"],
@@ -71,19 +73,13 @@ class Classifier:
     """
     workdir = pathlib.Path(workdir).expanduser()
     mesh = sharding.data_mesh()
-    with checkpoints.open_existing(workdir) as saved:
-      best = saved.restore_best(
-        lambda meta: systems.of_checkpoint(meta, mesh)[1]
-      )
-    if best is None:
-      raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
-    _, variables, meta = best
-    if systems.without_classes(meta):
+    model, variables, meta = trained.restore(workdir, mesh)
+    if trained.without_classes(meta):
       raise errors.UserError(
         f"{workdir} is of a pre-training and knows no classes: train with"
         f" --config.init_from={workdir} first"
       )
-    return cls(variables, meta, mesh)
+    return cls(model, variables, meta, mesh)
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.

@@ -144,7 +144,7 @@ def test_robustness_scores_every_change_and_none_as_the_results_do(trained):
   done = run("benchmarks/robustness.py", str(trained), env=environment())
   assert done.returncode == 0, done.stderr
   header, _, *lines = done.stdout.splitlines()
-  assert header == f"| | {trained.name} | changed |"
+  assert header == f"| | {trained} | changed |"
   rows = {}
   for line in lines:
     name, right, changed = (cell.strip() for cell in line.split("|")[1:-1])

@@ -112,7 +112,7 @@ def split(
     return _with_less_to_train(found, labels, train_fraction, rng)
   if by != "specimen":
     raise errors.UserError(
-      f"split.by={by!r} is unknown: choose specimen, micrograph or none"
+      f"split.by={by!r} is unknown: choose specimen or micrograph"
     )
   held_out = _held_out(test_specimens, specimens)
   if leave_one_out:

@@ -1,17 +1,14 @@
 """The networks by name: from the `model` group of a configuration.
 
-Takes plain values, gives a Flax module that takes images to logits, and the
-shapes of its variables.
+Takes plain values, gives a Flax module that takes images to logits.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
-import jax
-import numpy as np
 
-from eanet_jax import errors, sharding
+from eanet_jax import errors
 from eanet_jax.models import eanet, vgg
 
 # Fields of a configuration's `model` group that are about its weights.
@@ -33,43 +30,6 @@ def create(model: Mapping[str, Any], num_classes: int) -> nn.Module:
       "the run is of another version of this program and its network cannot be"
       f" built ({error}): train it again"
     ) from None
-
-
-def of_checkpoint(
-  meta: Mapping[str, Any], mesh: jax.sharding.Mesh
-) -> tuple[nn.Module, dict[str, Any]]:
-  """Returns the network that a checkpoint is of, and its variables' shapes.
-
-  Args:
-    meta: what the checkpoint says of itself.
-    mesh: every device of which is to hold the variables.
-
-  Raises:
-    UserError: the run is of another version of this program.
-  """
-  config, outputs = meta["config"], len(meta["class_names"])
-  if without_classes(meta):
-    outputs = config["loss"]["embedding_size"]
-  model = create(config["model"], outputs)
-  image_px = config["dataset"]["image_px"]
-  images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
-  shapes = jax.eval_shape(
-    lambda key, x: model.init(key, x, deterministic=True),
-    jax.random.key(0),
-    images,
-  )
-  whole = sharding.replicated(mesh)
-  return model, jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
-    {
-      name: shapes[name] for name in ("params", "batch_stats") if name in shapes
-    },
-  )
-
-
-def without_classes(meta: Mapping[str, Any]) -> bool:
-  """Whether a checkpoint is of a pre-training, see configs/pretrain.py."""
-  return meta["config"]["loss"].get("objective") == "pairs"
 
 
 def title(model: Mapping[str, Any]) -> str:
