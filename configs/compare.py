@@ -126,6 +126,7 @@ def ingredients():
   )
   without("no_crop", "augment.crop")
   without("all_interpolated", "augment.exact")
+  without("sharp_and_clean", "augment.blur", "augment.noise")
   without("one_orientation", "evaluation.orientations")
   return found
 

@@ -156,9 +156,14 @@ def get_config() -> ml_collections.ConfigDict:
   augment.zoom = 0.1  # scale uniform in 1 +- zoom; lath width is a cue
   # Random squares of this share of the image's side or more, anywhere in it.
   augment.crop = 1.0
-  # Of so many images flips and quarter turns are all: rotating, zooming and
-  # cropping interpolate, and an image that is tested on is sharper.
+  # So many images are not rotated, zoomed or cropped, but flipped and turned
+  # alone: those interpolate, and an image that is tested on is sharper.
   augment.exact = 0.0
+  # Spread of a Gaussian blur in px: up to this in one image of two, in the
+  # other none.
+  augment.blur = 0.0
+  # Spread of white noise as a share of the image's own spread, likewise.
+  augment.noise = 0.0
   augment.contrast = 0.2  # factor uniform in 1 +- contrast
   augment.brightness = 0.2  # shift uniform in +-, in standard deviations
 

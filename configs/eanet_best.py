@@ -7,7 +7,8 @@ each of its maps beside that of the tokens, so that fine texture is seen from
 the first epoch on; depthwise convolutions in half as many blocks; no position
 embedding, for a microstructure has no place; each image standardised by
 itself, so that brightness tells nothing; cross-entropy with smoothed labels and
-balanced classes; eight times the learning rate, warmed up and annealed.
+balanced classes; eight times the learning rate, warmed up and annealed; some
+blur and noise, that it reads the structure through either.
 """
 
 from configs import default
@@ -34,6 +35,8 @@ def get_config():
   config.optimizer.weight_decay = 0.02
   config.augment.crop = 0.8
   config.augment.exact = 0.5  # else it never sees an image as sharp as a test's
+  config.augment.blur = 1.0
+  config.augment.noise = 0.5  # fine texture is what it reads, and noise is one
   config.augment.contrast = 0.0  # once standardised, no image differs in either
   config.augment.brightness = 0.0
   config.train.epochs = 60

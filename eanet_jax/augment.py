@@ -5,12 +5,13 @@ key handed in, so that a step's augmentation is a function of (seed, step).
 """
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eanet_jax import fusion
+from eanet_jax import fusion, hashing
 
 Array = jax.Array
 
@@ -30,6 +31,8 @@ class Ranges:
   zoom: float = 0.0
   crop: float = 1.0
   exact: float = 0.0
+  blur: float = 0.0
+  noise: float = 0.0
   contrast: float = 0.0
   brightness: float = 0.0
 
@@ -129,6 +132,54 @@ def _resample(images: Array, matrix: Array, offset: Array) -> Array:
   top = level(0) * (1 - x_part) + level(8) * x_part
   bottom = level(16) * (1 - x_part) + level(24) * x_part
   return top * (1 - y_part) + bottom * y_part
+
+
+def degrade(images: Array, key: Array, ranges: Ranges) -> Array:
+  """Blurs each image, then adds noise, as focus and scan speed may.
+
+  Either in one of two images: the others are to stay as sharp and as clean as
+  what is tested.
+
+  Args:
+    images: float32 grey levels (b, y, x, c).
+    key: PRNG key.
+    ranges: of the draws.
+
+  Returns:
+    float32 (b, y, x, c) grey levels; no operation where neither is asked for.
+  """
+  if not (ranges.blur or ranges.noise):
+    return images
+  amount_key, noise_key = jax.random.split(key)
+  draws = jax.random.uniform(amount_key, (2, len(images)))
+  blur, noise = jnp.maximum(2 * draws - 1, 0)
+  if ranges.blur:
+    radius = math.ceil(2 * ranges.blur)
+    images = _blur(images, blur * ranges.blur, radius)
+  if ranges.noise:
+    words = jax.random.bits(noise_key, (2,), jnp.uint32)
+    spread = images.std(axis=(1, 2, 3), keepdims=True)
+    std = spread * (noise * ranges.noise)[:, None, None, None]
+    images += std * hashing.standard_normal(words, images.shape)
+  return images
+
+
+def _blur(images: Array, std: Array, radius: int) -> Array:
+  """Gaussian blur of images (b, y, x, c) by std (b,) px; 0 changes nothing."""
+  at = jnp.arange(-radius, radius + 1)
+  kernel = jnp.exp(-0.5 * (at / jnp.maximum(std, 1e-3)[:, None]) ** 2)
+  kernel /= kernel.sum(axis=1, keepdims=True)  # (b, k)
+  for axis in (1, 2):
+    margins = [(0, 0)] * images.ndim
+    margins[axis] = (radius, radius)
+    size = images.shape[axis]
+    padded = jnp.pad(fusion.fence(images), margins, mode="reflect")
+    images = sum(
+      kernel[:, k, None, None, None]
+      * jax.lax.slice_in_dim(padded, k, k + size, axis=axis)
+      for k in range(2 * radius + 1)
+    )
+  return fusion.fence(images)
 
 
 def expose(images: Array, key: Array, ranges: Ranges) -> Array:

@@ -65,6 +65,8 @@ _RULES = {
   "augment.zoom": _BELOW_ONE,
   "augment.crop": (lambda crop: 0 < crop <= 1, "above 0 and up to 1"),
   "augment.exact": (lambda share: 0 <= share <= 1, "from 0 to 1"),
+  "augment.blur": (lambda std: 0 <= std <= 3, "from 0 to 3"),
+  "augment.noise": _COUNT,
   "augment.contrast": _BELOW_ONE,
   "augment.brightness": _COUNT,
   "train.epochs": _COUNT,

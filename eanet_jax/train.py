@@ -160,10 +160,12 @@ def train_step(
   """
   recipe = state.recipe
   key = jax.random.fold_in(key, state.step)
-  move_key, expose_key, dropout_key = jax.random.split(key, 3)
+  keys = jax.random.split(key, 4)
+  move_key, expose_key, dropout_key, degrade_key = keys
   if recipe.pair_temperature:
     batch = {k: jnp.concatenate([v, v]) for k, v in batch.items()}
   images = augment.move(batch["image"], move_key, recipe.ranges)
+  images = augment.degrade(images, degrade_key, recipe.ranges)
   images = augment.standardise(images, recipe.mean, recipe.std)
   images = fusion.fence(augment.expose(images, expose_key, recipe.ranges))
   weights = jnp.asarray(recipe.class_weights) if recipe.class_weights else None

@@ -248,3 +248,75 @@ def test_a_crop_is_of_its_size_and_anywhere_in_the_image():
   small = share < 0.6
   assert first[small].min() < 2
   assert last[small].max() > side - 3
+
+
+def degraded(images, seed=0, **ranges):
+  """Images before and after, float64."""
+  out = jax.jit(augment.degrade, static_argnames="ranges")(
+    jnp.asarray(images, jnp.float32),
+    jax.random.key(seed),
+    ranges=augment.Ranges(**ranges),
+  )
+  assert out.dtype == jnp.float32
+  return np.asarray(images, np.float64), np.asarray(out, np.float64)
+
+
+def test_nothing_to_degrade_is_the_very_image():
+  images = jnp.asarray(noise(2, 8), jnp.float32)
+  assert augment.degrade(images, jax.random.key(0), OFF) is images
+
+
+def test_half_of_the_images_stay_sharp_and_half_clean():
+  for ranges in ({"blur": 1.0}, {"noise": 0.5}):
+    before, after = degraded(noise(400, 8), **ranges)
+    kept = (before == after).all((1, 2, 3)).mean()
+    assert abs(kept - 0.5) < 5 * (0.25 / 400) ** 0.5
+
+
+def test_blur_is_a_gaussian_of_up_to_its_spread():
+  b, side, largest = 200, 25, 1.5
+  point = np.zeros((b, side, side, 1))
+  point[:, side // 2, side // 2] = 200
+  _, after = degraded(point, blur=largest)
+  np.testing.assert_allclose(after.sum((1, 2, 3)), 200, rtol=1e-5)
+  blurred = after[after[:, side // 2, side // 2, 0] < 150][..., 0] / 200
+  profile = blurred.sum(1)  # along x
+  at = np.arange(side) - side // 2
+  reach = abs(at) <= 3
+  # A Gaussian's logarithm is a parabola: its curvature gives its spread.
+  near = np.log(profile[:, side // 2 - 1 : side // 2 + 2])
+  std = (2 * near[:, 1] - near[:, 0] - near[:, 2]) ** -0.5
+  expected = np.exp(-0.5 * (at / std[:, None]) ** 2) * reach
+  expected /= expected.sum(1, keepdims=True)
+  np.testing.assert_allclose(profile, expected, atol=1e-4)
+  np.testing.assert_allclose(blurred.sum(2), profile, atol=1e-6)  # along y
+  assert 1.45 < std.max() < largest + 1e-3
+
+
+def test_blur_agrees_with_scipy():
+  image = noise(1, 17)[..., 0].astype("f8")
+  std = np.array([0.8], "f4")
+  got = augment._blur(jnp.asarray(image[..., None], jnp.float32), std, 2)
+  expected = ndimage.gaussian_filter(image[0], 0.8, mode="mirror", radius=2)
+  np.testing.assert_allclose(got[0, ..., 0], expected, atol=1e-3)
+
+
+def test_noise_is_of_up_to_its_share_of_the_images_spread():
+  images = noise(300, 24, c=1) * np.linspace(0.1, 1, 300)[:, None, None, None]
+  before, after = degraded(images, noise=0.5)
+  added = after - before
+  share = added.std((1, 2, 3)) / before.std((1, 2, 3))
+  assert share.min() < 1e-6  # nothing but float32's rounding
+  assert 0.47 < share.max() < 0.5 * 1.1  # a sample's spread varies
+  # As likely in the lower as in the upper half, at any contrast.
+  noisy = share > 1e-6
+  assert abs((share[noisy] > 0.25).mean() - 0.5) < 0.2
+  assert abs(np.corrcoef(share[noisy], np.arange(300)[noisy])[0, 1]) < 0.4
+
+
+def test_images_of_a_batch_get_noise_of_their_own():
+  before, after = degraded(np.repeat(noise(1, 16), 16, 0), noise=0.5)
+  added = (after - before)[(before != after).any((1, 2, 3))].reshape(-1, 256)
+  correlations = np.corrcoef(added) - np.eye(len(added))
+  assert len(added) > 2
+  assert abs(correlations).max() < 6 / 16

@@ -83,7 +83,7 @@ def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
   config = load("ingredients", micrograph_folds=0)
   of = {each.system: each.config for each in comparison.plan(config, tmp_path)}
   whole = settings.flatten(of.pop("eanet_best").to_dict())
-  assert len(of) == 13
+  assert len(of) == 14
   for name, own in of.items():
     flat = settings.flatten(own.to_dict())
     changed = [f for f in flat if flat[f] != whole[f]]

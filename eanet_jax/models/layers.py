@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax import fusion
+from eanet_jax import fusion, hashing
 
 Array = jax.Array
 
@@ -269,7 +269,7 @@ class Dropout(nn.Module):
     if words is None or threshold == 0:
       return x
     # The mask is in memory once, not drawn anew wherever it is used.
-    keep = fusion.fence(random_bytes(words, x.shape) >= threshold)
+    keep = fusion.fence(hashing.random_bytes(words, x.shape) >= threshold)
     return jnp.where(keep, x * (256 / (256 - threshold)), 0).astype(x.dtype)
 
 
@@ -280,30 +280,3 @@ def dropout_words(network: nn.Module, *shape: int) -> Array:
   much to compile as all that the network itself computes.
   """
   return jax.random.bits(network.make_rng("dropout"), (*shape, 2), jnp.uint32)
-
-
-def random_bytes(words: Array, shape: tuple[int, ...]) -> Array:
-  """Returns uint8 `shape`, uniform: a counter hashed under two words.
-
-  The hash is the two-round multiply-xorshift `lowbias32` with one of the words
-  added before each round: 6 integer operations for 4 bytes against some
-  80 for threefry, and compiled in a quarter of the time. It depends on the
-  element's index alone, so that any sharding draws the same bytes. Good for
-  dropout masks; not for anything secret or for numerical integration.
-
-  Args:
-    words: uint32 (2,), of a sound generator.
-    shape: of the bytes.
-  """
-  words_shape = (*shape[:-1], math.ceil(shape[-1] / 4))
-  first, second = words
-  index = jax.lax.iota(jnp.uint32, math.prod(words_shape)).reshape(words_shape)
-  word = index * jnp.uint32(0x9E3779B9) + first
-  word ^= word >> 16
-  word *= jnp.uint32(0x7FEB352D)
-  word ^= word >> 15
-  word += second
-  word *= jnp.uint32(0x846CA68B)
-  word ^= word >> 16
-  four = jax.lax.bitcast_convert_type(word, jnp.uint8)  # (..., d/4, 4)
-  return four.reshape(*words_shape[:-1], -1)[..., : shape[-1]]
