@@ -90,7 +90,8 @@ class Checkpoints:
       "variables": _checksums(variables),
       "progress": _checksums(progress),
     }
-    content = {"meta": meta, "checksums": checksums}
+    # As it is now: the caller's lists may grow before Orbax has written them.
+    content = json.loads(json.dumps({"meta": meta, "checksums": checksums}))
     self._manager.save(
       step,
       args=ocp.args.Composite(

@@ -50,6 +50,25 @@ def test_round_trip_is_exact(tmp_path):
     np.testing.assert_array_equal(a, b)
 
 
+def test_what_is_saved_does_not_grow_while_it_is_being_written(
+  tmp_path, monkeypatch
+):
+  history = [{"epoch": 1}]
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    write = saved._manager.save
+
+    def late(*arguments, **keywords):
+      history.append({"epoch": 2})  # training goes on meanwhile
+      return write(*arguments, **keywords)
+
+    monkeypatch.setattr(saved._manager, "save", late)
+    meta = {"history": history, "score": 0.5}
+    saved.save(3, tree(3), {"count": jnp.asarray(3)}, meta, 0.5)
+  step, *_, meta = restore(tmp_path)
+  assert step == 3
+  assert meta["history"] == [{"epoch": 1}]
+
+
 def test_the_newest_two_and_the_best_are_kept(tmp_path):
   save(tmp_path, {1: 0.2, 2: 0.9, 3: 0.1, 4: 0.3, 5: 0.2})
   with checkpoints.Checkpoints(tmp_path) as saved:
