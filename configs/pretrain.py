@@ -6,8 +6,8 @@
     --config.init_from=runs/pretrained
 
 The network of configs/eanet_best.py learns to tell which two of a batch's views
-are of one image: turned, cropped and exposed at random each. By default on the
-drawn micrographs, but for those that are tested on.
+are of one image: turned, cropped, blurred, made noisy and exposed at random
+each. By default on the drawn micrographs, but for those that are tested on.
 """
 
 from configs import eanet_best

@@ -150,6 +150,7 @@ def degrade(images: Array, key: Array, ranges: Ranges) -> Array:
   """
   if not (ranges.blur or ranges.noise):
     return images
+  images = fusion.fence(images)  # once, not for each use of a pixel
   amount_key, noise_key = jax.random.split(key)
   draws = jax.random.uniform(amount_key, (2, len(images)))
   blur, noise = jnp.maximum(2 * draws - 1, 0)
@@ -173,13 +174,14 @@ def _blur(images: Array, std: Array, radius: int) -> Array:
     margins = [(0, 0)] * images.ndim
     margins[axis] = (radius, radius)
     size = images.shape[axis]
-    padded = jnp.pad(fusion.fence(images), margins, mode="reflect")
+    padded = jnp.pad(images, margins, mode="reflect")
     images = sum(
       kernel[:, k, None, None, None]
       * jax.lax.slice_in_dim(padded, k, k + size, axis=axis)
       for k in range(2 * radius + 1)
     )
-  return fusion.fence(images)
+    images = fusion.fence(images)
+  return images
 
 
 def expose(images: Array, key: Array, ranges: Ranges) -> Array:

@@ -160,8 +160,7 @@ def train_step(
   """
   recipe = state.recipe
   key = jax.random.fold_in(key, state.step)
-  keys = jax.random.split(key, 4)
-  move_key, expose_key, dropout_key, degrade_key = keys
+  move_key, expose_key, dropout_key, degrade_key = jax.random.split(key, 4)
   if recipe.pair_temperature:
     batch = {k: jnp.concatenate([v, v]) for k, v in batch.items()}
   images = augment.move(batch["image"], move_key, recipe.ranges)

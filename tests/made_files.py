@@ -1,10 +1,12 @@
-"""Images and files that the tests of reading are of."""
+"""Images and other files that the tests of reading are of."""
 
 import io
 import pathlib
 
+import h5py
 import numpy as np
 import pytest
+import safetensors.numpy
 import tifffile
 from PIL import Image, ImageDraw
 
@@ -68,3 +70,19 @@ def reason(path):
   assert "\n" not in str(error.value)
   assert str(path.parent) not in str(error.value)
   return str(error.value)
+
+
+def write_weights(path, tensors):
+  """Writes arrays by name, in the format of the suffix; returns the path."""
+  if path.suffix == ".npz":
+    np.savez(path, **tensors)
+  elif path.suffix == ".safetensors":
+    tensors = {
+      name: np.ascontiguousarray(value) for name, value in tensors.items()
+    }
+    safetensors.numpy.save_file(tensors, path)
+  else:
+    with h5py.File(path, "w") as root:
+      for name, value in tensors.items():
+        root[name] = value
+  return path

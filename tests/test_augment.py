@@ -302,7 +302,7 @@ def test_blur_agrees_with_scipy():
 
 
 def test_noise_is_of_up_to_its_share_of_the_images_spread():
-  images = noise(300, 24, c=1) * np.linspace(0.1, 1, 300)[:, None, None, None]
+  images = noise(300, 24) * np.linspace(0.1, 1, 300)[:, None, None, None]
   before, after = degraded(images, noise=0.5)
   added = after - before
   share = added.std((1, 2, 3)) / before.std((1, 2, 3))

@@ -1,16 +1,14 @@
 """Weights of Keras and PyTorch files give the networks they were of."""
 
 import os
-import pathlib
 import re
-import sys
 
 import flax.traverse_util
 import h5py
 import jax
 import numpy as np
 import pytest
-import safetensors.numpy
+from made_files import write_weights as write
 
 from eanet_jax import errors, pretrained
 from eanet_jax.models import eanet, vgg
@@ -25,21 +23,6 @@ STAGES = [
 PLAIN = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
 NORMED = [0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40]
 TINY = 1 / 32  # width of a VGG whose files are quick to write
-
-
-def write(path, tensors):
-  if path.suffix == ".npz":
-    np.savez(path, **tensors)
-  elif path.suffix == ".safetensors":
-    tensors = {
-      name: np.ascontiguousarray(value) for name, value in tensors.items()
-    }
-    safetensors.numpy.save_file(tensors, path)
-  else:
-    with h5py.File(path, "w") as root:
-      for name, value in tensors.items():
-        root[name] = value
-  return path
 
 
 def initialised(model, images):
@@ -375,97 +358,12 @@ def test_nothing_given_is_changed(keras_eanet, our_eanet, tmp_path):
   jax.tree.map(np.testing.assert_array_equal, our_eanet[0], before)
 
 
-# --- What cannot be loaded ---
+# --- What does not fit ---
 
 
 @pytest.fixture(scope="module")
 def tiny_vgg():
   return initialised(vgg.VGG(3, width_multiplier=TINY), (1, 32, 32, 1))
-
-
-class Fire:
-  """Unpickled, it makes a file."""
-
-  def __init__(self, path):
-    self.path = path
-
-  def __reduce__(self):
-    return pathlib.Path.touch, (self.path,)
-
-
-@pytest.mark.parametrize("key", ["features.0.weight", "elsewhere"])
-def test_a_pickled_object_is_refused_and_not_run(key, tiny_vgg, tmp_path):
-  tensors = torch_vgg(tiny_vgg, PLAIN)
-  tensors[key] = np.array([Fire(tmp_path / "ran")], dtype=object)
-  file = write(tmp_path / "x.npz", tensors)
-  assert "allow_pickle" in reason(file, *tiny_vgg)
-  assert not (tmp_path / "ran").exists()
-  with np.load(file, allow_pickle=True) as stored:
-    stored[key]
-  assert (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("suffix", ["pth", "pt", "bin", "pkl", "PTH"])
-def test_a_file_that_can_run_code_is_named_with_its_conversion(
-  suffix, tiny_vgg, tmp_path
-):
-  file = tmp_path / f"weights.{suffix}"
-  file.write_bytes(b"x")
-  message = reason(file, *tiny_vgg)
-  assert "can run code" in message
-  assert "weights_only=True" in message
-  assert f"'weights.{suffix}'" in message
-  assert "'weights.safetensors'" in message
-  (code,) = re.findall('-c "(.*)"', message)
-  compile(code, "conversion", "exec")
-
-
-@pytest.mark.parametrize("suffix", ["h5", "hdf5", "safetensors", "npz"])
-def test_a_file_that_is_not_there_or_is_damaged_is_named(
-  suffix, tiny_vgg, tmp_path
-):
-  file = tmp_path / f"x.{suffix}"
-  assert "there is no such file" in reason(file, *tiny_vgg)
-  for content in (b"", b"PK\x03\x04 nothing", bytes(range(200))):
-    file.write_bytes(content)
-    assert f"cannot be read as .{suffix}" in reason(file, *tiny_vgg)
-  write(file, torch_vgg(tiny_vgg, PLAIN))
-  file.write_bytes(file.read_bytes()[:-2000])
-  assert f"cannot be read as .{suffix}" in reason(file, *tiny_vgg)
-
-
-def test_an_array_alone_is_no_archive(tiny_vgg, tmp_path):
-  with (tmp_path / "x.npz").open("wb") as file:
-    np.save(file, np.ones(3))
-  assert "cannot be read as .npz" in reason(tmp_path / "x.npz", *tiny_vgg)
-
-
-def test_another_suffix_is_refused(tiny_vgg, tmp_path):
-  (tmp_path / "x.keras").write_bytes(b"x")
-  assert ".safetensors, .npz" in reason(tmp_path / "x.keras", *tiny_vgg)
-
-
-def test_weights_kept_in_another_file_are_not_read(tiny_vgg, tmp_path):
-  (tmp_path / "secret").write_bytes(bytes(400))
-  with h5py.File(tmp_path / "x.h5", "w") as root:
-    root.create_dataset(
-      "layers/conv2d/vars/0",
-      (100,),
-      "f4",
-      external=[(str(tmp_path / "secret"), 0, 400)],
-    )
-  assert "kept in another file" in reason(tmp_path / "x.h5", *tiny_vgg)
-  with h5py.File(tmp_path / "other.h5", "w") as root:
-    root["layers/conv2d/vars/0"] = np.ones((3, 3, 1, 2))
-  with h5py.File(tmp_path / "y.h5", "w") as root:
-    root["layers"] = h5py.ExternalLink("other.h5", "layers")
-  assert "has 0 convolutions" in reason(tmp_path / "y.h5", *tiny_vgg)
-
-
-def test_a_missing_library_is_named(tiny_vgg, tmp_path, monkeypatch):
-  file = write(tmp_path / "x.safetensors", torch_vgg(tiny_vgg, PLAIN))
-  monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-  assert "without safetensors" in reason(file, *tiny_vgg)
 
 
 def without(name):
