@@ -91,7 +91,7 @@ def main(argv: list[str]) -> int:
   parser.add_argument("--folds", type=int, default=3, help="[3]")
   parser.add_argument("--seeds", type=int, default=3, help="[3]")
   parser.add_argument("--epochs", type=int, default=300, help="[300]")
-  parser.add_argument("--pretrain_epochs", type=int, default=100, help="[100]")
+  parser.add_argument("--pretrain_epochs", type=int, default=300, help="[300]")
   parser.add_argument("--image_px", type=int, default=128, help="[128]")
   parser.add_argument("--images_per_specimen", type=int, default=0)
   arguments = parser.parse_args(argv[1:])

@@ -1,10 +1,11 @@
 """How far a trained network's answers depend on how a micrograph was taken.
 
   python benchmarks/robustness.py runs/eanet runs/eanet_best
+  python benchmarks/robustness.py --pool runs/compare/runs/*/eanet_best-seed0
 
 Changes the test micrographs of each run as microscopes and their users may,
 and prints the share that is classified right, and of how many the class is no
-longer that of the unchanged micrograph.
+longer that of the unchanged micrograph. Folds of one system can be pooled.
 """
 
 import argparse
@@ -115,14 +116,32 @@ def answers(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
   return found
 
 
+def pooled(
+  runs: list[dict[str, tuple[np.ndarray, np.ndarray]]],
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+  """Returns the answers of several runs, one after the other."""
+  return {
+    name: tuple(
+      np.concatenate(each)
+      for each in zip(*(found[name] for found in runs), strict=True)
+    )
+    for name in runs[0]
+  }
+
+
 def main(argv: list[str]) -> int:
   """Parses the command line, prints the table."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument(
     "workdirs", nargs="+", type=pathlib.Path, help="of finished runs"
   )
-  workdirs = parser.parse_args(argv[1:]).workdirs
-  of_run = {str(workdir): answers(workdir) for workdir in workdirs}
+  parser.add_argument(
+    "--pool", action="store_true", help="the runs into one column, as folds"
+  )
+  arguments = parser.parse_args(argv[1:])
+  of_run = {str(path): answers(path) for path in arguments.workdirs}
+  if arguments.pool:
+    of_run = {f"{len(of_run)} runs": pooled(list(of_run.values()))}
   print("| |" + "".join(f" {name} | changed |" for name in of_run))
   print("|---" * (1 + 2 * len(of_run)) + "|")
   for name in changes():

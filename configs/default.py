@@ -126,7 +126,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.init_from = ""
 
   loss = config.loss = ml_collections.ConfigDict()
-  # classes, or pairs: without labels, two views of each image are to be told
+  # classes, or pairs: without labels, two quarters of each image are to be told
   # from those of others in the batch. See configs/pretrain.py.
   loss.objective = "classes"
   loss.temperature = 0.2  # of pairs: what cosines are divided by

@@ -50,6 +50,31 @@ def standardise(images: Array, mean: float | None, std: float | None) -> Array:
   return (images - mean) / std
 
 
+def two_places(images: Array, key: Array) -> Array:
+  """Returns two opposite quarters of each image, which share no pixel.
+
+  They are of one material, and at the image's own magnification: what tells
+  them from those of another is the microstructure, not what lies where.
+
+  Args:
+    images: uint8 (b, y, x, c); of an odd side the middle is left out.
+    key: PRNG key, of which diagonal.
+
+  Returns:
+    uint8 (2 b, y // 2, x // 2, c), first one quarter of each, then the other.
+  """
+  b, y, x, _ = images.shape
+  top, bottom = images[:, : y // 2], images[:, y - y // 2 :]
+  left, right = slice(x // 2), slice(x - x // 2, x)
+  falling = jax.random.bernoulli(key, shape=(b, 1, 1, 1))
+  return jnp.concatenate(
+    [
+      jnp.where(falling, top[:, :, left], top[:, :, right]),
+      jnp.where(falling, bottom[:, :, right], bottom[:, :, left]),
+    ]
+  )
+
+
 def move(images: Array, key: Array, ranges: Ranges) -> Array:
   """Flips, turns, rotates, zooms and crops each image by its own random draw.
 

@@ -157,9 +157,17 @@ def validate(config: ml_collections.ConfigDict) -> None:
       "--config.dataset.source=unlabelled has no classes to learn: it is for"
       " configs/pretrain.py"
     )
+  image_px, pairs = config.dataset.image_px, config.loss.objective == "pairs"
   if name == "eanet":
-    _check_patches(config.dataset.image_px, config.model.patch_px)
     patch_px = config.model.patch_px
+    _check_patches(image_px, patch_px)
+    if pairs and (image_px % (2 * patch_px) or config.model.position_embedding):
+      raise errors.UserError(
+        "--config.loss.objective=pairs sees quarters of an image:"
+        f" --config.dataset.image_px={image_px} must be a multiple of"
+        f" {2 * patch_px} (two patches) and --config.model.position_embedding"
+        " False"
+      )
     if config.model.stem == "convolutions" and (
       patch_px < 2 or patch_px & (patch_px - 1)
     ):
@@ -167,10 +175,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
         f"--config.model.patch_px={patch_px} is no power of 2:"
         " --config.model.stem=convolutions halves an image to its tokens"
       )
-  elif config.dataset.image_px < 32:
+  elif image_px < 32 * (1 + pairs):
     raise errors.UserError(
-      f"--config.dataset.image_px={config.dataset.image_px} is too small for"
-      " VGG, which halves it five times: it must be 32 or more"
+      f"--config.dataset.image_px={image_px} is too small for VGG, which halves"
+      f" it five times: it must be {32 * (1 + pairs)} or more"
     )
 
 

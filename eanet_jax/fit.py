@@ -184,7 +184,7 @@ class Fit:
         told = f"loss {row['train_loss']:.3f}"
         if score is not None:
           told += f", validation F1 {score:.3f}"
-        bar.set_postfix_str(told)
+        bar.set_postfix_str(told, refresh=False)  # in a log, not each epoch
         if jax.process_index() == 0:
           scalars.write(self._step, {k: row[k] for k in [*row][2:]})
         if self._is_worth_saving(score):

@@ -31,8 +31,8 @@ class Recipe:
   Attributes:
     mean, std: of the training split's grey levels, 0 to 255; None to
       standardise each image by its own.
-    pair_temperature: above 0 no label counts: two views of each image are to be
-      told from those of others, see `losses.pair_logits`.
+    pair_temperature: above 0 no label counts: two places of each image are to
+      be told from those of others, see `losses.pair_logits`.
     gamma: of the focal loss.
     label_smoothing: see `losses.focal_loss`.
     class_weights: one for each class, or () for none.
@@ -161,14 +161,16 @@ def train_step(
   recipe = state.recipe
   key = jax.random.fold_in(key, state.step)
   move_key, expose_key, dropout_key, degrade_key = jax.random.split(key, 4)
+  images, labels, mask = batch["image"], batch["label"], batch["mask"]
   if recipe.pair_temperature:
-    batch = {k: jnp.concatenate([v, v]) for k, v in batch.items()}
-  images = augment.move(batch["image"], move_key, recipe.ranges)
+    images = augment.two_places(images, jax.random.fold_in(move_key, 0))
+    mask = jnp.concatenate([mask, mask])
+  images = augment.move(images, move_key, recipe.ranges)
   images = augment.degrade(images, degrade_key, recipe.ranges)
   images = augment.standardise(images, recipe.mean, recipe.std)
   images = fusion.fence(augment.expose(images, expose_key, recipe.ranges))
   weights = jnp.asarray(recipe.class_weights) if recipe.class_weights else None
-  mask = batch["mask"].astype(jnp.float32)
+  counts = mask.astype(jnp.float32)
 
   def mean_loss(params):
     logits, changed = state.apply(
@@ -178,16 +180,16 @@ def train_step(
       rngs={"dropout": dropout_key},
       mutable=["batch_stats"],
     )
-    labels = batch["label"]
+    targets = labels
     if recipe.pair_temperature:
-      logits, labels = losses.pair_logits(logits, recipe.pair_temperature)
+      logits, targets = losses.pair_logits(logits, recipe.pair_temperature)
     loss = losses.focal_loss(
-      logits, labels, recipe.gamma, weights, recipe.label_smoothing
+      logits, targets, recipe.gamma, weights, recipe.label_smoothing
     )
-    mean = (loss * mask).sum() / jnp.maximum(mask.sum(), 1)
-    return mean, (loss, logits, labels, changed.get("batch_stats", {}))
+    mean = (loss * counts).sum() / jnp.maximum(counts.sum(), 1)
+    return mean, (loss, logits, targets, changed.get("batch_stats", {}))
 
-  (mean, (loss, logits, labels, batch_stats)), gradient = jax.value_and_grad(
+  (mean, (loss, logits, targets, batch_stats)), gradient = jax.value_and_grad(
     mean_loss, has_aux=True
   )(state.params)
   gradient_norm = optax.global_norm(gradient)
@@ -197,9 +199,9 @@ def train_step(
   metrics = EpochMetrics.single_from_model_output(
     loss=loss,
     logits=logits,
-    labels=labels,
+    labels=targets,
     gradient_norm=jnp.broadcast_to(gradient_norm, loss.shape),
-    mask=batch["mask"],
+    mask=mask,
   )
   finite = jnp.isfinite(mean) & jnp.isfinite(gradient_norm)
   first_bad = (state.bad_step < 0) & ~finite

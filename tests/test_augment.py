@@ -45,6 +45,22 @@ def occurring(ranges, side):
   return found
 
 
+@pytest.mark.parametrize("side", [8, 9])
+def test_two_places_are_opposite_quarters_of_one_image(side):
+  images = noise(64, side, 2)
+  half = side // 2
+  one, other = np.split(augment.two_places(images, jax.random.key(0)), 2)
+  falling = 0
+  for image, a, b in zip(images, one, other, strict=True):
+    if np.array_equal(a, image[:half, :half]):
+      falling += 1
+      np.testing.assert_array_equal(b, image[-half:, -half:])
+    else:
+      np.testing.assert_array_equal(a, image[:half, -half:])
+      np.testing.assert_array_equal(b, image[-half:, :half])
+  assert 16 < falling < 48
+
+
 def test_flips_and_turns_give_exactly_the_8_dihedral_images():
   assert occurring(augment.Ranges(), 7) == set(range(8))
 

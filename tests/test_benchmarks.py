@@ -155,6 +155,19 @@ def test_robustness_scores_every_change_and_none_as_the_results_do(trained):
   assert any(changed > 0 for _, changed in rows.values())
 
 
+def test_robustness_of_folds_is_that_of_all_their_micrographs():
+  code = """
+import sys; sys.path.insert(0, "benchmarks")
+import numpy as np, robustness
+folds = [{"none": (np.array(t), np.array(p))} for t, p in
+         (([0, 1, 1], [0, 0, 1]), ([1], [1]))]
+true, predicted = robustness.pooled(folds)["none"]
+assert (true == predicted).mean() == 0.75, (true, predicted)
+"""
+  done = run("-c", code, env=environment())
+  assert done.returncode == 0, done.stderr
+
+
 def test_a_change_of_scale_keeps_the_middle():
   code = """
 import sys; sys.path.insert(0, "benchmarks")

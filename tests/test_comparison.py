@@ -74,8 +74,9 @@ def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
     # The splits and the budget are of the comparison.
     expected = ["split.folds: 0 -> 3"]
     if name == "eanet_best":
-      expected.append("split.validate_by: 'micrograph' -> 'specimen'")
       expected.append("train.epochs: 60 -> 50")
+    else:
+      expected.append("split.validate_by: 'specimen' -> 'micrograph'")
     assert changed == expected
 
 

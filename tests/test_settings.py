@@ -75,6 +75,13 @@ def test_differences_are_those_that_change_the_run():
     ("eanet_best", {"model.depthwise_size": 4}, "0, or odd"),
     ("eanet_best", {"evaluation.orientations": 2}, "1, 4 or 8"),
     ("eanet_best", {"augment.crop": 0.0}, "above 0 and up to 1"),
+    ("pretrain", {"dataset.image_px": 240}, "a multiple of 32"),
+    (
+      "pretrain",
+      {"model.position_embedding": True},
+      "position_embedding False",
+    ),
+    ("vgg", {"loss.objective": "pairs", "dataset.image_px": 48}, "64 or more"),
   ],
 )
 def test_what_cannot_be_used_is_one_clear_error(file, change, says):

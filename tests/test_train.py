@@ -179,7 +179,7 @@ def test_eight_images_are_memorised():
   assert float(state.metrics.compute()["accuracy"]) == 1.0
 
 
-def test_views_of_images_of_eight_grey_levels_are_paired():
+def test_places_of_images_of_eight_grey_levels_are_paired():
   mesh = sharding.data_mesh()
   levels = np.linspace(10, 240, 8).astype(np.uint8)
   images = np.broadcast_to(levels[:, None, None, None], (8, 32, 32, 1))
@@ -194,7 +194,12 @@ def test_views_of_images_of_eight_grey_levels_are_paired():
   )
   recipe = {"pair_temperature": 0.2, "gamma": 0.0}
   state = make_state(
-    mesh, rate=3e-3, recipe=recipe, pooling="maps", stem="convolutions"
+    mesh,
+    rate=3e-3,
+    recipe=recipe,
+    pooling="maps",
+    stem="convolutions",
+    position_embedding=False,
   )
   train_steps, key = train.make_train_steps(mesh), jax.random.key(0)
   accuracy = []
