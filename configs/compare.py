@@ -11,9 +11,9 @@ Beside them configs/eanet_best.py, the recommended network and recipe.
 Every system is trained on every fold by the same trainer, on the same splits.
 Fields outside `systems` hold for all of them, and are the budget: train.epochs,
 dataset.image_px, compare.folds, compare.seeds, compare.only. `laptop` is what
-two cores finish in an hour and a half, `smoke` in minutes (its figures mean
-nothing); `ablations` changes one thing of EANet at a time, with half of the
-laptop's epochs; `ingredients` takes one thing at a time away from the
+two cores finish in little more than an hour, `smoke` in minutes (its figures
+mean nothing); `ablations` changes one thing of EANet at a time, with half of
+the laptop's epochs; `ingredients` takes one thing at a time away from the
 recommended recipe, likewise.
 """
 
