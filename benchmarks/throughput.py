@@ -151,7 +151,7 @@ class _Clock:
     """Of the coming epoch."""
     self._times.append(time.perf_counter())
 
-  def set_postfix_str(self, *_):
+  def set_postfix_str(self, *_, **__):
     """Of the epoch done."""
 
   def update(self, *_):
