@@ -95,7 +95,10 @@ def main(argv: list[str]) -> int:
   parser.add_argument("--epochs", type=int, default=300, help="[300]")
   parser.add_argument("--pretrain_epochs", type=int, default=300, help="[300]")
   parser.add_argument(
-    "--learning_rate", type=float, default=4e-3, help="pre-trained [4e-3]"
+    "--learning_rate",
+    type=float,
+    default=4e-3,
+    help="of training from pre-trained weights [4e-3]",
   )
   parser.add_argument("--image_px", type=int, default=128, help="[128]")
   parser.add_argument("--images_per_specimen", type=int, default=0)
