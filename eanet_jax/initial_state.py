@@ -5,6 +5,7 @@ Takes a configuration and a data set, gives a `train.TrainState`.
 
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -31,8 +32,8 @@ def create(
   data: dataset.Dataset,
   steps_per_epoch: int,
   mesh: jax.sharding.Mesh,
-) -> tuple[nn.Module, train.TrainState, optax.Schedule]:
-  """Returns the network, the state before its first step, and learning rates.
+) -> tuple[nn.Module, Callable[[jax.Array], train.TrainState], optax.Schedule]:
+  """Returns the network, key -> state before its first step, learning rates.
 
   Args:
     config: merged ConfigDict, valid.
@@ -50,7 +51,7 @@ def create(
   if config.loss.objective == "pairs":
     outputs = config.loss.embedding_size
   model = systems.create(config.model.to_dict(), outputs)
-  state = train.create_state(
+  init = train.make_init(
     model,
     optimizer.adamw(
       schedule,
@@ -61,10 +62,9 @@ def create(
     ),
     _recipe(config, data),
     config.dataset.image_px,
-    config.train.seed,
     mesh,
   )
-  return model, state, schedule
+  return model, init, schedule
 
 
 def _recipe(config: Any, data: dataset.Dataset) -> train.Recipe:
