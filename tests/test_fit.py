@@ -41,6 +41,16 @@ def final_arrays(workdir):
   return step, arrays
 
 
+def best_and_last(history):
+  """Steps of the best epoch in a history.csv (the last of equals), the last."""
+  with history.open(newline="") as file:
+    rows = list(csv.DictReader(file))
+  best = max(
+    rows, key=lambda r: (float(r["validation_macro_f1"]), int(r["step"]))
+  )
+  return int(best["step"]), int(rows[-1]["step"])
+
+
 @pytest.mark.parametrize("config", ["eanet", "eanet_best"])
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -68,13 +78,8 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
 
   assert history.read_text() == (whole / "history.csv").read_text()
   (step, a), (other, b) = final_arrays(whole), final_arrays(broken)
-  with (whole / "history.csv").open(newline="") as file:
-    rows = list(csv.DictReader(file))
-  best = max(
-    rows, key=lambda r: (float(r["validation_macro_f1"]), int(r["step"]))
-  )
   kept = {int(folder.name) for folder in (whole / "checkpoints").iterdir()}
-  assert {int(best["step"]), int(rows[-1]["step"])} <= kept
+  assert {*best_and_last(whole / "history.csv")} <= kept
   assert step == other
   assert a.keys() == b.keys()
   assert any("mu" in name for name in a)  # of Adam: the optimizer is in it
@@ -126,6 +131,31 @@ def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
   # The sums of the epoch's first part are in its row as well.
   histories = [(w / "history.csv").read_text() for w in (whole, broken)]
   assert histories[0] == histories[1]
+
+
+def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir):
+  run = tmp_path / "run"
+  process = subprocess.Popen(
+    [
+      sys.executable,
+      "launch.py",
+      *command(run, data_dir, "--config.train.epochs=2000"),
+    ],
+    cwd=ROOT,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  )
+  history = run / "history.csv"
+  deadline = time.monotonic() + 300
+  while not history.exists() or len(history.read_text().splitlines()) < 9:
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+  process.send_signal(signal.SIGTERM)
+  assert process.wait(timeout=60) == 128 + signal.SIGTERM
+  best, last = best_and_last(history)
+  kept = {int(folder.name) for folder in (run / "checkpoints").iterdir()}
+  assert best in kept  # though not ten seconds had passed
+  assert max(kept) >= last
 
 
 def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir):
