@@ -80,8 +80,9 @@ class Bench:
       levels = None, None
     self._data = dataset.Dataset(views, split, *levels)
     mesh = sharding.data_mesh()
-    self.model, init, _ = initial_state.create(config, self._data, 1, mesh)
-    self.state = init(jax.random.key(config.train.seed))
+    self.model, self.state, _ = initial_state.create(
+      config, self._data, 1, mesh
+    )
     self._batches = batching.Batches(
       images,
       np.arange(len(images)) % _CLASSES,

@@ -74,33 +74,9 @@ class Fit:
     size = config.train.batch_size
     self.steps_per_epoch = -(-len(self._train_views) // size)
     self._total_steps = config.train.epochs * self.steps_per_epoch
-    self._batches = batching.Batches(
-      data.views.images,
-      data.view_labels,
-      indices=self._train_views,
-      batch_size=size,
-      seed=config.train.seed,
-      mesh=self.mesh,
-      resident_bytes=config.dataset.resident_mb * 2**20,
-    )
-    self._per_dispatch = train.steps_per_dispatch(
-      config.train.steps_per_dispatch,
-      self.steps_per_epoch,
-      self._batches.max_steps,
-    )
-    model, init, self._schedule = initial_state.create(
+    model, self.state, self._schedule = initial_state.create(
       config, data, self.steps_per_epoch, self.mesh
     )
-    self._key = jax.random.key(config.train.seed)
-    self._train_steps = train.make_train_steps(self.mesh)
-    if max(saved.steps(), default=0) < self._total_steps:
-      self._train_steps = train.start_compiling(
-        self._train_steps,
-        init.trace(self._key).out_info,
-        self._batches(0, self._per_dispatch),
-        self._key,
-      )
-    self.state = init(self._key)
     self.forward = evaluate.Forward(
       model, data.mean, data.std, config.evaluation.batch_size, self.mesh
     )
@@ -179,6 +155,16 @@ class Fit:
       self._save(score=None)
     if self._step >= self._total_steps:
       return
+    batches = batching.Batches(
+      self._data.views.images,
+      self._data.view_labels,
+      indices=self._train_views,
+      batch_size=size,
+      seed=self._config.train.seed,
+      mesh=self.mesh,
+      resident_bytes=self._config.dataset.resident_mb * 2**20,
+    )
+    train_steps = train.make_train_steps(self.mesh)
     scalars = tensorboard.TensorBoard(self._workdir / "tensorboard")
     trained_images, seconds = 0, 0.0
     with console.stop_signals() as stop_signal:
@@ -186,7 +172,7 @@ class Fit:
         epoch = self._step // self.steps_per_epoch + 1
         bar.set_description_str(f"{label}epoch {epoch}/{epochs}", refresh=False)
         first, begun = self._step, time.monotonic()
-        self._run_epoch(stop_signal, bar)
+        self._run_epoch(train_steps, batches, stop_signal, bar)
         if self._step < epoch * self.steps_per_epoch:
           self._check_finite()
           self._save_held()
@@ -211,7 +197,7 @@ class Fit:
       # Without one of its own, the cluster wants to go on on another host.
       raise errors.Stopped(stop_signal() or signal.SIGTERM)
 
-  def _run_epoch(self, stop_signal, bar) -> None:
+  def _run_epoch(self, train_steps, batches, stop_signal, bar) -> None:
     """Trains to the end of the epoch, or to where a signal says stop."""
     if self._step % self.steps_per_epoch == 0:
       empty = jax.device_put(
@@ -225,17 +211,19 @@ class Fit:
       return bool(stop_signal())
 
     epoch = self._step // self.steps_per_epoch + 1
-    size = self._config.train.batch_size
+    config = self._config.train
     self.state, self._step = train.run_steps(
       self.state,
-      self._train_steps,
-      self._batches,
-      self._key,
+      train_steps,
+      batches,
+      jax.random.key(config.seed),
       first_step=self._step,
       last_step=epoch * self.steps_per_epoch,
-      per_dispatch=self._per_dispatch,
+      per_dispatch=train.steps_per_dispatch(
+        config.steps_per_dispatch, self.steps_per_epoch, batches.max_steps
+      ),
       stop=stop,
-      on_steps=lambda steps: bar.update(steps * size),
+      on_steps=lambda steps: bar.update(steps * config.batch_size),
     )
 
   def _check_finite(self) -> None:

@@ -5,7 +5,6 @@ Takes a configuration and a data set, gives a `train.TrainState`.
 
 import functools
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -32,8 +31,8 @@ def create(
   data: dataset.Dataset,
   steps_per_epoch: int,
   mesh: jax.sharding.Mesh,
-) -> tuple[nn.Module, Callable[[jax.Array], train.TrainState], optax.Schedule]:
-  """Returns the network, key -> state before its first step, learning rates.
+) -> tuple[nn.Module, train.TrainState, optax.Schedule]:
+  """Returns the network, the state before its first step, and learning rates.
 
   Args:
     config: merged ConfigDict, valid.
@@ -51,7 +50,7 @@ def create(
   if config.loss.objective == "pairs":
     outputs = config.loss.embedding_size
   model = systems.create(config.model.to_dict(), outputs)
-  init = train.make_init(
+  state = train.create_state(
     model,
     optimizer.adamw(
       schedule,
@@ -62,9 +61,10 @@ def create(
     ),
     _recipe(config, data),
     config.dataset.image_px,
+    config.train.seed,
     mesh,
   )
-  return model, init, schedule
+  return model, state, schedule
 
 
 def _recipe(config: Any, data: dataset.Dataset) -> train.Recipe:

@@ -9,7 +9,6 @@ import collections
 import dataclasses
 import functools
 from collections.abc import Callable
-from concurrent import futures
 from typing import Any
 
 import clu.metrics
@@ -103,20 +102,22 @@ class TrainState:
     }
 
 
-def make_init(
+def create_state(
   model: nn.Module,
   optimizer: optax.GradientTransformation,
   recipe: Recipe,
   image_px: int,
+  seed: int,
   mesh: jax.sharding.Mesh,
-):
-  """Returns key -> state before the first step, jitted, on all of the mesh.
+) -> TrainState:
+  """Returns the state before the first step, on every device of the mesh.
 
   Args:
     model: takes (b, y, x, 1) images, gives (b, l) logits.
     optimizer: of its parameters.
     recipe: of the step.
     image_px: side of the images.
+    seed: of the initial parameters.
     mesh: what the state lives on.
   """
 
@@ -138,11 +139,12 @@ def make_init(
 
   # Run once, in milliseconds: what takes seconds is its compilation.
   quickly = {"xla_backend_optimization_level": 0}
-  return jax.jit(
+  init = jax.jit(
     init,
     out_shardings=sharding.replicated(mesh),
     compiler_options=quickly if jax.default_backend() == "cpu" else None,
   )
+  return init(jax.random.key(seed))
 
 
 def train_step(
@@ -242,33 +244,6 @@ def make_train_steps(mesh: jax.sharding.Mesh):
     return jax.lax.scan(body, state, scanned)[0]
 
   return train_steps
-
-
-def start_compiling(
-  train_steps: Callable[..., TrainState], state: Any, batches: Any, key: Array
-) -> Callable[..., TrainState]:
-  """Compiles the steps in a thread; returns train_steps that wait for it.
-
-  JAX keeps what is compiled, and a call with such arguments finds it. Only
-  shapes are looked at: it can begin before there is a state, and go on beside
-  the compilation of that.
-
-  Args:
-    train_steps: see `make_train_steps`.
-    state, batches, key: its arguments; `jax.ShapeDtypeStruct`s will do.
-  """
-  thread = futures.ThreadPoolExecutor(1)
-  compiled = thread.submit(
-    lambda: train_steps.lower(state, batches, key).compile()
-  )
-  thread.shutdown(wait=False)
-
-  def waiting_train_steps(state, batches, key):
-    # Not for its result: an error comes again with the call, where it belongs.
-    futures.wait([compiled])
-    return train_steps(state, batches, key)
-
-  return waiting_train_steps
 
 
 def steps_per_dispatch(
