@@ -147,11 +147,14 @@ def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir):
   )
   history = run / "history.csv"
   deadline = time.monotonic() + 300
-  while not history.exists() or len(history.read_text().splitlines()) < 9:
-    assert time.monotonic() < deadline
-    time.sleep(0.01)
-  process.send_signal(signal.SIGTERM)
-  assert process.wait(timeout=60) == 128 + signal.SIGTERM
+  try:
+    while not history.exists() or len(history.read_text().splitlines()) < 9:
+      assert time.monotonic() < deadline
+      time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+  finally:
+    process.kill()  # it would train on for hours
   best, last = best_and_last(history)
   kept = {int(folder.name) for folder in (run / "checkpoints").iterdir()}
   assert best in kept  # though not ten seconds had passed
