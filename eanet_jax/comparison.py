@@ -98,12 +98,12 @@ def plan(config: Any, workdir: pathlib.Path) -> list[Run]:
   compare, shared = config.compare, config.to_dict()
   of_system = shared.pop("systems")
   del shared["compare"]
+  splits = [(config.split.by, compare.folds)]
+  if config.split.by == "specimen":
+    splits.append(("micrograph", compare.micrograph_folds))
   runs = []
   # Folds outermost: when it is stopped early, all systems have as many.
-  for by, folds in (
-    ("specimen", compare.folds),
-    ("micrograph", compare.micrograph_folds),
-  ):
+  for by, folds in splits:
     for seed in compare.seeds:
       for fold in range(folds):
         for name in compare.only or of_system:

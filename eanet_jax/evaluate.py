@@ -171,11 +171,14 @@ def scores(
     names[members], return_index=True, return_inverse=True
   )
   labels = views.labels[members]
+  # Of the whole data set: a test may be of one specimen of each class.
+  known = metrics.specimens_known(names, views.labels)
+  units = specimen if known else members
   tile_p = probabilities(logits)
   specimen_p = metrics.mean_by_group(micrograph_p, specimen)
   levels = {
-    "tile": (tile_p, labels[group], specimen[group]),
-    "micrograph": (micrograph_p, labels, specimen),
+    "tile": (tile_p, labels[group], units[group]),
+    "micrograph": (micrograph_p, labels, units),
     "specimen": (specimen_p, labels[first], np.arange(len(first))),
   }
   if len(members) == len(chosen):

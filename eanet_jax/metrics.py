@@ -88,21 +88,22 @@ def mean_by_group(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 def summary(
   probabilities: np.ndarray,
   labels: np.ndarray,
-  specimens: np.ndarray,
+  units: np.ndarray,
   class_names: tuple[str, ...],
   resamples: int,
 ) -> dict[str, Any]:
   """Returns every score of one level as JSON values, with 95 % intervals.
 
-  The interval is a percentile bootstrap over specimens, drawn with replacement:
-  images of a specimen stand or fall together. A draw that misses a class is
-  drawn again. With few specimens it is rough, of a class with one it does not
-  know how specimens differ, and where all classes have one there is none.
+  The interval is a percentile bootstrap over units, drawn with replacement:
+  rows of a unit stand or fall together. A draw that misses a class is drawn
+  again. With few units it is rough, of a class with one it does not know how
+  they differ, and where all classes have one there is none.
 
   Args:
     probabilities: float (k, l).
     labels: int (k,).
-    specimens: int (k,), which specimen each row is of.
+    units: (k,), which unit each row is of: specimens, or micrographs where
+      those are not known.
     class_names: l names.
     resamples: bootstrap draws; 0 for no intervals.
   """
@@ -123,32 +124,46 @@ def summary(
   result["confusion_matrix"] = counts.tolist()
   result["examples"] = len(labels)
   if resamples:
-    interval = _intervals(labels, predicted, specimens, num_classes, resamples)
+    interval = _intervals(labels, predicted, units, num_classes, resamples)
     if interval:
       result["interval_95"] = interval
   return result
 
 
-def _intervals(labels, predicted, specimens, num_classes, resamples):
-  """Intervals by name; None where every class has one specimen."""
-  names, specimens = np.unique(specimens, return_inverse=True)
+def specimens_known(specimens: np.ndarray, labels: np.ndarray) -> bool:
+  """Returns whether any class of a data set has two specimens.
+
+  Where none has, as in folders of images by class alone, a bootstrap draws
+  micrographs: its intervals are of other images of the same specimens, and
+  narrower than they would be of other specimens.
+
+  Args:
+    specimens: (m,), of each micrograph.
+    labels: int (m,).
+  """
+  return len(np.unique(specimens)) > len(np.unique(labels))
+
+
+def _intervals(labels, predicted, units, num_classes, resamples):
+  """Intervals by name; None where every class has one unit."""
+  names, units = np.unique(units, return_inverse=True)
   counts = np.zeros((len(names), num_classes, num_classes), np.int64)
-  np.add.at(counts, (specimens, labels, predicted), 1)
-  drawn = draw_specimens(counts, resamples)
+  np.add.at(counts, (units, labels, predicted), 1)
+  drawn = draw_units(counts, resamples)
   if drawn is None:
     return None
   scores = headline(np.einsum("rg,gij->rij", drawn, counts))
   return {name: interval(values) for name, values in scores.items()}
 
 
-def draw_specimens(counts: np.ndarray, resamples: int) -> np.ndarray | None:
-  """Returns int64 (r, g): how often each of g specimens is in each resample.
+def draw_units(counts: np.ndarray, resamples: int) -> np.ndarray | None:
+  """Returns int64 (r, g): how often each of g units is in each resample.
 
   A draw that misses a class is drawn again: a mean over classes of which one
-  is missing would be another score. None where every class has one specimen.
+  is missing would be another score. None where every class has one unit.
 
   Args:
-    counts: int (g, l, l), the count matrix of each specimen.
+    counts: int (g, l, l), the count matrix of each unit.
     resamples: r.
   """
   of_class = counts.sum(-1) > 0  # (g, l)

@@ -246,10 +246,10 @@ def reliability(before: Mapping[str, Any], after: Mapping[str, Any]):
 
 
 @_as_uri
-def scatter(points: Sequence[Mapping[str, Any]], xlabel: str):
-  """Returns a plot of "y" (macro F1) against "x" (above 0) of named points."""
+def scatter(points: Sequence[Mapping[str, Any]], xlabel: str, ylabel: str):
+  """Returns a plot of "y" against "x" (above 0) of named points."""
   figure, axes = _figure(500, 330)
-  axes.set(xlabel=xlabel, ylabel="macro F1, split by specimen")
+  axes.set(xlabel=xlabel, ylabel=ylabel)
   xs = [point["x"] for point in points]
   if max(xs) > 4 * min(xs):
     axes.set_xscale("log")

@@ -210,7 +210,12 @@ def _training_plots(file: pathlib.Path, best_epoch: int | None):
 def _comparison_page(
   workdir: pathlib.Path, comparison: Mapping[str, Any]
 ) -> str:
-  systems = [s for s in comparison["systems"] if _f1(s)]
+  by = comparison.get("split_by", "specimen")
+  systems = [
+    system | {"scores": system[f"{by}_split"]}
+    for system in comparison["systems"]
+    if _f1(system, f"{by}_split")
+  ]
   systems.sort(key=lambda system: -_f1(system)["mean"])
   name = comparison["reference"]
   reference = next((s for s in systems if s["name"] == name), None)
@@ -227,19 +232,20 @@ def _comparison_page(
   return _render(
     "comparison.html.jinja",
     comparison=comparison,
+    by=by,
     title=f"{len(systems)} systems compared",
     reference=reference,
     systems=systems,
     papers=[s for s in comparison["systems"] if s.get("paper")],
     differences=differences,
-    plots=_comparison_plots(systems, reference, differences),
+    plots=_comparison_plots(systems, reference, differences, by),
     curves=_run_curves(systems),
   )
 
 
-def _f1(system: Mapping[str, Any], split: str = "specimen_split"):
+def _f1(system: Mapping[str, Any], scores: str = "scores") -> dict[str, Any]:
   """Mean, interval and folds of macro F1; nothing where it was not run."""
-  return (system.get(split) or {}).get("macro_f1") or {}
+  return (system.get(scores) or {}).get("macro_f1") or {}
 
 
 def _difference(system: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,15 +264,16 @@ def _difference(system: Mapping[str, Any]) -> dict[str, Any]:
   }
 
 
-def _comparison_plots(systems, reference, differences) -> dict[str, str]:
+def _comparison_plots(systems, reference, differences, by) -> dict[str, str]:
+  beside = "micrograph_split" if by == "specimen" else ""
   rows = [
     {
       "title": system["title"],
       "value": _f1(system)["mean"],
       "interval": _f1(system).get("interval_95"),
       "points": _f1(system).get("folds"),
-      "other": _f1(system, "micrograph_split").get("mean"),
-      "other_interval": _f1(system, "micrograph_split").get("interval_95"),
+      "other": _f1(system, beside).get("mean"),
+      "other_interval": _f1(system, beside).get("interval_95"),
       "strong": system is reference,
     }
     for system in systems
@@ -284,7 +291,7 @@ def _comparison_plots(systems, reference, differences) -> dict[str, str]:
       if s.get(field)
     ]
     if len(points) > 1:
-      drawn[field] = plots.scatter(points, xlabel)
+      drawn[field] = plots.scatter(points, xlabel, f"macro F1, split by {by}")
   return drawn
 
 

@@ -161,7 +161,9 @@ def show(result: Mapping[str, Any], workdir: pathlib.Path) -> str:
   split = result["split"]
   intervals = "one specimen of each class: no intervals"
   if "interval_95" in result["test"]["micrograph"]:
-    intervals = "95 % intervals: bootstrap over specimens"
+    known = "interval_95" in result["test"]["specimen"]
+    over = "specimens" if known else "micrographs"
+    intervals = f"95 % intervals: bootstrap over {over}"
   lines = [
     "",
     f"test split by {split['by']}: {split['test']} micrographs of"

@@ -43,19 +43,22 @@ def collect(config: Any, finished: Mapping[Any, Any]) -> dict[str, Any]:
     )
     for by in ("specimen", "micrograph")
   }
+  main = config.split.by
   return {
     "reference": compare.reference,
     "class_names": first["class_names"],
     "dataset": first["dataset"],
+    "split_by": main,
     "folds": compare.folds,
-    "micrograph_folds": compare.micrograph_folds,
+    "micrograph_folds": compare.micrograph_folds * (main == "specimen"),
+    "intervals_over": _intervals_over(pooled[main]),
     "seeds": list(compare.seeds),
     "epochs": config.train.epochs,
     "batch_size": config.train.batch_size,
     "device": first["device"],
     "versions": first["versions"],
-    "warnings": _warnings(config, finished, pooled["specimen"]),
-    "systems": _entries(compare.reference, finished, pooled),
+    "warnings": _warnings(config, finished, pooled[main]),
+    "systems": _entries(config, finished, pooled),
     "runs": [
       {
         "system": each.system,
@@ -71,12 +74,15 @@ def collect(config: Any, finished: Mapping[Any, Any]) -> dict[str, Any]:
   }
 
 
-def _entries(reference, finished, pooled) -> list[dict[str, Any]]:
+def _entries(config, finished, pooled) -> list[dict[str, Any]]:
   """One entry for each network, baseline and row of the paper."""
+  main = pooled[config.split.by]
   of_system: dict[str, list] = {}
   for each in finished:
     of_system.setdefault(each.system, []).append(each)
-  entries = [_network(runs, finished) for runs in of_system.values()]
+  entries = [
+    _network(runs, finished, config.split.by) for runs in of_system.values()
+  ]
   titles = collections.Counter(entry["title"] for entry in entries)
   for entry in entries:
     if titles[entry["title"]] > 1:  # they differ in more than the network
@@ -92,9 +98,7 @@ def _entries(reference, finished, pooled) -> list[dict[str, Any]]:
       if own:
         entry[f"{by}_split"] |= _tiles(entry, by, finished)
     entry["difference"] = None
-    own, other = (
-      pooled["specimen"].get(name) for name in (entry["name"], reference)
-    )
+    own, other = main.get(entry["name"]), main.get(config.compare.reference)
     if own and other and own is not other:
       entry["difference"] = own.minus(other)
   return entries + [
@@ -151,8 +155,8 @@ def _pooled(runs, class_names, resamples):
   return found
 
 
-def _network(runs, finished) -> dict[str, Any]:
-  """What is known of a system but for its scores."""
+def _network(runs, finished, main: str) -> dict[str, Any]:
+  """What is known of a system but for its scores; curves of the main split."""
   own = [finished[each] for each in runs]
 
   def median(field):  # what else the machine did in one run does not show
@@ -170,9 +174,15 @@ def _network(runs, finished) -> dict[str, Any]:
     "curves": [
       {"fold": each.fold, "seed": each.seed, **results.history(each.folder)}
       for each in runs
-      if each.by == "specimen"
+      if each.by == main
     ],
   }
+
+
+def _intervals_over(pooled) -> str:
+  """What the intervals of all systems are over."""
+  units = {each.unit for each in pooled.values()}
+  return f"{units.pop()}s" if units else "specimens"
 
 
 def _warnings(config, finished, pooled) -> list[str]:
@@ -181,18 +191,25 @@ def _warnings(config, finished, pooled) -> list[str]:
   for result in finished.values():
     for each in result["per_specimen"]:
       specimens.setdefault(each["class"], set()).add(each["specimen"])
-  warnings = [
-    f"class {name} has {len(own)} specimens: its figures say little about the"
-    " next one"
-    for name, own in sorted(specimens.items())
-    if len(own) < _FEW_SPECIMENS
-  ]
+  if config.split.by == "micrograph":
+    warnings = [
+      "split by micrograph: images of one specimen are in training and test, so"
+      " that these figures are higher than for a new specimen"
+    ]
+  else:
+    warnings = [
+      f"class {name} has {len(own)} specimens: its figures say little about the"
+      " next one"
+      for name, own in sorted(specimens.items())
+      if len(own) < _FEW_SPECIMENS
+    ]
   if "grey" in pooled:
     shortcut = baselines.shortcut_warning(pooled["grey"].scores, len(specimens))
     warnings += [shortcut] if shortcut else []
   if len(config.compare.seeds) == 1:
     warnings.append(
-      "one seed: the intervals are over specimens, not over trainings"
+      f"one seed: the intervals are over {_intervals_over(pooled)}, not over"
+      " trainings"
     )
   return warnings
 
@@ -202,7 +219,7 @@ _BY_IMAGE = ("macro_f1", "accuracy", "kappa")
 
 def markdown(comparison: Mapping[str, Any]) -> str:
   """Returns the table of a comparison, as comparison.md has it."""
-  by_image = comparison["micrograph_folds"] > 0
+  main, by_image = comparison["split_by"], comparison["micrograph_folds"] > 0
   header = ["system", "parameters", "GFLOP", "train/s", "infer/s"]
   header += ["macro F1", "accuracy", "kappa", "precision", "recall"]
   header += [f"F1 - {comparison['reference']}", "specimens right"]
@@ -212,23 +229,29 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     header += ["by image: F1", "accuracy", "kappa"]
   seeds = ", ".join(map(str, comparison["seeds"]))
   lines = [
-    f"{comparison['folds']} folds by specimen, seed {seeds},"
+    f"{comparison['folds']} folds by {main}, seed {seeds},"
     f" {comparison['epochs']} epochs, {comparison['dataset']['image_px']} px."
-    " 95 % intervals: bootstrap over specimens, all folds pooled.",
+    f" 95 % intervals: bootstrap over {comparison['intervals_over']}, all folds"
+    " pooled.",
     "",
     "| " + " | ".join(header) + " |",
     "|" + "---|" * len(header),
   ]
   for entry in comparison["systems"]:
     if entry["kind"] == "paper":
-      if not by_image:  # they have no column
+      figures = [_number(entry["paper"][name]) for name in _BY_IMAGE]
+      if by_image:
+        cells = ["–"] * (11 + tiles) + figures
+      elif main == "micrograph":
+        cells = ["–"] * 4 + figures + ["–"] * (4 + tiles)
+      else:  # they have no column
         continue
-      cells = [f"the paper's own: {entry['title']}"] + ["–"] * (11 + tiles)
-      cells += [_number(entry["paper"][name]) for name in _BY_IMAGE]
+      cells.insert(0, f"the paper's own: {entry['title']}")
     else:
-      cells = [entry["title"], *_cost(entry), *_figures(entry)]
+      own = entry[f"{main}_split"]
+      cells = [entry["title"], *_cost(entry), *_figures(entry, own)]
       if tiles:
-        cells.append(_score(entry["specimen_split"], "tile_accuracy"))
+        cells.append(_score(own, "tile_accuracy"))
       if by_image:
         cells += [_score(entry["micrograph_split"], n) for n in _BY_IMAGE]
     lines.append("| " + " | ".join(cells) + " |")
@@ -247,13 +270,12 @@ def _cost(entry) -> list[str]:
   ]
 
 
-def _figures(entry) -> list[str]:
-  split = entry["specimen_split"]
+def _figures(entry, scores) -> list[str]:
   shown = ("macro_f1", "accuracy", "kappa", "macro_precision", "macro_recall")
   return [
-    *(_score(split, name) for name in shown),
+    *(_score(scores, name) for name in shown),
     _score(entry["difference"], "macro_f1", "+.3f"),
-    _number(split["specimen_accuracy"]["mean"]) if split else "–",
+    _number(scores["specimen_accuracy"]["mean"]) if scores else "–",
   ]
 
 

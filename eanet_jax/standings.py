@@ -22,11 +22,13 @@ class Predictions:
   """What one system said of the test micrographs of one run.
 
   Attributes:
+    files: str (m,).
     specimens: str (m,).
     labels: int (m,).
     probabilities: float64 (m, l).
   """
 
+  files: np.ndarray
   specimens: np.ndarray
   labels: np.ndarray
   probabilities: np.ndarray
@@ -38,6 +40,7 @@ def read(path: pathlib.Path, class_names: Sequence[str]) -> Predictions:
     rows = list(csv.DictReader(f))
   columns = results.columns(class_names)
   return Predictions(
+    files=np.asarray([row["file"] for row in rows]),
     specimens=np.asarray([row["specimen"] for row in rows]),
     labels=np.asarray([class_names.index(row["true"]) for row in rows]),
     probabilities=np.asarray(
@@ -56,12 +59,14 @@ class Pooled:
   Attributes:
     scores: by name.
     by_fold: by name, one for each fold.
-    resampled: by name, float64 (r,); None where there is nothing to resample.
+    unit: what a resample draws, "specimen" or "micrograph".
+    resampled: by name, float64 (r,); without what cannot be resampled.
   """
 
   scores: dict[str, float]
   by_fold: dict[str, list[float]]
-  resampled: dict[str, np.ndarray] | None
+  unit: str
+  resampled: dict[str, np.ndarray]
 
   def as_json(self) -> dict[str, Any]:
     """Returns {score: {"mean", "interval_95", "folds"}}."""
@@ -69,7 +74,9 @@ class Pooled:
       name: {
         "mean": self.scores[name],
         "interval_95": (
-          metrics.interval(self.resampled[name]) if self.resampled else None
+          metrics.interval(self.resampled[name])
+          if name in self.resampled
+          else None
         ),
         "folds": self.by_fold.get(name, []),
       }
@@ -82,13 +89,13 @@ class Pooled:
     Both sides of a resample are of the same specimens, so that what is hard
     for every system does not widen the interval.
     """
-    both = self.resampled and reference.resampled
+    both = self.resampled.keys() & reference.resampled.keys()
     return {
       name: {
         "mean": self.scores[name] - reference.scores[name],
         "interval_95": (
           metrics.interval(self.resampled[name] - reference.resampled[name])
-          if both
+          if name in both
           else None
         ),
       }
@@ -103,7 +110,8 @@ def pool(
 
   A resample draws specimens with replacement, and seeds where there are
   several: its spread is that of other specimens and other trainings. Systems
-  tested on the same specimens get the same draws.
+  tested on the same specimens get the same draws. Where no class has two
+  specimens it draws micrographs, see `metrics.specimens_known`.
 
   Args:
     runs: by (fold, seed).
@@ -111,38 +119,54 @@ def pool(
     resamples: of the bootstrap; 0 for no intervals.
   """
   folds, seeds = (sorted({key[i] for key in runs}) for i in range(2))
-  names = sorted({n for p in runs.values() for n in p.specimens.tolist()})
-  counts = np.zeros((len(seeds), len(names), num_classes, num_classes), int)
-  mean_p = np.zeros((len(seeds), len(names), num_classes))
+  joined = {
+    name: np.concatenate([getattr(found, name) for found in runs.values()])
+    for name in ("files", "specimens", "labels")
+  }
+  known = metrics.specimens_known(joined["specimens"], joined["labels"])
+  specimens, files = np.unique(joined["specimens"]), np.unique(joined["files"])
+  units = specimens if known else files
+  counts = np.zeros((len(seeds), len(units), num_classes, num_classes), int)
+  mean_p = np.zeros((len(seeds), len(specimens), num_classes))
+  label = np.zeros(len(specimens), int)
   by_fold = {name: [0.0] * len(folds) for name in metrics.HEADLINE}
   for (fold, seed), found in runs.items():
-    s, g = seeds.index(seed), np.searchsorted(names, found.specimens)
+    s, g = seeds.index(seed), np.searchsorted(specimens, found.specimens)
+    u = g if known else np.searchsorted(files, found.files)
     predicted = found.probabilities.argmax(-1)
-    np.add.at(counts[s], (g, found.labels, predicted), 1)
+    np.add.at(counts[s], (u, found.labels, predicted), 1)
     np.add.at(mean_p[s], g, found.probabilities)
+    label[g] = found.labels
     own = metrics.headline(
       metrics.count_matrix(found.labels, predicted, num_classes)
     )
     for name, score in own.items():
       by_fold[name][folds.index(fold)] += float(score) / len(seeds)
-  label = counts[0].sum(-1).argmax(-1)  # (g,)
   right = mean_p.argmax(-1) == label  # (s, g)
-  everything = np.ones((1, len(names)), int)
-  once = _scores(counts, right, everything, np.ones((1, len(seeds))))
-  drawn = metrics.draw_specimens(counts[0], resamples) if resamples else None
-  resampled = None
+  once = np.ones((1, len(units)), int), np.ones((1, len(seeds)))
+  scores = {k: float(v[0]) for k, v in _scores(counts, *once).items()}
+  scores["specimen_accuracy"] = float(right.mean())
+  drawn = metrics.draw_units(counts[0], resamples) if resamples else None
+  resampled = {}
   if drawn is not None:
     draw_seeds = np.random.default_rng(1).multinomial
     share = np.full(len(seeds), 1 / len(seeds))
-    resampled = _scores(
-      counts, right, drawn, draw_seeds(len(seeds), share, len(drawn))
-    )
-  return Pooled({k: float(v[0]) for k, v in once.items()}, by_fold, resampled)
+    drawn_seeds = draw_seeds(len(seeds), share, len(drawn))
+    resampled = _scores(counts, drawn, drawn_seeds)
+    if known:
+      each = drawn @ right.T / drawn.sum(-1, keepdims=True)  # (r, s)
+      resampled["specimen_accuracy"] = _mean_over_seeds(each, drawn_seeds)
+  unit = "specimen" if known else "micrograph"
+  return Pooled(scores, by_fold, unit, resampled)
 
 
-def _scores(counts, right, drawn, drawn_seeds) -> dict[str, np.ndarray]:
-  """Scores (r,) of resamples: specimens (r, g), seeds (r, s)."""
+def _scores(counts, drawn, drawn_seeds) -> dict[str, np.ndarray]:
+  """Scores (r,) of resamples: units (r, g), seeds (r, s)."""
   by_seed = metrics.headline(np.einsum("rg,sgij->rsij", drawn, counts))
-  by_seed["specimen_accuracy"] = drawn @ right.T / drawn.sum(-1, keepdims=True)
+  return {k: _mean_over_seeds(v, drawn_seeds) for k, v in by_seed.items()}
+
+
+def _mean_over_seeds(by_seed, drawn_seeds) -> np.ndarray:
+  """Means (r,) of scores (r, s) over the seeds drawn (r, s)."""
   weights = drawn_seeds / drawn_seeds.sum(-1, keepdims=True)
-  return {name: (v * weights).sum(-1) for name, v in by_seed.items()}
+  return (by_seed * weights).sum(-1)

@@ -42,6 +42,15 @@ def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
   assert {each.system for each in runs[:5]} == set(config.systems)
 
 
+def test_images_alone_may_be_split(tmp_path):
+  config = load(folds=3, micrograph_folds=1, only=("eanet", "vit"))
+  config.split.by = "micrograph"
+  runs = comparison.plan(config, tmp_path)
+  assert len(runs) == 2 * 3
+  assert {each.by for each in runs} == {"micrograph"}
+  assert {each.config.split.by for each in runs} == {"micrograph"}
+
+
 def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
   config = load("ablations", micrograph_folds=0)
   config.train.epochs = 7
@@ -116,7 +125,7 @@ def test_an_invalid_field_of_a_system_names_the_system(tmp_path):
     comparison.plan(config, tmp_path)
 
 
-def finish(run, right, seed):
+def finish(run, right, seed, specimen="{true}-{fold}-{i}"):
   """Writes and returns what a run leaves; `right` is the chance to be right."""
   rng = np.random.default_rng([seed, run.fold])
   run.folder.mkdir(parents=True)
@@ -125,12 +134,12 @@ def finish(run, right, seed):
     rows = []
     for label, true in enumerate(CLASSES):
       for i in range(3 * 4):
-        specimen = f"{true}-{run.fold}-{i % 3}"
+        of = specimen.format(true=true, fold=run.fold, i=i % 3)
         hit = rng.random() < (0.5 if name else right)
         predicted = label if hit else (label + 1) % 3
         p = np.eye(3)[predicted]
         rows.append(
-          {"file": f"{i}", "specimen": specimen, "true": true}
+          {"file": f"{true}/{run.fold}-{i}", "specimen": of, "true": true}
           | {"predicted": CLASSES[predicted], **results.by_column(CLASSES, p)}
         )
     suffix = f"_{name}" if name else ""
@@ -246,6 +255,39 @@ def test_systems_that_share_a_network_are_told_apart(tmp_path):
     "EANet, 16 x 8 slots",
     "cross_entropy: EANet, 16 x 16 slots",
   ]
+
+
+def test_a_set_without_specimens_is_compared_by_image(tmp_path):
+  config = load(folds=2, only=("eanet", "vit"))
+  config.split.by = "micrograph"
+  chance = {"eanet": 0.9, "vit": 0.5}
+  found = scoreboard.collect(
+    config,
+    {
+      run: finish(run, chance[run.system], i, specimen="{true}")
+      for i, run in enumerate(comparison.plan(config, tmp_path))
+    },
+  )
+  eanet, vit = found["systems"][:2]
+  assert vit["specimen_split"] is None
+  behind = vit["difference"]["accuracy"]
+  assert behind["mean"] == pytest.approx(
+    vit["micrograph_split"]["accuracy"]["mean"]
+    - eanet["micrograph_split"]["accuracy"]["mean"]
+  )
+  assert behind["interval_95"][1] < 0
+  assert found["split_by"] == "micrograph"
+  assert found["micrograph_folds"] == 0
+  assert found["warnings"][-1].endswith("over micrographs, not over trainings")
+  assert "higher than for a new specimen" in found["warnings"][0]
+  assert not any("specimens: its figures" in w for w in found["warnings"])
+  lines = scoreboard.markdown(found).splitlines()
+  assert lines[0].startswith("2 folds by micrograph, seed 0, 2 epochs")
+  assert "bootstrap over micrographs" in lines[0]
+  row = next(line for line in lines if "paper's own: EANet" in line)
+  header = next(line for line in lines if line.startswith("| system"))
+  named = dict(zip(header.split(" | "), row.split(" | "), strict=True))
+  assert named["accuracy"] == "0.986"
 
 
 def test_the_papers_figures_stand_apart(collected):

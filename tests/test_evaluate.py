@@ -1,5 +1,7 @@
 """Every example once, and the scores of each level by hand."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import numpy as np
@@ -201,6 +203,23 @@ def test_intervals_are_given_where_resamples_are_asked_for():
     assert "interval_95" not in plain[level]
     low, high = drawn[level]["interval_95"]["accuracy"]
     assert 0 <= low <= drawn[level]["accuracy"] <= high <= 1
+
+
+def test_intervals_are_over_micrographs_where_no_class_has_two_specimens():
+  # Half of 4 micrographs, each of two tiles.
+  views = dataclasses.replace(
+    views_of([0, 0, 1, 1, 2, 2, 3, 3]), specimens=tuple("aabbab")
+  )
+  logits = log_of([0.1, 0.1, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1])
+  drawn = evaluate.scores(logits, views, np.arange(8), resamples=50)
+  assert "interval_95" not in drawn["specimen"]
+  for level in ("tile", "micrograph"):
+    low, high = drawn[level]["interval_95"]["accuracy"]
+    assert low < drawn[level]["accuracy"] == 0.5 < high
+  # Nor does one specimen of each class in a test say that there are no others.
+  views = dataclasses.replace(views, specimens=tuple("aabbxb"))
+  drawn = evaluate.scores(logits, views, np.arange(8), resamples=50)
+  assert "interval_95" not in drawn["micrograph"]
 
 
 def test_the_order_of_tiles_does_not_matter():

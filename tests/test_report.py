@@ -333,6 +333,28 @@ def test_page_of_a_comparison_holds_its_figures(compared):
   assert len(page.pictures) == 6
 
 
+def test_comparison_of_images_alone_says_so(compared):
+  def change(comparison):
+    comparison |= {"split_by": "micrograph", "micrograph_folds": 0}
+    for each in comparison["systems"]:
+      each["micrograph_split"] = each.pop("specimen_split")
+
+  before = _page(compared)
+  _rewrite(compared / "comparison.json", change)
+  page = _page(compared)
+  for part in (
+    "Every figure is of micrographs that were not trained on",
+    "split by micrograph, 2 folds 0.612 95 % interval 0.56 to 0.66",
+    "2 by micrograph; seeds 0, 1",
+    "EANet, in the paper 0.895 0.986 – 0.920",
+  ):
+    page.assert_says(part)
+  assert "by image for comparison" in before.text
+  assert "would seem to reach" not in page.text
+  assert "accuracy, by image" not in page.text
+  assert "by specimen" not in page.text
+
+
 def test_comparison_that_its_reference_leads(compared):
   def change(comparison):
     systems = comparison["systems"]

@@ -10,7 +10,10 @@ from eanet_jax import metrics, results, standings
 def predictions(specimens, labels, predicted, num_classes=2, sure=0.9):
   p = np.full((len(labels), num_classes), (1 - sure) / (num_classes - 1))
   p[np.arange(len(labels)), predicted] = sure
-  return standings.Predictions(np.asarray(specimens), np.asarray(labels), p)
+  files = np.arange(len(labels)).astype(str)
+  return standings.Predictions(
+    files, np.asarray(specimens), np.asarray(labels), p
+  )
 
 
 def random_runs(seed, right, folds=3, seeds=(0,), specimens=4, each=5):
@@ -46,7 +49,7 @@ def test_scores_are_those_of_all_folds_together():
   }
   for name, score in expected.items():
     assert pooled.scores[name] == pytest.approx(score), name
-  assert pooled.resampled is None
+  assert pooled.resampled == {}
   for fold in range(3):
     own = runs[fold, 0]
     assert pooled.by_fold["kappa"][fold] == pytest.approx(
@@ -70,7 +73,7 @@ def test_a_specimen_is_right_by_its_mean_probability():
   # Two micrographs say class 1 by a little, the third class 0 by far.
   p = np.array([[0.45, 0.55], [0.45, 0.55], [0.95, 0.05], [0.2, 0.8]])
   found = standings.Predictions(
-    np.array(["a", "a", "a", "b"]), np.array([0, 0, 0, 1]), p
+    np.arange(4), np.array(["a", "a", "a", "b"]), np.array([0, 0, 0, 1]), p
   )
   pooled = standings.pool({(0, 0): found}, 2, 0)
   assert pooled.scores["accuracy"] == 0.5
@@ -115,8 +118,34 @@ def test_a_difference_is_paired():
   assert paired_width < 1.5 * (own[1] - own[0])
 
 
-def test_one_specimen_of_each_class_has_no_interval():
-  found = predictions(["a", "a", "b"], [0, 0, 1], [0, 1, 1])
+def test_micrographs_are_drawn_where_no_class_has_two_specimens():
+  # Of 12 micrographs, in two folds, 6 are right: binomial as above, and not
+  # all or nothing as it is of specimens.
+  labels = np.arange(12) % 2
+  found = predictions([f"{i}" for i in labels], labels, labels ^ (labels == 0))
+  halves = {
+    (fold, 0): standings.Predictions(
+      found.files[fold::2][::-1],  # in whatever order
+      found.specimens[fold::2][::-1],
+      found.labels[fold::2][::-1],
+      found.probabilities[fold::2][::-1],
+    )
+    for fold in range(2)
+  }
+  pooled = standings.pool(halves, 2, 4000)
+  assert pooled.unit == "micrograph"
+  low, high = pooled.as_json()["accuracy"]["interval_95"]
+  np.testing.assert_allclose([low, high], [3 / 12, 9 / 12])
+  # How specimens differ is not known, of one of each.
+  assert pooled.scores["specimen_accuracy"] == 0.5
+  assert pooled.as_json()["specimen_accuracy"]["interval_95"] is None
+  gap = pooled.minus(pooled)
+  assert gap["specimen_accuracy"]["interval_95"] is None
+  assert gap["accuracy"]["interval_95"] == [0, 0]
+
+
+def test_one_micrograph_of_each_class_has_no_interval():
+  found = predictions(["a", "b"], [0, 1], [0, 0])
   pooled = standings.pool({(0, 0): found}, 2, 100)
   assert pooled.as_json()["kappa"]["interval_95"] is None
   assert pooled.minus(pooled)["kappa"]["interval_95"] is None
@@ -147,6 +176,7 @@ def test_read_gives_what_was_written(tmp_path):
     ],
   )
   found = standings.read(tmp_path / "p.csv", names)
+  assert found.files.tolist() == ["x.png"]
   assert found.specimens.tolist() == ["s,1"]
   assert found.labels.tolist() == [1]
   assert found.probabilities.tolist() == [[0.1, 1 / 3]]
