@@ -222,9 +222,13 @@ def markdown(comparison: Mapping[str, Any]) -> str:
   main, by_image = comparison["split_by"], comparison["micrograph_folds"] > 0
   header = ["system", "parameters", "GFLOP", "train/s", "infer/s"]
   header += ["macro F1", "accuracy", "kappa", "precision", "recall"]
-  header += [f"F1 - {comparison['reference']}", "specimens right"]
-  tiles = comparison["dataset"]["view"] == "tiles"
-  header += ["tiles right"] * tiles
+  header += [f"F1 - {comparison['reference']}"]
+  means = {"specimens right": "specimen_accuracy"}
+  if comparison["intervals_over"] == "micrographs":  # no specimen is known
+    means = {}
+  if comparison["dataset"]["view"] == "tiles":
+    means["tiles right"] = "tile_accuracy"
+  header += means
   if by_image:
     header += ["by image: F1", "accuracy", "kappa"]
   seeds = ", ".join(map(str, comparison["seeds"]))
@@ -241,17 +245,18 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     if entry["kind"] == "paper":
       figures = [_number(entry["paper"][name]) for name in _BY_IMAGE]
       if by_image:
-        cells = ["–"] * (11 + tiles) + figures
+        cells = ["–"] * (10 + len(means)) + figures
       elif main == "micrograph":
-        cells = ["–"] * 4 + figures + ["–"] * (4 + tiles)
+        cells = ["–"] * 4 + figures + ["–"] * (3 + len(means))
       else:  # they have no column
         continue
       cells.insert(0, f"the paper's own: {entry['title']}")
     else:
       own = entry[f"{main}_split"]
       cells = [entry["title"], *_cost(entry), *_figures(entry, own)]
-      if tiles:
-        cells.append(_score(own, "tile_accuracy"))
+      cells += [
+        _number(own[name]["mean"]) if own else "–" for name in means.values()
+      ]
       if by_image:
         cells += [_score(entry["micrograph_split"], n) for n in _BY_IMAGE]
     lines.append("| " + " | ".join(cells) + " |")
@@ -275,7 +280,6 @@ def _figures(entry, scores) -> list[str]:
   return [
     *(_score(scores, name) for name in shown),
     _score(entry["difference"], "macro_f1", "+.3f"),
-    _number(scores["specimen_accuracy"]["mean"]) if scores else "–",
   ]
 
 

@@ -286,6 +286,7 @@ def test_a_set_without_specimens_is_compared_by_image(tmp_path):
   assert "bootstrap over micrographs" in lines[0]
   row = next(line for line in lines if "paper's own: EANet" in line)
   header = next(line for line in lines if line.startswith("| system"))
+  assert "specimens right" not in header
   named = dict(zip(header.split(" | "), row.split(" | "), strict=True))
   assert named["accuracy"] == "0.986"
 

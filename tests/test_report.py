@@ -336,6 +336,7 @@ def test_page_of_a_comparison_holds_its_figures(compared):
 def test_comparison_of_images_alone_says_so(compared):
   def change(comparison):
     comparison |= {"split_by": "micrograph", "micrograph_folds": 0}
+    comparison["intervals_over"] = "micrographs"
     for each in comparison["systems"]:
       each["micrograph_split"] = each.pop("specimen_split")
 
@@ -353,6 +354,8 @@ def test_comparison_of_images_alone_says_so(compared):
   assert "would seem to reach" not in page.text
   assert "accuracy, by image" not in page.text
   assert "by specimen" not in page.text
+  assert "accuracy of specimens" in before.text
+  assert "accuracy of specimens" not in page.text
 
 
 def test_comparison_that_its_reference_leads(compared):
