@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from eanet_jax import baselines, results, standings
+from eanet_jax.data import splits
 from eanet_jax.models import systems
 
 _FEW_SPECIMENS = 5
@@ -192,10 +193,7 @@ def _warnings(config, finished, pooled) -> list[str]:
     for each in result["per_specimen"]:
       specimens.setdefault(each["class"], set()).add(each["specimen"])
   if config.split.by == "micrograph":
-    warnings = [
-      "split by micrograph: images of one specimen are in training and test, so"
-      " that these figures are higher than for a new specimen"
-    ]
+    warnings = [splits.LEAKAGE]
   else:
     warnings = [
       f"class {name} has {len(own)} specimens: its figures say little about the"

@@ -15,6 +15,11 @@ import numpy as np
 
 from eanet_jax import errors
 
+# What a reader of any figures by micrograph must know.
+LEAKAGE = (
+  "split by micrograph: images of one specimen are in training and test, so"
+  " that these figures are higher than for a new specimen"
+)
 _BY_MICROGRAPH = "--config.split.by=micrograph"
 
 
@@ -320,8 +325,4 @@ def _by_micrograph(labels, fractions, folds, fold, rng) -> Split:
     for part, indices in zip(parts, np.split(shuffled, cuts), strict=True):
       part.append(indices)
   test, validation, train = (np.sort(np.concatenate(part)) for part in parts)
-  warning = (
-    "split by micrograph: images of one specimen are in training and test, so"
-    " that these figures are higher than for a new specimen"
-  )
-  return Split(train, validation, test, "micrograph", (warning,))
+  return Split(train, validation, test, "micrograph", (LEAKAGE,))
