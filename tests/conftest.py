@@ -55,6 +55,17 @@ def small(config: str) -> list[str]:
   return SMALL_VGG if "vgg" in config else SMALL
 
 
+def load_comparison(variant="smoke", **compare):
+  """Returns the configuration of a comparison, with few resamples."""
+  from eanet_jax import settings  # not before JAX is told its platform
+
+  config = settings.load(f"{ROOT / 'configs' / 'compare.py'}:{variant}")
+  with config.unlocked():
+    config.compare.update(compare)
+    config.evaluation.bootstrap_resamples = 100
+  return config
+
+
 def run(*command: str, **kwargs) -> subprocess.CompletedProcess:
   """Runs `python command...` in the repository and returns what it printed."""
   return subprocess.run(

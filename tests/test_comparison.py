@@ -1,34 +1,16 @@
-"""Comparisons: what is planned, collected from runs, and run from launch.py."""
+"""Comparisons: what is planned, and run from launch.py."""
 
 import json
 import shutil
 
-import numpy as np
 import pytest
-from conftest import ROOT, SMALL_COMPARISON, launch
+from conftest import ROOT, SMALL_COMPARISON, launch, load_comparison
 
-from eanet_jax import (
-  comparison,
-  errors,
-  results,
-  scoreboard,
-  settings,
-  standings,
-)
-
-CLASSES = ["CPJ", "HR", "P92"]
-
-
-def load(variant="smoke", **compare):
-  config = settings.load(f"{ROOT / 'configs' / 'compare.py'}:{variant}")
-  with config.unlocked():
-    config.compare.update(compare)
-    config.evaluation.bootstrap_resamples = 100
-  return config
+from eanet_jax import comparison, errors, settings
 
 
 def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
-  config = load(seeds=(3, 4), folds=3, micrograph_folds=1)
+  config = load_comparison(seeds=(3, 4), folds=3, micrograph_folds=1)
   runs = comparison.plan(config, tmp_path)
   assert len(runs) == 5 * 2 * (3 + 1)
   assert len({each.folder for each in runs}) == len(runs)
@@ -43,7 +25,7 @@ def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
 
 
 def test_images_alone_may_be_split(tmp_path):
-  config = load(folds=3, micrograph_folds=1, only=("eanet", "vit"))
+  config = load_comparison(folds=3, micrograph_folds=1, only=("eanet", "vit"))
   config.split.by = "micrograph"
   runs = comparison.plan(config, tmp_path)
   assert len(runs) == 2 * 3
@@ -52,7 +34,7 @@ def test_images_alone_may_be_split(tmp_path):
 
 
 def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
-  config = load("ablations", micrograph_folds=0)
+  config = load_comparison("ablations", micrograph_folds=0)
   config.train.epochs = 7
   of = {each.system: each.config for each in comparison.plan(config, tmp_path)}
   assert {own.train.epochs for own in of.values()} == {7}
@@ -72,7 +54,7 @@ def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
 
 
 def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
-  config = load("full")
+  config = load_comparison("full")
   runs = comparison.plan(config, tmp_path)
   for name in config.systems:
     alone = settings.load(str(ROOT / "configs" / f"{name}.py"))
@@ -90,7 +72,7 @@ def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
 
 
 def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
-  config = load("ingredients", micrograph_folds=0)
+  config = load_comparison("ingredients", micrograph_folds=0)
   of = {each.system: each.config for each in comparison.plan(config, tmp_path)}
   whole = settings.flatten(of.pop("eanet_best").to_dict())
   assert len(of) == 14
@@ -115,192 +97,14 @@ def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
 )
 def test_what_cannot_be_compared_is_one_clear_error(compare, says, tmp_path):
   with pytest.raises(errors.UserError, match=says.replace("(", r"\(")):
-    comparison.plan(load(**compare), tmp_path)
+    comparison.plan(load_comparison(**compare), tmp_path)
 
 
 def test_an_invalid_field_of_a_system_names_the_system(tmp_path):
-  config = load()
+  config = load_comparison()
   config.systems.vit.model.num_blocks = 0
   with pytest.raises(errors.UserError, match=r"system vit: .*num_blocks"):
     comparison.plan(config, tmp_path)
-
-
-def finish(run, right, seed, specimen="{true}-{fold}-{i}"):
-  """Writes and returns what a run leaves; `right` is the chance to be right."""
-  rng = np.random.default_rng([seed, run.fold])
-  run.folder.mkdir(parents=True)
-  names = ("", *results.BASELINES)
-  for name in names:
-    rows = []
-    for label, true in enumerate(CLASSES):
-      for i in range(3 * 4):
-        of = specimen.format(true=true, fold=run.fold, i=i % 3)
-        hit = rng.random() < (0.5 if name else right)
-        predicted = label if hit else (label + 1) % 3
-        p = np.eye(3)[predicted]
-        rows.append(
-          {"file": f"{true}/{run.fold}-{i}", "specimen": of, "true": true}
-          | {"predicted": CLASSES[predicted], **results.by_column(CLASSES, p)}
-        )
-    suffix = f"_{name}" if name else ""
-    results.write_csv(
-      run.folder / f"test_predictions{suffix}.csv", list(rows[0]), rows
-    )
-  specimens = sorted({(row["specimen"], row["true"]) for row in rows})
-  return {
-    "class_names": CLASSES,
-    "dataset": {"source": "folder", "path": "", "view": "whole"}
-    | {"image_px": 64},
-    "device": "1 x cpu",
-    "versions": {},
-    "parameters": 10,
-    "gflop_per_image": 0.5,
-    "images_per_s": 10.0 + run.fold,
-    "inference_images_per_s": None,
-    "test": {"micrograph": {"accuracy": 0.5, "macro_f1": 0.5}},
-    "baselines": {name: {} for name in results.BASELINES},
-    "per_specimen": [{"specimen": s, "class": c} for s, c in specimens],
-  }
-
-
-@pytest.fixture(scope="module")
-def collected(tmp_path_factory):
-  chance = {"eanet": 0.8, "vit": 0.5, "vgg": 0.99, "vgg_attention": 0.6}
-  config = load(folds=3, micrograph_folds=1, only=tuple(chance))
-  runs = comparison.plan(config, tmp_path_factory.mktemp("made"))
-  finished = {
-    run: finish(run, chance[run.system], i)
-    for i, run in enumerate(runs)
-    # One fold of vgg_attention is missing.
-    if (run.system, run.by, run.fold) != ("vgg_attention", "specimen", 1)
-  }
-  return finished, scoreboard.collect(config, finished)
-
-
-def entry(collected, name):
-  return next(e for e in collected[1]["systems"] if e["name"] == name)
-
-
-def test_collected_scores_are_those_of_the_predictions(collected):
-  finished, _ = collected
-  own = {
-    (run.fold, run.seed): standings.read(
-      run.folder / "test_predictions.csv", CLASSES
-    )
-    for run in finished
-    if run.system == "vit" and run.by == "specimen"
-  }
-  right = np.concatenate(
-    [p.probabilities.argmax(1) == p.labels for p in own.values()]
-  )
-  vit = entry(collected, "vit")
-  assert vit["specimen_split"]["accuracy"]["mean"] == pytest.approx(
-    right.mean()
-  )
-  assert vit["images_per_s"] == 10.5  # of 10, 11, 12 and 10
-  assert vit["inference_images_per_s"] is None
-
-
-def test_differences_are_to_the_reference(collected):
-  assert entry(collected, "eanet")["difference"] is None
-  behind = entry(collected, "vit")["difference"]["accuracy"]
-  ahead = entry(collected, "vgg")["difference"]["accuracy"]
-  assert behind["interval_95"][1] < 0 < ahead["interval_95"][0]
-  assert entry(collected, "texture")["difference"]["kappa"]["mean"] < 0
-
-
-def test_a_system_with_a_run_missing_is_not_compared(collected):
-  incomplete = entry(collected, "vgg_attention")
-  assert incomplete["specimen_split"] is None
-  assert incomplete["difference"] is None
-  assert incomplete["micrograph_split"] is not None
-
-
-def test_tiles_are_counted_over_all_folds(tmp_path):
-  config = load(micrograph_folds=0, folds=2)
-  config.compare.only = ("eanet", "vit")
-  finished = {}
-  for run in comparison.plan(config, tmp_path):
-    made = finish(run, 0.5, 0)
-    right = 6 + run.fold if run.system == "vit" else 9
-    matrix = [[right, 10 - right], [0, 10 * run.fold]]
-    made["dataset"]["view"] = "tiles"
-    made["test"]["tile"] = {"confusion_matrix": matrix}
-    made["baselines"] = {
-      name: {"tile": {"confusion_matrix": [[1, 1], [1, 1]]}}
-      for name in results.BASELINES
-    }
-    finished[run] = made
-  found = scoreboard.collect(config, finished)
-  share = {
-    each["name"]: each["specimen_split"]["tile_accuracy"]["mean"]
-    for each in found["systems"]
-    if each["specimen_split"]
-  }
-  assert share == pytest.approx(
-    {"eanet": 28 / 30, "vit": 23 / 30} | dict.fromkeys(results.BASELINES, 1 / 2)
-  )
-  text = scoreboard.markdown(found)
-  assert "| tiles right |" in text
-  assert "| 0.933 |" in text
-
-
-def test_systems_that_share_a_network_are_told_apart(tmp_path):
-  config = load("ablations", micrograph_folds=0, folds=2)
-  config.compare.only = ("eanet", "slots_8", "cross_entropy")
-  runs = comparison.plan(config, tmp_path)
-  found = scoreboard.collect(config, {r: finish(r, 0.5, 0) for r in runs})
-  assert [each["title"] for each in found["systems"][:3]] == [
-    "eanet: EANet, 16 x 16 slots",
-    "EANet, 16 x 8 slots",
-    "cross_entropy: EANet, 16 x 16 slots",
-  ]
-
-
-def test_a_set_without_specimens_is_compared_by_image(tmp_path):
-  config = load(folds=2, only=("eanet", "vit"))
-  config.split.by = "micrograph"
-  chance = {"eanet": 0.9, "vit": 0.5}
-  found = scoreboard.collect(
-    config,
-    {
-      run: finish(run, chance[run.system], i, specimen="{true}")
-      for i, run in enumerate(comparison.plan(config, tmp_path))
-    },
-  )
-  eanet, vit = found["systems"][:2]
-  assert vit["specimen_split"] is None
-  behind = vit["difference"]["accuracy"]
-  assert behind["mean"] == pytest.approx(
-    vit["micrograph_split"]["accuracy"]["mean"]
-    - eanet["micrograph_split"]["accuracy"]["mean"]
-  )
-  assert behind["interval_95"][1] < 0
-  assert found["split_by"] == "micrograph"
-  assert found["micrograph_folds"] == 0
-  assert found["warnings"][-1].endswith("over micrographs, not over trainings")
-  assert "higher than for a new specimen" in found["warnings"][0]
-  assert not any("specimens: its figures" in w for w in found["warnings"])
-  lines = scoreboard.markdown(found).splitlines()
-  assert lines[0].startswith("2 folds by micrograph, seed 0, 2 epochs")
-  assert "bootstrap over micrographs" in lines[0]
-  row = next(line for line in lines if "paper's own: EANet" in line)
-  header = next(line for line in lines if line.startswith("| system"))
-  assert "specimens right" not in header
-  named = dict(zip(header.split(" | "), row.split(" | "), strict=True))
-  assert named["accuracy"] == "0.986"
-
-
-def test_the_papers_figures_stand_apart(collected):
-  paper = entry(collected, "paper: EANet")
-  assert paper["kind"] == "paper"
-  assert paper["paper"] == {"macro_f1": 0.895, "accuracy": 0.986, "kappa": 0.92}
-  assert paper["specimen_split"] is None
-  text = scoreboard.markdown(collected[1])
-  row = next(line for line in text.splitlines() if "paper's own: EANet" in line)
-  assert row.endswith("| 0.895 | 0.986 | 0.920 |")
-  widths = {line.count("|") for line in text.splitlines() if "|" in line}
-  assert len(widths) == 1
 
 
 def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
