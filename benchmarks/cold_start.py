@@ -26,13 +26,13 @@ import launch
 from eanet_jax import console
 
 def main(argv):
-  from eanet_jax import train
-  run_steps = train.run_steps
+  from eanet_jax import train_step
+  run_steps = train_step.run_steps
   def first(*args, first_step, last_step, per_dispatch, **kwargs):
     run_steps(*args, first_step=first_step, last_step=first_step + 1,
               per_dispatch=1, **kwargs)
     os._exit(0)
-  train.run_steps = first
+  train_step.run_steps = first
   return launch.main(argv)
 
 sys.exit(console.guarded(main, sys.argv))

@@ -33,17 +33,16 @@ def config_of(name: str, arguments: argparse.Namespace, fold: int) -> Any:
   return config
 
 
-def finished(config: Any, workdir: pathlib.Path, label: str) -> dict[str, Any]:
+def finished(config: Any, workdir: pathlib.Path, label: str) -> Any:
   """Returns the results of a run, of now or of before."""
   from eanet_jax import experiment
-  from eanet_jax.data import dataset
 
-  result = experiment.finished(config, workdir)
-  if result is None:
+  results = experiment.finished(config, workdir)
+  if results is None:
     console.say(label)
-    data = dataset.load(config)
-    result = experiment.train_and_evaluate(config, workdir, data)
-  return result
+    data, objective = experiment.load(config)
+    results = experiment.train_and_evaluate(config, workdir, data, objective)
+  return results
 
 
 def accuracies(arguments: argparse.Namespace) -> np.ndarray:
@@ -63,12 +62,12 @@ def accuracies(arguments: argparse.Namespace) -> np.ndarray:
         config.init_from = str(pretrained)
         config.optimizer.learning_rate = arguments.learning_rate
       name = ("nothing", "pretrained")[start]
-      result = finished(
+      results = finished(
         config,
         arguments.workdir / f"from-{name}-{fold}-{seed}",
         f"fold {fold + 1}, seed {seed}: from {name}",
       )
-      accuracy = result["test"]["micrograph"]["accuracy"]
+      accuracy = results.test["micrograph"]["accuracy"]
       found[fold, seed, start] = accuracy
   return found
 

@@ -84,18 +84,18 @@ def changes() -> dict[str, Change]:
   }
 
 
-def answers(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def classes(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
   """Returns the true and the predicted class of each test micrograph, (m,)."""
   import ml_collections
 
-  from eanet_jax import evaluate, sharding, trained
+  from eanet_jax import answers, forward_pass, restore, sharding
   from eanet_jax.data import dataset
 
   mesh = sharding.data_mesh()
-  model, variables, meta = trained.restore(workdir, mesh)
-  config = meta["config"]
+  model, variables, meta = restore.restore(workdir, mesh)
+  config = meta.config
   data = dataset.load(ml_collections.ConfigDict(config))
-  forward = evaluate.Forward(model, meta["mean"], meta["std"], 16, mesh)
+  forward = forward_pass.ForwardPass(model, meta.mean, meta.std, 16, mesh)
   chosen = data.views.of(data.split.test)
   images = data.views.images[chosen]
   found = {}
@@ -111,8 +111,8 @@ def answers(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
       np.arange(len(changed)),
       config["evaluation"]["orientations"],
     )
-    members, p = evaluate.by_micrograph(logits, data.views, chosen)
-    found[name] = data.views.labels[members], p.argmax(-1)
+    answered = answers.Answers(data.views, chosen, logits)
+    found[name] = answered.labels, answered.predicted
   return found
 
 
@@ -139,7 +139,7 @@ def main(argv: list[str]) -> int:
     "--pool", action="store_true", help="the runs into one column, as folds"
   )
   arguments = parser.parse_args(argv[1:])
-  of_run = {str(path): answers(path) for path in arguments.workdirs}
+  of_run = {str(path): classes(path) for path in arguments.workdirs}
   if arguments.pool:
     of_run = {f"{len(of_run)} runs": pooled(list(of_run.values()))}
   print("| |" + "".join(f" {name} | changed |" for name in of_run))

@@ -30,7 +30,6 @@ from eanet_jax import settings, startup
 _IMAGES = 400
 _EPOCH = 384  # images to train on; the others are for validation
 _CLASSES = 3
-_MEAN, _STD = 127.0, 74.0
 _WINDOWS = 7
 
 
@@ -49,7 +48,13 @@ class Bench:
     import jax
     import numpy as np
 
-    from eanet_jax import evaluate, initial_state, sharding, train
+    from eanet_jax import (
+      forward_pass,
+      initial_state,
+      objectives,
+      sharding,
+      train_step,
+    )
     from eanet_jax.data import batching, dataset, input_pipeline, splits
 
     config = settings.load(config).unlock()
@@ -75,13 +80,13 @@ class Bench:
       digest="random",
     )
     split = splits.Split(order[:_EPOCH], order[_EPOCH:], order[:0], "specimen")
-    levels = _MEAN, _STD
-    if config.dataset.standardise == "image":
-      levels = None, None
-    self._data = dataset.Dataset(views, split, *levels)
+    self._data = dataset.Dataset(
+      views, split, by_image=config.dataset.standardise == "image"
+    )
+    self._objective = objectives.choose(config, self._data)
     mesh = sharding.data_mesh()
     self.model, self.state, _ = initial_state.create(
-      config, self._data, 1, mesh
+      config, self._data, self._objective, 1, mesh
     )
     self._batches = batching.Batches(
       images,
@@ -92,24 +97,28 @@ class Bench:
       mesh=mesh,
       resident_bytes=2**40,
     )
-    self._train_steps = train.make_train_steps(mesh)
+    self._train_steps = train_step.make_train_steps(mesh)
     self._key = jax.random.key(0)
-    self._forward = evaluate.Forward(
-      self.model, *levels, config.train.batch_size, mesh
+    self._forward = forward_pass.ForwardPass(
+      self.model,
+      self._data.mean,
+      self._data.std,
+      config.train.batch_size,
+      mesh,
     )
 
   def train(self, count: int) -> None:
     """Trains `count` steps, to the end of the last."""
-    from eanet_jax import train
+    from eanet_jax import train_step
 
-    self.state, _ = train.run_steps(
+    self.state, _ = train_step.run_steps(
       self.state,
       self._train_steps,
       self._batches,
       self._key,
       first_step=0,
       last_step=count,
-      per_dispatch=train.steps_per_dispatch(0, count, count),
+      per_dispatch=train_step.steps_per_dispatch(0, count, count),
       stop=lambda _: False,
       on_steps=lambda _: None,
     )
@@ -124,13 +133,16 @@ class Bench:
 
   def loop(self) -> list[float]:
     """Trains by the whole loop; returns seconds of each epoch but the first."""
-    from eanet_jax import checkpoints, fit
+    from eanet_jax import checkpoints, train_loop
 
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
       workdir = pathlib.Path(folder)
       with checkpoints.Checkpoints(workdir) as saved:
-        fit.Fit(self.config, workdir, self._data, saved).run(clock)
+        training = train_loop.Training(
+          self.config, workdir, self._data, self._objective, saved
+        )
+        training.run(clock)
     return clock.epochs()
 
   def temporary_bytes(self) -> int:
@@ -172,15 +184,14 @@ def gflop_per_image(model, image_px: int) -> float:
   import jax
   import numpy as np
 
-  from eanet_jax import evaluate
-  from eanet_jax.models import eanet
+  from eanet_jax.models import cost, eanet
 
   if not isinstance(model, eanet.EANet) or model.stem != "patches":
     images = np.zeros((1, image_px, image_px, 1), np.float32)
     variables = jax.eval_shape(
       lambda: model.init(jax.random.key(0), images, deterministic=True)
     )
-    return evaluate.gflop_per_image(model, variables, image_px)
+    return cost.gflop_per_image(model, variables, image_px)
   n, d = (image_px // model.patch_px) ** 2, model.width
   if model.attention_type == "self":
     attention = 2 * n * model.num_heads * model.key_width * (4 * d + 2 * n)
@@ -218,9 +229,7 @@ def windows(work, count: int) -> list[float]:
 
 def measure(bench: Bench, mode: str, steps: int) -> dict:
   """Returns the figures of one mode, as they are printed."""
-  import jax
-
-  from eanet_jax import results
+  from eanet_jax import versions
 
   config = bench.config
   size, px = config.train.batch_size, config.dataset.image_px
@@ -259,8 +268,8 @@ def measure(bench: Bench, mode: str, steps: int) -> dict:
     "matmul_gflops": round(peak, 1),
     "mfu": float(f"{median * gflop / peak:.3g}"),
     "peak_rss_mb": usage // (2**20 if sys.platform == "darwin" else 2**10),
-    "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-    "versions": results.versions(),
+    "device": versions.device(),
+    "versions": versions.installed(),
     "load_average": round(load, 2),
   }
 

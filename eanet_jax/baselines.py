@@ -3,19 +3,17 @@
 Takes a data set and views of it, gives scores of the classes by the commonest
 class ("majority"), by brightness and contrast alone ("grey": a probe for a
 shortcut) and by classical texture features ("texture"). Each is fitted to the
-training views, and scored by `evaluate.scores` as a network is.
+training views, and scored as a network is.
 """
 
 import concurrent.futures
 import contextlib
 import os
 import pathlib
-import secrets
-from typing import Any
 
 import numpy as np
 
-from eanet_jax import console
+from eanet_jax import atomic_files, console, results_json
 from eanet_jax.data import dataset
 
 _DISTANCES_PX = (1, 2, 4, 8)
@@ -169,7 +167,13 @@ def _cached_texture(images: np.ndarray) -> np.ndarray:
   found = _read(path, (len(images), _TEXTURE_SIZE))
   if found is None:
     found = texture_features(images[..., 0])
-    _write(path, found)
+    # A folder that cannot be written to is no loss.
+    with (
+      contextlib.suppress(OSError),
+      atomic_files.replacing(path) as building,
+      building.open("wb") as out,
+    ):
+      np.save(out, found, allow_pickle=False)
   return found
 
 
@@ -188,20 +192,7 @@ def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
   return found if usable else None
 
 
-def _write(path: pathlib.Path, values: np.ndarray) -> None:
-  """Saves values whole or not at all; a folder that is read-only is no loss."""
-  name = f"{path.name}.incomplete-{secrets.token_hex(4)}"
-  building = path.with_name(name)
-  with contextlib.suppress(OSError):
-    try:
-      with building.open("wb") as out:
-        np.save(out, values, allow_pickle=False)
-      building.replace(path)
-    finally:
-      building.unlink(missing_ok=True)
-
-
-def shortcut_warning(summary: dict[str, Any], num_classes: int) -> str:
+def shortcut_warning(summary: results_json.Scores, num_classes: int) -> str:
   """Returns a line where grey levels alone tell the classes apart, or "".
 
   Args:

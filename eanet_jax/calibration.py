@@ -4,12 +4,10 @@ Takes logits and labels of validation and test micrographs, gives a temperature
 and the reliability before and after. NumPy and SciPy only.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy import optimize, special
 
-from eanet_jax import metrics
+from eanet_jax import answers, metrics, results_json
 
 _HIGHEST = 20.0
 _LOWEST = 1 / _HIGHEST
@@ -19,7 +17,7 @@ _GRID_POINTS = 61
 
 def reliability(
   probabilities: np.ndarray, labels: np.ndarray, bins: int = 10
-) -> dict[str, Any]:
+) -> results_json.Reliability:
   """Returns the expected calibration error and its bins as JSON values.
 
   "ece" is Eq. 3 of Guo et al. 2017; "bins" are of equal width over the top
@@ -35,7 +33,8 @@ def reliability(
   right = probabilities.argmax(-1) == labels
   edges = np.arange(bins + 1) / bins
   place = np.digitize(top, edges[1:-1])
-  rows, error = [], 0.0
+  rows: list[results_json.Bin] = []
+  error = 0.0
   for i in range(bins):
     inside = place == i
     count = int(inside.sum())
@@ -93,30 +92,20 @@ def fit_temperature(
 
 
 def summary(
-  validation_logits: np.ndarray,
-  validation_labels: np.ndarray,
-  validation_group: np.ndarray,
-  test_logits: np.ndarray,
-  test_labels: np.ndarray,
-  test_group: np.ndarray,
-) -> dict[str, Any]:
+  validation: answers.Answers, test: answers.Answers
+) -> results_json.Calibration:
   """Returns T of the validation micrographs and what it does to the test ones.
 
   "temperature" is `fit_temperature`; "before" and "after" are the `reliability`
   of the test micrographs without and with it.
-
-  Args:
-    validation_logits, test_logits: float (k, l), of views.
-    validation_labels, test_labels: int (m,), of micrographs.
-    validation_group, test_group: int (k,), the micrograph of each view, 0..m-1.
   """
   temperature = fit_temperature(
-    validation_logits, validation_labels, validation_group
+    validation.logits, validation.labels, validation.groups
   )
 
   def of_test(t):
-    p = special.softmax(np.asarray(test_logits, np.float64) / t, axis=-1)
-    return reliability(metrics.mean_by_group(p, test_group), test_labels)
+    p = special.softmax(np.asarray(test.logits, np.float64) / t, axis=-1)
+    return reliability(metrics.mean_by_group(p, test.groups), test.labels)
 
   return {
     "temperature": temperature,

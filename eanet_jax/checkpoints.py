@@ -1,9 +1,8 @@
 """Orbax checkpoints: what is saved, kept, verified and restored.
 
 A step holds three items: `variables` (all that inference needs), `progress`
-(optimizer state and the sums of a running epoch) and `meta`, plain JSON with
-the configuration, class names, pixel statistics, history and a checksum of
-every array. Nothing restored is executed: arrays and JSON only.
+(optimizer state and the sums of a running epoch) and `meta`, plain JSON: see
+`run_meta`, with a checksum of every array. Nothing restored is executed.
 
 Orbax takes a flipped bit for a number and an empty folder for a step, so every
 restore compares checksums and falls back to the step before.
@@ -15,13 +14,13 @@ import pathlib
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from eanet_jax import errors
+from eanet_jax import errors, run_meta
 
 _SCORE = "macro_f1"
 FOLDER = "checkpoints"
@@ -29,6 +28,14 @@ FOLDER = "checkpoints"
 
 class Corrupt(Exception):
   """A checkpoint that cannot be read or is not what was saved."""
+
+
+class Restored(NamedTuple):
+  """A step as it was saved."""
+
+  variables: Any
+  progress: Any
+  meta: run_meta.RunMeta
 
 
 class Checkpoints:
@@ -66,23 +73,15 @@ class Checkpoints:
   def __exit__(self, *_) -> None:
     self._manager.close()
 
-  def save(
-    self,
-    step: int,
-    variables: Any,
-    progress: Any,
-    meta: dict,
-    score: float | None,
-  ) -> None:
+  def save(self, variables: Any, progress: Any, meta: run_meta.RunMeta) -> None:
     """Saves in the background; the arrays may be donated once this returns.
 
     Args:
-      step: training steps done.
       variables: pytree of arrays.
       progress: pytree of arrays.
-      meta: JSON values.
-      score: validation macro-F1, None in the middle of an epoch.
+      meta: of the run at this step.
     """
+    step = meta.step
     if step in self._manager.all_steps():
       # A damaged one, come to again from the one before: Orbax would refuse.
       self._manager.delete(step)
@@ -90,8 +89,9 @@ class Checkpoints:
       "variables": _checksums(variables),
       "progress": _checksums(progress),
     }
-    # As it is now: the caller's lists may grow before Orbax has written them.
-    content = json.loads(json.dumps({"meta": meta, "checksums": checksums}))
+    # As it comes back, so that its checksum is that of what is read.
+    content = {"meta": meta.as_json(), "checksums": checksums}
+    content = json.loads(json.dumps(content))
     self._manager.save(
       step,
       args=ocp.args.Composite(
@@ -99,7 +99,7 @@ class Checkpoints:
         progress=ocp.args.StandardSave(progress),
         meta=ocp.args.JsonSave({**content, "checksum": _checksum(content)}),
       ),
-      metrics=None if score is None else {_SCORE: score},
+      metrics=None if meta.score is None else {_SCORE: meta.score},
       force=True,
     )
 
@@ -115,23 +115,21 @@ class Checkpoints:
     """Steps there are folders for, oldest first; they may be damaged."""
     return sorted(self._manager.all_steps())
 
-  def restore_newest(self, variables: Any, progress: Any):
-    """Returns (step, variables, progress, meta) of the newest sound step.
-
-    None where there is no step.
+  def restore_newest(self, variables: Any, progress: Any) -> Restored | None:
+    """Returns the newest sound step; None where there is no step.
 
     Args:
       variables: pytree like the one saved, with the shardings wanted.
       progress: likewise.
 
     Raises:
-      UserError: there are steps, but no sound one.
+      UserError: there are steps, but no sound one; or it is of another format.
     """
     for step in reversed(self.steps()):
       try:
-        content = self._restore_content(step)
-        restored = [
-          self._restore(step, name, template, content)
+        meta, checksums = self._restore_meta(step)
+        arrays = [
+          self._restore(step, name, template, checksums[name])
           for name, template in (
             ("variables", variables),
             ("progress", progress),
@@ -140,7 +138,7 @@ class Checkpoints:
       except Corrupt as error:
         _warn(step, error)
         continue
-      return step, *restored, content["meta"]
+      return Restored(*arrays, meta)
     if self.steps():
       raise errors.UserError(
         f"{self._manager.directory}: no checkpoint in it can be read; choose"
@@ -148,37 +146,46 @@ class Checkpoints:
       )
     return None
 
-  def restore_best(self, template: Callable[[dict], Any]):
-    """Returns (step, variables, meta) of the best sound step, or None.
+  def restore_best(
+    self, template: Callable[[run_meta.RunMeta], Any]
+  ) -> tuple[Any, run_meta.RunMeta] | None:
+    """Returns (variables, meta) of the best sound step; None if there is none.
 
     The best is that of the highest score, the newest of equals; a step saved
     in the middle of an epoch has no score and comes last.
 
     Args:
-      template: takes meta, gives a pytree like the variables saved, with the
-        shardings wanted.
+      template: gives a pytree like the variables saved, with the shardings
+        wanted.
+
+    Raises:
+      UserError: a step is of another format.
     """
     found = []
     for step in self.steps():
       try:
-        content = self._restore_content(step)
+        meta, checksums = self._restore_meta(step)
       except Corrupt as error:
         _warn(step, error)
         continue
-      score = content["meta"]["score"]
-      found.append((-1.0 if score is None else score, step, content))
+      score = -1.0 if meta.score is None else meta.score
+      found.append((score, step, meta, checksums))
     found.sort(key=lambda entry: entry[:2], reverse=True)
-    for _, step, content in found:
+    for _, step, meta, checksums in found:
       try:
-        wanted = template(content["meta"])
-        variables = self._restore(step, "variables", wanted, content)
+        variables = self._restore(
+          step, "variables", template(meta), checksums["variables"]
+        )
       except Corrupt as error:
         _warn(step, error)
         continue
-      return step, variables, content["meta"]
+      return variables, meta
     return None
 
-  def _restore_content(self, step: int) -> dict:
+  def _restore_meta(
+    self, step: int
+  ) -> tuple[run_meta.RunMeta, dict[str, dict[str, int]]]:
+    """The meta of a step, and the checksums of its arrays by item and path."""
     try:
       restored = self._manager.restore(
         step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
@@ -189,9 +196,13 @@ class Checkpoints:
       raise Corrupt(_first_line(error)) from error
     if checksum != _checksum(content):
       raise Corrupt("meta: its checksum differs")
-    return content
+    where = f"checkpoint {step} in {self._manager.directory}"
+    meta = run_meta.RunMeta.from_json(content["meta"], where)
+    return meta, content["checksums"]
 
-  def _restore(self, step: int, name: str, template: Any, content: dict) -> Any:
+  def _restore(
+    self, step: int, name: str, template: Any, expected: dict[str, int]
+  ) -> Any:
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
     try:
       restored = self._manager.restore(
@@ -200,7 +211,7 @@ class Checkpoints:
       )[name]
     except Exception as error:  # as above
       raise Corrupt(_first_line(error)) from error
-    found, expected = _checksums(restored), content["checksums"][name]
+    found = _checksums(restored)
     wrong = sorted(k for k in expected if found.get(k) != expected[k])
     if wrong or len(found) != len(expected):
       raise Corrupt(f"{name}: checksum of {', '.join(wrong[:3])} differs")

@@ -112,12 +112,12 @@ def _main(argv: list[str]) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-  from eanet_jax import predict, results
+  from eanet_jax import atomic_files, classify, predictions_csv
   from eanet_jax.data import micrographs
 
   _check_out(arguments.out)
   files = micrographs.expand(arguments.paths)
-  classifier = predict.Classifier.restore(arguments.workdir)
+  classifier = classify.Classifier.restore(arguments.workdir)
   predictions = list(
     console.progress(
       classifier.stream(files), total=len(files), unit="file", leave=False
@@ -127,12 +127,14 @@ def _predict(arguments: argparse.Namespace) -> int:
   for each in predictions:
     row = {"file": each.file, "label": each.label, "error": each.error}
     if not each.error:
-      row |= results.by_column(classifier.class_names, each.probabilities)
+      row |= predictions_csv.by_column(
+        classifier.class_names, each.probabilities
+      )
       row |= {"probability": each.probability, "crop_rows": each.crop_rows}
     rows.append(row)
-  classes = results.columns(classifier.class_names)
+  classes = predictions_csv.class_columns(classifier.class_names)
   fields = ["file", "label", "probability", *classes, "crop_rows", "error"]
-  results.write_csv(arguments.out, fields, rows)
+  atomic_files.write_csv(arguments.out, fields, rows)
   failed = [each for each in predictions if each.error]
   for each in failed:
     print(f"{each.file}: {each.error}", file=sys.stderr)
@@ -153,9 +155,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-  from eanet_jax import report
+  from eanet_jax import html_pages
 
-  print(report.write(arguments.workdir))
+  print(html_pages.write(arguments.workdir))
   return 0
 
 

@@ -5,51 +5,29 @@ leaves a finished run of each system, fold and seed below WORKDIR/runs,
 comparison.json, comparison.md and report.html. What is done is not done again.
 """
 
-import dataclasses
 import pathlib
 import time
-from typing import Any
 
 import jax
 import ml_collections
 
 from eanet_jax import (
+  atomic_files,
+  comparison_json,
+  comparison_results,
   console,
   errors,
   experiment,
   fields,
-  report,
-  results,
-  scoreboard,
+  html_pages,
+  markdown_table,
+  objectives,
+  results_json,
 )
-from eanet_jax.data import dataset
+from eanet_jax.data import batching, dataset
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Run:
-  """One system on one fold with one seed.
-
-  Attributes:
-    system: its name.
-    by: what the split keeps apart, "specimen" or "micrograph".
-    fold, seed: of the run.
-    config: whole, as a run by itself would have it.
-    folder: its workdir.
-  """
-
-  system: str
-  by: str
-  fold: int
-  seed: int
-  config: ml_collections.ConfigDict
-  folder: pathlib.Path
-
-  def __str__(self) -> str:
-    """What the progress bar calls it."""
-    return f"{self.system}, {self.by} fold {self.fold + 1}, seed {self.seed}"
-
-
-def run(config: Any, workdir: str | pathlib.Path) -> int:
+def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
   """Runs or resumes a comparison; returns the exit code, 1 if a run failed.
 
   Args:
@@ -74,21 +52,19 @@ def run(config: Any, workdir: str | pathlib.Path) -> int:
     finished = {each: result for each, result in done.items() if result}
     if not finished:
       raise errors.UserError("no run could be finished")
-    comparison = scoreboard.collect(config, finished)
-    comparison["warnings"] += [
-      f"{each} failed and is left out: {why}" for each, why in failed.items()
-    ]
-    comparison["wall_time_s"] = sum(r["wall_time_s"] for r in finished.values())
-    results.write_json(workdir / report.COMPARISON_FILE, comparison)
-    table = scoreboard.markdown(comparison)
-    results.write_text(workdir / "comparison.md", table + "\n")
+    comparison = comparison_results.collect(config, finished, failed)
+    comparison_json.write(workdir, comparison)
+    table = markdown_table.write(comparison)
+    atomic_files.write_text(workdir / "comparison.md", table + "\n")
     console.say(f"\n{table}\n")
     minutes = (time.monotonic() - begun) / 60
-    console.say(f"{minutes:.1f} minutes; report: {report.write(workdir)}")
+    console.say(f"{minutes:.1f} minutes; report: {html_pages.write(workdir)}")
   return 1 if failed else 0
 
 
-def plan(config: Any, workdir: pathlib.Path) -> list[Run]:
+def plan(
+  config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> list[comparison_results.Run]:
   """Returns every run of a comparison, each with a valid configuration.
 
   Raises:
@@ -119,30 +95,37 @@ def plan(config: Any, workdir: pathlib.Path) -> list[Run]:
           }
           whole = ml_collections.ConfigDict(tree).lock()
           try:
-            fields.validate(whole)
+            experiment.check(whole)
           except errors.UserError as error:
             raise errors.UserError(f"system {name}: {error}") from None
           folder = workdir / "runs" / f"{by}-{fold}" / f"{name}-seed{seed}"
-          runs.append(Run(name, by, fold, seed, whole, folder))
+          runs.append(
+            comparison_results.Run(name, by, fold, seed, whole, folder)
+          )
   return runs
 
 
-def _train(waiting: list[Run], done: dict[Run, Any]) -> dict[Run, str]:
+def _train(
+  waiting: list[comparison_results.Run],
+  done: dict[comparison_results.Run, results_json.RunResults | None],
+) -> dict[comparison_results.Run, str]:
   """Trains what waits, puts results into `done`; returns why runs failed."""
-  loaded: dict[str, dataset.Dataset] = {}
+  loaded: dict[str, tuple[dataset.Dataset, objectives.Objective]] = {}
 
-  def load(each: Run) -> dataset.Dataset:
-    key = f"{each.config.dataset} {each.config.split}"
+  def load(each):
+    own = each.config
+    key = f"{own.dataset} {own.split} {own.loss}"
     if key not in loaded:
-      loaded[key] = dataset.load(each.config)
+      loaded[key] = experiment.load(own)
     return loaded[key]
 
-  def images(each: Run) -> int:
-    data, train = load(each), each.config.train
-    steps = -(-len(data.views.of(data.split.train)) // train.batch_size)
+  def images(each):
+    (data, _), train = load(each), each.config.train
+    views = len(data.views.of(data.split.train))
+    steps = batching.steps_per_epoch(views, train.batch_size)
     return train.epochs * steps * train.batch_size
 
-  for line in load(waiting[0]).describe():
+  for line in load(waiting[0])[0].describe():
     if not line.startswith("note:"):  # those are of one fold
       console.say(line)
   failed = {}
@@ -156,8 +139,8 @@ def _train(waiting: list[Run], done: dict[Run, Any]) -> dict[Run, str]:
       end = bar.n + images(each)
       label = f"{i}/{len(waiting)} {each}: "
       try:
-        done[each] = experiment.train_and_evaluate(
-          each.config, each.folder, load(each), bar, label
+        result = experiment.train_and_evaluate(
+          each.config, each.folder, *load(each), bar, label
         )
       except errors.UserError as error:
         failed[each] = str(error)
@@ -166,10 +149,11 @@ def _train(waiting: list[Run], done: dict[Run, Any]) -> dict[Run, str]:
         continue
       finally:
         jax.clear_caches()  # nothing compiled for this run fits another
-      if done[each]:
-        scores = done[each]["test"]["micrograph"]
+      if isinstance(result, results_json.RunResults):
+        done[each] = result
+        scores = result.test["micrograph"]
         console.say(
           f"{label}macro F1 {scores['macro_f1']:.3f}, accuracy"
-          f" {scores['accuracy']:.3f}, {done[each]['wall_time_s']:.0f} s"
+          f" {scores['accuracy']:.3f}, {result.wall_time_s:.0f} s"
         )
   return failed

@@ -1,33 +1,35 @@
 """The main job: build the data, train, evaluate the best, write the results.
 
-Or pre-train, where there are no classes to evaluate.
-
 Takes a configuration and a workdir, gives an exit code. Each part is a stage
 of the package; this module joins them.
 """
 
-import json
+import dataclasses
 import pathlib
-from typing import Any
 
 import jax
+import ml_collections
+import tqdm
 
 from eanet_jax import (
   checkpoints,
+  config_json,
   console,
+  console_tables,
   errors,
-  evaluate,
   fields,
-  fit,
-  results,
-  settings,
-  sharding,
+  html_pages,
+  objectives,
+  results_json,
+  run_results,
+  train_loop,
+  versions,
 )
 from eanet_jax.data import dataset
 from eanet_jax.models import systems
 
 
-def run(config: Any, workdir: str | pathlib.Path) -> int:
+def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
   """Runs or resumes the job of a workdir; returns the exit code.
 
   Args:
@@ -39,48 +41,61 @@ def run(config: Any, workdir: str | pathlib.Path) -> int:
     Stopped: a signal asked for it.
   """
   workdir = pathlib.Path(workdir).expanduser()
-  fields.validate(config)
+  check(config)
   result = finished(config, workdir)
   if result:
     console.say(f"{workdir} is finished; another --workdir starts a new run")
   else:
-    data = dataset.load(config)
+    data, objective = load(config)
     for line in data.describe():
       console.say(line)
-    result = train_and_evaluate(config, workdir, data)
-  if jax.process_index() == 0:
-    console.say(results.show(result, workdir))
+    result = train_and_evaluate(config, workdir, data, objective)
+  if result is not None:
+    console.say(console_tables.summary(result, workdir))
   return 0
 
 
-def finished(config: Any, workdir: pathlib.Path) -> dict[str, Any] | None:
+def check(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError naming the first field whose value cannot be used."""
+  fields.validate(config)
+  objectives.check(config)
+
+
+def load(
+  config: ml_collections.ConfigDict,
+) -> tuple[dataset.Dataset, objectives.Objective]:
+  """Returns the data set of a valid configuration, and what it is for.
+
+  Raises:
+    UserError: a source, path or split that cannot be used.
+  """
+  data = dataset.load(config)
+  objective = objectives.choose(config, data)
+  split = objective.arrange(data.split)
+  return dataclasses.replace(data, split=split), objective
+
+
+def finished(
+  config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> results_json.Results | None:
   """Returns the results in a workdir, None if its run is not finished.
 
   Raises:
     UserError: the workdir holds a run of another configuration.
   """
-  path = workdir / "config.json"
-  if path.exists() and (workdir / checkpoints.FOLDER).is_dir():
-    changed = settings.differences(
-      json.loads(path.read_text()), settings.as_json(config)
-    )
-    if changed:
-      raise errors.UserError(
-        f"{workdir} holds a run of another configuration"
-        f" ({'; '.join(changed)}): choose another --workdir, or the same fields"
-        " to resume"
-      )
-  path = workdir / results.FILE
-  return json.loads(path.read_text()) if path.exists() else None
+  if (workdir / checkpoints.FOLDER).is_dir():
+    config_json.check_same(workdir, config)
+  return results_json.read(workdir)
 
 
 def train_and_evaluate(
-  config: Any,
+  config: ml_collections.ConfigDict,
   workdir: pathlib.Path,
   data: dataset.Dataset,
-  bar: Any = None,
+  objective: objectives.Objective,
+  bar: tqdm.tqdm | None = None,
   label: str = "",
-) -> dict[str, Any]:
+) -> results_json.Results | None:
   """Returns the results of a run, after writing all that is in its workdir.
 
   In a job of several processes all call this, and the first gets the results.
@@ -88,9 +103,9 @@ def train_and_evaluate(
   Args:
     config: valid.
     workdir: new, or of this run to resume.
-    data: of the configuration.
-    bar: tqdm bar of several runs, told of every image trained on; None for one
-      of this run alone.
+    data, objective: see `load`.
+    bar: of several runs, told of every image trained on; None for one of this
+      run alone.
     label: of the run, on the bar.
 
   Raises:
@@ -106,84 +121,62 @@ def train_and_evaluate(
   try:
     workdir.mkdir(parents=True, exist_ok=True)
     with checkpoints.Checkpoints(workdir) as saved:
-      training = fit.Fit(config, workdir, data, saved)
+      training = train_loop.Training(config, workdir, data, objective, saved)
       if jax.process_index() == 0:
         training.write_overview()
       if bar is None:
-        _announce(config, training)
-        with console.progress(
-          total=training.images,
-          initial=training.images_done,
-          unit="img",
-          disable=jax.process_index() > 0,
-        ) as own_bar:
-          training.run(own_bar)
+        _run_alone(config, training)
       else:
-        bar.update(training.images_done)
+        bar.update(training.step * config.train.batch_size)
         training.run(bar, label)
-      if config.loss.objective == "pairs":
-        return _sum_up(config, workdir, training)
-      return _evaluate(config, workdir, data, saved, training)
+      results = objective.results(_best(config, workdir, data, saved, training))
+      if results is None or jax.process_index() > 0:
+        return None
+      results_json.write(workdir, results)
+      if isinstance(results, results_json.RunResults):
+        html_pages.write(workdir)
+      return results
   except OSError as error:
     raise errors.UserError(
       f"cannot write to --workdir={workdir}: {error}"
     ) from None
 
 
-def _announce(config: Any, training: fit.Fit) -> None:
+def _run_alone(
+  config: ml_collections.ConfigDict, training: train_loop.Training
+) -> None:
   console.say(
     f"{systems.title(config.model.to_dict())}: {training.parameters:,}"
-    f" parameters, on {jax.device_count()} x {jax.devices()[0].device_kind}"
+    f" parameters, on {versions.device()}"
   )
+  size = config.train.batch_size
+  with console.progress(
+    total=training.total_steps * size,
+    initial=training.step * size,
+    unit="img",
+    disable=jax.process_index() > 0,
+  ) as bar:
+    training.run(bar)
 
 
-def _sum_up(config, workdir, training) -> dict[str, Any]:
-  """Writes the results.json of a pre-training: there is nothing to score."""
-  last = results.history(workdir)
-  result = {
-    "title": systems.title(config.model.to_dict()),
-    "objective": config.loss.objective,
-    "pair_accuracy": last["train_accuracy"][-1] if last else None,
-    "views_in_a_batch": 2 * config.train.batch_size,
-    "parameters": training.parameters,
-    "epochs": config.train.epochs,
-    "wall_time_s": training.wall_time_s,
-    "images_per_s": training.images_per_s,
-    "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-    "versions": results.versions(),
-  }
-  if jax.process_index() == 0:
-    results.write_json(workdir / results.FILE, result)
-  return result
-
-
-def _evaluate(config, workdir, data, saved, training) -> dict[str, Any]:
-  """Scores the best checkpoint and writes results.json and the report."""
-  # SciPy and Matplotlib are not for the start of a run.
-  from eanet_jax import assessment, report
-
-  step, variables, _ = saved.restore_best(lambda _: training.state.variables)
-  outputs = assessment.run_network(
-    training.forward,
-    variables,
-    data,
-    training.mesh,
-    config.evaluation.orientations,
+def _best(
+  config, workdir, data, saved, training
+) -> run_results.FinishedTraining:
+  """The training with the variables of its best checkpoint."""
+  best = saved.restore_best(lambda _: training.state.variables)
+  if best is None:
+    raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
+  variables, meta = best
+  return run_results.FinishedTraining(
+    config=config,
+    workdir=workdir,
+    data=data,
+    forward=training.forward,
+    variables=variables,
+    mesh=training.mesh,
+    parameters=training.parameters,
+    best_epoch=meta.step // training.steps_per_epoch,
+    history=tuple(training.history.epochs),
+    images_per_s=training.clock.images_per_s,
+    wall_time_s=lambda: training.clock.wall_time_s,
   )
-  with sharding.first_process_first():  # the others wait for it to write
-    if jax.process_index() > 0:
-      return {}
-    result = {
-      **assessment.results_of(config, data, outputs, workdir),
-      "parameters": training.parameters,
-      "gflop_per_image": evaluate.gflop_per_image(
-        training.forward.model, variables, config.dataset.image_px
-      ),
-      "epochs": config.train.epochs,
-      "best_epoch": int(step) // training.steps_per_epoch,
-      "wall_time_s": training.wall_time_s,
-      "images_per_s": training.images_per_s,
-    }
-    results.write_json(workdir / results.FILE, result)
-    report.write(workdir)
-    return result

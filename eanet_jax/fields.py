@@ -10,7 +10,7 @@ from typing import Any
 
 import ml_collections
 
-from eanet_jax import errors, settings
+from eanet_jax import config_tree, errors
 
 
 def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
@@ -24,7 +24,7 @@ _DROPOUT_RATE = (lambda value: 0 <= value <= 0.9, "from 0 to 0.9")
 _BELOW_ONE = (lambda value: 0 <= value < 1, "from 0 to below 1")
 _ANY = (lambda value: True, "anything")  # checked where it is used, or a bool
 
-# Every field there is, but for the `model` group.
+# Every field there is, except the `model` group.
 _RULES = {
   "init_from": _ANY,
   "dataset.source": _one_of("synthetic", "folder", "nine_cr", "unlabelled"),
@@ -118,7 +118,7 @@ _MODEL_RULES = {
 
 def validate(config: ml_collections.ConfigDict) -> None:
   """Raises UserError naming the first field whose value cannot be used."""
-  flat = settings.flatten(config.to_dict())
+  flat = config_tree.flatten(config.to_dict())
   name = flat.get("model.name")
   rules = _RULES | _MODEL_RULES.get(name, _OF_EVERY_MODEL)
   for field in sorted(flat.keys() ^ rules.keys()):
@@ -151,23 +151,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
       "--config.init_from and --config.model.pretrained both say which weights"
       " to start from: give one"
     )
-  unlabelled = config.dataset.source == "unlabelled"
-  if unlabelled and config.loss.objective != "pairs":
-    raise errors.UserError(
-      "--config.dataset.source=unlabelled has no classes to learn: it is for"
-      " configs/pretrain.py"
-    )
-  image_px, pairs = config.dataset.image_px, config.loss.objective == "pairs"
+  image_px = config.dataset.image_px
   if name == "eanet":
     patch_px = config.model.patch_px
     _check_patches(image_px, patch_px)
-    if pairs and (image_px % (2 * patch_px) or config.model.position_embedding):
-      raise errors.UserError(
-        "--config.loss.objective=pairs sees quarters of an image:"
-        f" --config.dataset.image_px={image_px} must be a multiple of"
-        f" {2 * patch_px} (two patches) and --config.model.position_embedding"
-        " False"
-      )
     if config.model.stem == "convolutions" and (
       patch_px < 2 or patch_px & (patch_px - 1)
     ):
@@ -175,10 +162,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
         f"--config.model.patch_px={patch_px} is no power of 2:"
         " --config.model.stem=convolutions halves an image to its tokens"
       )
-  elif image_px < 32 * (1 + pairs):
+  elif image_px < 32:
     raise errors.UserError(
       f"--config.dataset.image_px={image_px} is too small for VGG, which halves"
-      f" it five times: it must be {32 * (1 + pairs)} or more"
+      " it five times: it must be 32 or more"
     )
 
 

@@ -1,42 +1,44 @@
 """What a run starts from: network, optimizer, recipe, and their first state.
 
-Takes a configuration and a data set, gives a `train.TrainState`.
+Takes a configuration and a data set, gives a `train_step.TrainState`.
 """
 
 import functools
 import pathlib
-from typing import Any
 
 import flax.linen as nn
 import flax.traverse_util
 import jax
-import numpy as np
+import ml_collections
 import optax
 
 from eanet_jax import (
   augment,
   errors,
+  objectives,
   optimizer,
   pretrained,
+  restore,
   sharding,
-  train,
-  trained,
+  train_step,
 )
 from eanet_jax.data import dataset
 from eanet_jax.models import systems
 
 
 def create(
-  config: Any,
+  config: ml_collections.ConfigDict,
   data: dataset.Dataset,
+  objective: objectives.Objective,
   steps_per_epoch: int,
   mesh: jax.sharding.Mesh,
-) -> tuple[nn.Module, train.TrainState, optax.Schedule]:
+) -> tuple[nn.Module, train_step.TrainState, optax.Schedule]:
   """Returns the network, the state before its first step, and learning rates.
 
   Args:
     config: merged ConfigDict, valid.
     data: of the run.
+    objective: of the run.
     steps_per_epoch: of a full pass over its training views.
     mesh: what the state lives on.
   """
@@ -46,11 +48,8 @@ def create(
     round(config.optimizer.warmup_epochs * steps_per_epoch),
     config.train.epochs * steps_per_epoch,
   )
-  outputs = len(data.views.class_names)
-  if config.loss.objective == "pairs":
-    outputs = config.loss.embedding_size
-  model = systems.create(config.model.to_dict(), outputs)
-  state = train.create_state(
+  model = systems.create(config.model.to_dict(), objective.outputs)
+  state = train_step.create_state(
     model,
     optimizer.adamw(
       schedule,
@@ -59,7 +58,12 @@ def create(
       decoupled=config.optimizer.decoupled_decay,
       frozen_steps=round(config.model.frozen_epochs * steps_per_epoch),
     ),
-    _recipe(config, data),
+    train_step.Recipe(
+      mean=data.mean,
+      std=data.std,
+      objective=objective,
+      ranges=augment.Ranges(**config.augment.to_dict()),
+    ),
     config.dataset.image_px,
     config.train.seed,
     mesh,
@@ -67,27 +71,10 @@ def create(
   return model, state, schedule
 
 
-def _recipe(config: Any, data: dataset.Dataset) -> train.Recipe:
-  weights = ()
-  classes = config.loss.objective == "classes"
-  if classes and config.loss.class_weights == "balanced":
-    counts = np.bincount(data.view_labels[data.views.of(data.split.train)])
-    weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
-  return train.Recipe(
-    mean=data.mean,
-    std=data.std,
-    pair_temperature=0.0 if classes else config.loss.temperature,
-    gamma=config.loss.gamma,
-    label_smoothing=config.loss.label_smoothing,
-    class_weights=weights,
-    ranges=augment.Ranges(**config.augment.to_dict()),
-  )
-
-
 def with_weights_of_run(
-  state: train.TrainState, workdir: str, mesh: jax.sharding.Mesh
-) -> train.TrainState:
-  """Returns the state with the weights of another run, but for the head's.
+  state: train_step.TrainState, workdir: str, mesh: jax.sharding.Mesh
+) -> train_step.TrainState:
+  """Returns the state with the weights of another run, except the head's.
 
   Args:
     state: before the first step.
@@ -99,7 +86,8 @@ def with_weights_of_run(
   """
   if not workdir:
     return state
-  _, variables, _ = trained.restore(pathlib.Path(workdir).expanduser(), mesh)
+  source = pathlib.Path(workdir).expanduser()
+  variables = restore.restore(source, mesh).variables
   flatten = functools.partial(flax.traverse_util.flatten_dict, sep="/")
   new, old = flatten(variables), flatten(state.variables)
   for path in sorted(new.keys() | old.keys()):
@@ -117,8 +105,8 @@ def with_weights_of_run(
 
 
 def with_pretrained(
-  state: train.TrainState, file: str, mesh: jax.sharding.Mesh
-) -> train.TrainState:
+  state: train_step.TrainState, file: str, mesh: jax.sharding.Mesh
+) -> train_step.TrainState:
   """Returns the state with the weights that a file has for its network.
 
   Args:

@@ -43,23 +43,20 @@ def focal_loss(
   return loss
 
 
-def pair_logits(embeddings: Array, temperature: float) -> tuple[Array, Array]:
-  """Returns which view is the other one of an image, as logits and labels.
+def pair_logits(embeddings: Array, temperature: float) -> Array:
+  """Returns float32 (2 b, 2 b): which view is the other one of an image.
 
   With the cross-entropy this is NT-Xent (Chen et al., "A Simple Framework for
   Contrastive Learning of Visual Representations", Eq. 1): each view is to be
   told from all others of the batch by the cosine of its embedding with theirs.
+  A view's own logit is far below all others.
 
   Args:
     embeddings: float32 (2 b, k), first one view of each image, then another.
     temperature: that cosines are divided by.
-
-  Returns:
-    float32 (2 b, 2 b) logits, a view's own far below all others; int32 (2 b,).
   """
-  views = len(embeddings)
   squares = (embeddings**2).sum(axis=-1, keepdims=True)
   units = embeddings * jax.lax.rsqrt(squares + 1e-12)
   cosines = jnp.einsum("ik,jk->ij", units, units)
-  logits = jnp.where(jnp.eye(views, dtype=bool), -1e9, cosines / temperature)
-  return logits, (jnp.arange(views) + views // 2) % views
+  itself = jnp.eye(len(embeddings), dtype=bool)
+  return jnp.where(itself, -1e9, cosines / temperature)

@@ -5,9 +5,9 @@ counts, true class by predicted class, is the only state; every score derives
 from it. NumPy only.
 """
 
-from typing import Any
-
 import numpy as np
+
+from eanet_jax import results_json
 
 # The scores that a table shows and an interval is given for, in its order.
 HEADLINE = (
@@ -91,7 +91,7 @@ def summary(
   units: np.ndarray,
   class_names: tuple[str, ...],
   resamples: int,
-) -> dict[str, Any]:
+) -> results_json.Scores:
   """Returns every score of one level as JSON values, with 95 % intervals.
 
   The interval is a percentile bootstrap over units, drawn with replacement:
@@ -112,17 +112,20 @@ def summary(
   counts = count_matrix(labels, predicted, num_classes)
   by_class = class_scores(counts)
   top_two = np.argsort(-probabilities, axis=-1, kind="stable")[:, :2]
-  result = {name: float(score) for name, score in headline(counts).items()}
-  result["top2_accuracy"] = float((top_two == labels[:, None]).any(-1).mean())
-  result["per_class"] = {
-    name: {
-      **{score: float(values[i]) for score, values in by_class.items()},
-      "support": int(counts[i].sum()),
-    }
-    for i, name in enumerate(class_names)
+  scores = {name: float(score) for name, score in headline(counts).items()}
+  result: results_json.Scores = {
+    **scores,
+    "top2_accuracy": float((top_two == labels[:, None]).any(-1).mean()),
+    "per_class": {
+      name: {
+        **{score: float(values[i]) for score, values in by_class.items()},
+        "support": int(counts[i].sum()),
+      }
+      for i, name in enumerate(class_names)
+    },
+    "confusion_matrix": counts.tolist(),
+    "examples": len(labels),
   }
-  result["confusion_matrix"] = counts.tolist()
-  result["examples"] = len(labels)
   if resamples:
     interval = _intervals(labels, predicted, units, num_classes, resamples)
     if interval:

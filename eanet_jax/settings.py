@@ -1,60 +1,24 @@
-"""The configuration of a run: from the command line, stored and compared.
+"""The configuration of a run, from the command line.
 
 Takes a config file and overrides, gives a merged ConfigDict or one clear error
-that names the field. Stored as JSON: data, never executed.
+that names the field.
 """
 
 import contextlib
 import difflib
+import importlib.machinery
+import importlib.util
 import io
-import json
 import pathlib
 import re
 import runpy
 import sys
-from typing import Any
+from collections.abc import Iterator
 
 import ml_collections
 from absl import flags
 
-from eanet_jax import errors
-
-# Fields that change where or how fast a run goes, not what comes of it.
-_FREE = frozenset(
-  {
-    "dataset.data_dir",
-    "dataset.resident_mb",
-    "train.steps_per_dispatch",
-    "evaluation.batch_size",
-    "evaluation.bootstrap_resamples",
-  }
-)
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-  """Returns {"group.field": value} of nested dicts."""
-  flat = {}
-  for name, value in tree.items():
-    if isinstance(value, dict):
-      flat |= flatten(value, f"{prefix}{name}.")
-    else:
-      flat[prefix + name] = value
-  return flat
-
-
-def as_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns the configuration as it comes back from a JSON file."""
-  return json.loads(json.dumps(config.to_dict()))
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-  """Returns "field: old -> new" of every field that would change the run."""
-  old, new = flatten(old), flatten(new)
-  return [
-    f"{field}: {old.get(field)!r} -> {new.get(field)!r}"
-    for field in sorted(old.keys() | new.keys())
-    if field not in _FREE and old.get(field) != new.get(field)
-  ]
+from eanet_jax import config_tree, errors
 
 
 def parse(
@@ -74,7 +38,8 @@ def parse(
     _print_help(usage)
     sys.exit(0)
   argument = _config_argument(argv)
-  if argument and not pathlib.Path(argument.partition(":")[0]).is_file():
+  file, variant = split_argument(argument)
+  if argument and not pathlib.Path(file).is_file():
     raise errors.UserError(f"--config {argument}: there is no such file")
   # config_flags prints the traceback of a config file that fails.
   with contextlib.redirect_stderr(io.StringIO()):
@@ -94,7 +59,6 @@ def parse(
     raise errors.UserError(
       "name a configuration, e.g. --config configs/eanet.py; see --help"
     )
-  file, _, variant = argument.partition(":")
   name = pathlib.Path(file).stem
   return config, f"{name}-{variant}" if variant else name
 
@@ -113,7 +77,7 @@ def _config_argument(argv: list[str]) -> str:
 def _unknown_field(argv: list[str], error: Exception) -> str:
   """Names the override that is no field, and the fields nearest to it."""
   with contextlib.suppress(Exception):
-    known = list(flatten(load(_config_argument(argv)).to_dict()))
+    known = list(config_tree.flatten(load(_config_argument(argv)).to_dict()))
     for argument in argv:
       given = re.match(r"--?(?:no)?config\.([^=]+)", argument)
       if given and given[1] not in known:
@@ -127,9 +91,43 @@ def _unknown_field(argv: list[str], error: Exception) -> str:
 
 def load(argument: str) -> ml_collections.ConfigDict:
   """Returns what the config file of a --config argument gives, unchanged."""
-  file, _, variant = argument.partition(":")
-  get_config = runpy.run_path(file)["get_config"]
-  return get_config(variant) if variant else get_config()
+  file, variant = split_argument(argument)
+  with _configs_of(pathlib.Path(file).absolute().parent):
+    get_config = runpy.run_path(file)["get_config"]
+    return get_config(variant) if variant else get_config()
+
+
+def split_argument(argument: str) -> tuple[str, str]:
+  """Returns file and variant of FILE.py:variant; "" for no variant.
+
+  Cut behind the file's ending: an absolute path of Windows has a colon too.
+  """
+  found = re.fullmatch(r"(.*\.py)(?::(.*))?", argument)
+  return (found[1], found[2] or "") if found else (argument, "")
+
+
+@contextlib.contextmanager
+def _configs_of(folder: pathlib.Path) -> Iterator[None]:
+  """Makes a folder known as `configs`, by which recipes import each other.
+
+  So they load from wherever they lie, and whatever the current folder is.
+  """
+  spec = importlib.machinery.ModuleSpec("configs", None, is_package=True)
+  spec.submodule_search_locations = [str(folder)]
+  package = importlib.util.module_from_spec(spec)
+  before = {
+    name: sys.modules.pop(name)
+    for name in list(sys.modules)
+    if name.partition(".")[0] == "configs"
+  }
+  sys.modules["configs"] = package
+  try:
+    yield
+  finally:
+    for name in list(sys.modules):
+      if name.partition(".")[0] == "configs":
+        del sys.modules[name]
+    sys.modules.update(before)
 
 
 def _print_help(usage: str) -> None:
@@ -152,7 +150,7 @@ def _print_help(usage: str) -> None:
     tree = load(str(configs / f"{file}.py")).to_dict()
     only = {group: tree[group]} if group else tree
     print(f"\nfields, with the values of configs/{file}.py:")
-    for field, value in flatten(only).items():
+    for field, value in config_tree.flatten(only).items():
       print(f"  --config.{field}={value}")
 
 

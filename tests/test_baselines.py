@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eanet_jax import baselines, evaluate
+from eanet_jax import answers, baselines, forward_pass, scoring
 from eanet_jax.data import dataset, input_pipeline, splits
 
 SIDE = 32
@@ -49,7 +49,7 @@ def data_of(images, labels, class_names=("a", "b", "c"), micrograph=None):
   split = splits.Split(
     everything[~test], np.array([], np.int64), everything[test], "specimen"
   )
-  return dataset.Dataset(views, split, 128.0, 30.0)
+  return dataset.Dataset(views, split, by_image=False)
 
 
 def drawn(draw, labels):
@@ -67,11 +67,15 @@ def brightness_of_class(rng, label):
   return standardised(noise(rng), mean, std)
 
 
+def micrograph_scores(logits, views, chosen):
+  return scoring.score(answers.Answers(views, chosen, logits))["micrograph"]
+
+
 def summaries(data):
   """The micrograph scores of each baseline on the test views."""
   chosen = data.views.of(data.split.test)
   return {
-    name: evaluate.scores(scores, data.views, chosen)["micrograph"]
+    name: micrograph_scores(scores, data.views, chosen)
     for name, scores in baselines.logits(data, chosen).items()
   }
 
@@ -127,7 +131,7 @@ def test_the_majority_is_of_training_micrographs_not_of_views():
   chosen = data.views.of(data.split.test)
   scores = baselines.logits(data, chosen)["majority"]
   np.testing.assert_allclose(scores, np.log([[0.25, 0.75]] * 2))
-  summary = evaluate.scores(scores, data.views, chosen)["micrograph"]
+  summary = micrograph_scores(scores, data.views, chosen)
   assert summary["confusion_matrix"] == [[0, 2], [0, 0]]
 
 
@@ -150,7 +154,7 @@ def test_two_classes_have_a_score_each():
   scores = baselines.logits(data, np.arange(36))["grey"]
   np.testing.assert_array_equal(scores.argmax(-1), labels)
   np.testing.assert_array_equal(scores[:, 0], -scores[:, 1])
-  assert evaluate.probabilities(scores).max(-1).min() > 0.6
+  assert forward_pass.probabilities(scores).max(-1).min() > 0.6
 
 
 @pytest.mark.parametrize("absent", [0, 1, 2, 3])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import strategies as st
 from scipy import special
 
-from eanet_jax import calibration
+from eanet_jax import answers, calibration
+from eanet_jax.data import input_pipeline
 
 
 def rows_of(p_of_class_1):
@@ -23,6 +24,23 @@ def simulated(k, num_classes, temperature, seed):
   p = special.softmax(honest, axis=-1)
   labels = (p.cumsum(-1) < rng.random((k, 1))).sum(-1)
   return honest * temperature, np.minimum(labels, num_classes - 1)
+
+
+def answered(logits, labels, group):
+  """Answers for views of micrographs 0..m-1, each of its own specimen."""
+  names = tuple(map(str, range(len(labels))))
+  views = input_pipeline.Views(
+    images=np.zeros((len(group), 1, 1, 1), np.uint8),
+    micrograph=np.asarray(group, np.int32),
+    labels=np.asarray(labels),
+    specimens=names,
+    files=names,
+    class_names=("a", "b", "c"),
+    skipped=(),
+    unmatched=(),
+    digest="",
+  )
+  return answers.Answers(views, np.arange(len(group)), logits)
 
 
 def loss(logits, labels, group, t):
@@ -204,7 +222,8 @@ def test_a_summary_mends_overconfident_test_micrographs():
   logits, labels = simulated(6000, 3, 4.0, 2)
   half = np.arange(3000)
   found = calibration.summary(
-    logits[:3000], labels[:3000], half, logits[3000:], labels[3000:], half
+    answered(logits[:3000], labels[:3000], half),
+    answered(logits[3000:], labels[3000:], half),
   )
   assert set(found) == {"temperature", "before", "after"}
   assert found["temperature"] == pytest.approx(4, rel=0.1)
@@ -217,6 +236,7 @@ def test_a_summary_is_of_micrographs_not_of_views():
   # Two views of micrograph 0 (p of class 1 0.9 and 0.5), one of 1 (0.2).
   logits = np.log(rows_of([0.9, 0.2, 0.5])).astype("f4")
   group, labels = np.array([0, 1, 0]), np.array([1, 1])
-  found = calibration.summary(logits, labels, group, logits, labels, group)
+  both = answered(logits, labels, group)
+  found = calibration.summary(both, both)
   assert found["before"]["ece"] == pytest.approx((0.3 + 0.8) / 2)
   assert sum(row["count"] for row in found["after"]["bins"]) == 2

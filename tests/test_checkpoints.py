@@ -8,11 +8,28 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eanet_jax import checkpoints, errors
+from eanet_jax import checkpoints, errors, history_csv, run_meta
 
 
 def tree(value: float):
   return {"kernel": jnp.full((3, 5), value), "bias": jnp.arange(3.0) + value}
+
+
+def meta_of(step, score, **changes):
+  fields = {
+    "step": step,
+    "config": {"train": {"epochs": 3}},
+    "class_names": ("a", "b"),
+    "outputs": 2,
+    "mean": 120.5,
+    "std": None,
+    "data_digest": "digest",
+    "history": (history_csv.Epoch(1, step, 1e-3, 0.5, 0.6, 0.7),),
+    "score": score,
+    "wall_time_s": 2.5,
+    "versions": {"jax": "0.10"},
+  }
+  return run_meta.RunMeta(**{**fields, **changes})
 
 
 def save(workdir, steps):
@@ -20,7 +37,7 @@ def save(workdir, steps):
   with checkpoints.Checkpoints(workdir) as saved:
     for step, score in steps.items():
       progress = {"count": jnp.asarray(step)}
-      saved.save(step, tree(step), progress, {"score": score}, score)
+      saved.save(tree(step), progress, meta_of(step, score))
 
 
 def restore(workdir):
@@ -40,51 +57,43 @@ def data_files(step: pathlib.Path, item: str):
 
 def test_round_trip_is_exact(tmp_path):
   save(tmp_path, {7: 0.5})
-  step, params, progress, meta = restore(tmp_path)
-  assert step == 7
+  params, progress, meta = restore(tmp_path)
   assert int(progress["count"]) == 7
-  assert meta["score"] == 0.5
+  assert meta == meta_of(7, 0.5)
   for a, b in zip(
     jax.tree.leaves(params), jax.tree.leaves(tree(7)), strict=True
   ):
     np.testing.assert_array_equal(a, b)
 
 
-def test_what_is_saved_does_not_grow_while_it_is_being_written(
-  tmp_path, monkeypatch
-):
-  history = [{"epoch": 1}]
-  with checkpoints.Checkpoints(tmp_path) as saved:
-    write = saved._manager.save
-
-    def late(*arguments, **keywords):
-      history.append({"epoch": 2})  # training goes on meanwhile
-      return write(*arguments, **keywords)
-
-    monkeypatch.setattr(saved._manager, "save", late)
-    meta = {"history": history, "score": 0.5}
-    saved.save(3, tree(3), {"count": jnp.asarray(3)}, meta, 0.5)
-  step, *_, meta = restore(tmp_path)
-  assert step == 3
-  assert meta["history"] == [{"epoch": 1}]
+def test_a_step_of_another_format_says_what_to_do(tmp_path):
+  for number, age in ((0, "an older"), (99, "a newer")):
+    workdir = tmp_path / str(number)
+    with checkpoints.Checkpoints(workdir) as saved:
+      other = meta_of(3, 0.5, format=number)
+      saved.save(tree(3), {"count": jnp.asarray(3)}, other)
+    for read in (restore, restore_best):
+      with pytest.raises(errors.UserError, match=f"of {age} version") as caught:
+        read(workdir)
+      assert "checkpoint 3" in str(caught.value)
 
 
 def test_the_newest_two_and_the_best_are_kept(tmp_path):
   save(tmp_path, {1: 0.2, 2: 0.9, 3: 0.1, 4: 0.3, 5: 0.2})
   with checkpoints.Checkpoints(tmp_path) as saved:
     assert saved.steps() == [2, 4, 5]
-  assert restore_best(tmp_path)[0] == 2
+  assert restore_best(tmp_path)[1].step == 2
 
 
 def test_of_equal_scores_the_later_is_best_and_kept(tmp_path):
   save(tmp_path, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.1})
-  assert restore_best(tmp_path)[0] == 2
+  assert restore_best(tmp_path)[1].step == 2
 
 
 def test_an_unscored_step_is_newest_but_not_best(tmp_path):
   save(tmp_path, {1: 0.0, 2: None})
-  assert restore(tmp_path)[0] == 2
-  assert restore_best(tmp_path)[0] == 1
+  assert restore(tmp_path).meta.step == 2
+  assert restore_best(tmp_path)[1].step == 1
 
 
 @pytest.mark.parametrize("item", ["variables", "progress", "meta"])
@@ -102,13 +111,13 @@ def test_a_damaged_step_falls_back_to_the_one_before(tmp_path, item, damage):
       for i in range(len(content) // 2, len(content) // 2 + 8):
         content[i % len(content)] ^= 0x55
       file.write_bytes(content)
-  best = restore_best(tmp_path)[0]  # progress it does not need
+  best = restore_best(tmp_path)[1].step  # progress it does not need
   assert best == (2 if item == "progress" else 1)
-  step, params, _, _ = restore(tmp_path)
-  assert step == 1
+  params, _, meta = restore(tmp_path)
+  assert meta.step == 1
   assert float(params["kernel"][0, 0]) == 1
   save(tmp_path, {2: 0.2})  # as the run that goes on from step 1 will
-  assert restore(tmp_path)[0] == 2
+  assert restore(tmp_path).meta.step == 2
 
 
 def test_when_no_step_is_sound_nothing_is_begun_again(tmp_path):
@@ -123,10 +132,10 @@ def test_when_no_step_is_sound_nothing_is_begun_again(tmp_path):
 def test_an_empty_step_folder_is_passed_over(tmp_path):
   save(tmp_path, {1: 0.1})
   (tmp_path / checkpoints.FOLDER / "9").mkdir()
-  assert restore_best(tmp_path)[0] == 1
-  assert restore(tmp_path)[0] == 1
+  assert restore_best(tmp_path)[1].step == 1
+  assert restore(tmp_path).meta.step == 1
   save(tmp_path, {9: 0.2})
-  assert restore(tmp_path)[0] == 9
+  assert restore(tmp_path).meta.step == 9
 
 
 def test_every_array_has_its_checksum_in_plain_json(tmp_path):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from conftest import ROOT, SMALL_COMPARISON, launch, load_comparison
 
-from eanet_jax import comparison, errors, settings
+from eanet_jax import comparison, config_tree, errors, settings
 
 
 def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
@@ -47,9 +47,9 @@ def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
     "coupled_decay": "optimizer.decoupled_decay",
   }
   assert len(of) == 15
-  plain = settings.flatten(of["eanet"].to_dict())
+  plain = config_tree.flatten(of["eanet"].to_dict())
   for name, field in changed.items():
-    flat = settings.flatten(of[name].to_dict())
+    flat = config_tree.flatten(of[name].to_dict())
     assert [f for f in flat if flat[f] != plain[f]] == [field]
 
 
@@ -59,8 +59,8 @@ def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
   for name in config.systems:
     alone = settings.load(str(ROOT / "configs" / f"{name}.py"))
     own = next(each.config for each in runs if each.system == name)
-    changed = settings.differences(
-      settings.as_json(alone), settings.as_json(own)
+    changed = config_tree.differences(
+      config_tree.as_json(alone), config_tree.as_json(own)
     )
     # The splits and the budget are of the comparison.
     expected = ["split.folds: 0 -> 3"]
@@ -74,13 +74,13 @@ def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
 def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
   config = load_comparison("ingredients", micrograph_folds=0)
   of = {each.system: each.config for each in comparison.plan(config, tmp_path)}
-  whole = settings.flatten(of.pop("eanet_best").to_dict())
+  whole = config_tree.flatten(of.pop("eanet_best").to_dict())
   assert len(of) == 14
   for name, own in of.items():
-    flat = settings.flatten(own.to_dict())
+    flat = config_tree.flatten(own.to_dict())
     changed = [f for f in flat if flat[f] != whole[f]]
     assert 1 <= len(changed) <= 3, name
-    paper = settings.flatten(settings.load("configs/default.py").to_dict())
+    paper = config_tree.flatten(settings.load("configs/default.py").to_dict())
     assert all(flat[f] == paper[f] for f in changed), name
 
 

@@ -276,7 +276,7 @@ def test_a_built_data_set_trains_without_tensorflow(
 
 
 def test_every_config_builds_and_validates():
-  from eanet_jax import comparison, fields, settings
+  from eanet_jax import comparison, experiment, settings
 
   files = sorted((ROOT / "configs").glob("*.py"))
   assert len(files) >= 6
@@ -285,7 +285,7 @@ def test_every_config_builds_and_validates():
     if "systems" in config:
       comparison.plan(config, pathlib.Path("nowhere"))
     else:
-      fields.validate(config)
+      experiment.check(config)
   for variant in ("laptop", "ablations", "ingredients", "smoke"):
     config = settings.load(f"{ROOT / 'configs/compare.py'}:{variant}")
     comparison.plan(config, pathlib.Path("nowhere"))
@@ -294,14 +294,14 @@ def test_every_config_builds_and_validates():
 
 
 def test_every_field_is_read_somewhere():
-  from eanet_jax import settings
+  from eanet_jax import config_tree, settings
 
   source = "".join(
     path.read_text()
     for path in [*pathlib.Path(ROOT, "eanet_jax").rglob("*.py")]
     if path.name != "fields.py"
   )
-  flat = settings.flatten(settings.load("configs/default.py").to_dict())
+  flat = config_tree.flatten(settings.load("configs/default.py").to_dict())
   unread = [f for f in flat if f.split(".")[-1] not in source]
   assert not unread
 

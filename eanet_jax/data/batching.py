@@ -54,6 +54,11 @@ def batch_indices(
   return chosen.astype(np.int32).reshape(steps, batch_size)
 
 
+def steps_per_epoch(num_examples: int, batch_size: int) -> int:
+  """Returns the steps in which every example is seen, the last one full."""
+  return -(-num_examples // batch_size)
+
+
 class Batches:
   """Training batches as `train.make_train_steps` takes them, by step number.
 

@@ -4,29 +4,44 @@ Takes the `dataset` and `split` groups of a configuration, gives a `Dataset`.
 """
 
 import dataclasses
-from typing import Any
+import functools
 
+import ml_collections
 import numpy as np
 
 from eanet_jax import sharding
 from eanet_jax.data import input_pipeline, sources, splits
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
   """What a network sees, which of it is for what, and its grey levels.
 
   Attributes:
     views: of all micrographs.
     split: of the micrographs.
-    mean, std: of the training views' grey levels, 0 to 255; None where each
-      image is standardised by its own.
+    by_image: whether each image is standardised by its own grey levels.
   """
 
   views: input_pipeline.Views
   split: splits.Split
-  mean: float | None
-  std: float | None
+  by_image: bool
+
+  @functools.cached_property
+  def _grey_levels(self) -> tuple[float, float]:
+    return input_pipeline.pixel_statistics(
+      self.views.images, self.views.of(self.split.train)
+    )
+
+  @property
+  def mean(self) -> float | None:
+    """Of the training views' grey levels, 0 to 255; None `by_image`."""
+    return None if self.by_image else self._grey_levels[0]
+
+  @property
+  def std(self) -> float | None:
+    """Their standard deviation; None `by_image`."""
+    return None if self.by_image else self._grey_levels[1]
 
   @property
   def view_labels(self) -> np.ndarray:
@@ -47,7 +62,7 @@ class Dataset:
     return lines + [f"note: {warning}" for warning in split.warnings]
 
 
-def load(config: Any) -> Dataset:
+def load(config: ml_collections.ConfigDict) -> Dataset:
   """Returns the data set of a configuration; process 0 builds it first.
 
   Raises:
@@ -82,15 +97,4 @@ def load(config: Any) -> Dataset:
     train_fraction=split.train_fraction,
     seed=split.seed,
   )
-  if config.loss.objective == "pairs":  # none of these sees a label
-    parts = dataclasses.replace(
-      parts,
-      train=np.union1d(parts.train, parts.validation),
-      validation=parts.validation[:0],
-    )
-  mean = std = None
-  if dataset.standardise == "set":
-    mean, std = input_pipeline.pixel_statistics(
-      views.images, views.of(parts.train)
-    )
-  return Dataset(views, parts, mean, std)
+  return Dataset(views, parts, by_image=dataset.standardise == "image")

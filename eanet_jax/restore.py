@@ -5,21 +5,26 @@ mesh. For predicting, and for training on from it.
 """
 
 import pathlib
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import numpy as np
 
-from eanet_jax import checkpoints, errors, sharding
+from eanet_jax import checkpoints, errors, run_meta, sharding
 from eanet_jax.models import systems
 
 
-def restore(
-  workdir: pathlib.Path, mesh: jax.sharding.Mesh
-) -> tuple[nn.Module, dict[str, Any], dict[str, Any]]:
-  """Returns (model, variables, meta) of the best checkpoint of a workdir.
+class TrainedNetwork(NamedTuple):
+  """A network with the variables of its run's best checkpoint."""
+
+  model: nn.Module
+  variables: dict[str, Any]
+  meta: run_meta.RunMeta
+
+
+def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
+  """Returns the network of a workdir, whole on every device of the mesh.
 
   Raises:
     UserError: there is no such folder, no sound checkpoint in it, or it is of
@@ -27,29 +32,16 @@ def restore(
   """
   model = None
 
-  def template(meta):
+  def template(meta: run_meta.RunMeta):
     nonlocal model
-    model = _network(meta)
-    return _shapes(model, meta["config"]["dataset"]["image_px"], mesh)
+    model = systems.create(meta.config["model"], meta.outputs)
+    return _shapes(model, meta.config["dataset"]["image_px"], mesh)
 
   with checkpoints.open_existing(workdir) as saved:
     best = saved.restore_best(template)
-  if best is None:
+  if best is None or model is None:
     raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
-  _, variables, meta = best
-  return model, variables, meta
-
-
-def without_classes(meta: Mapping[str, Any]) -> bool:
-  """Whether a checkpoint is of a pre-training, see configs/pretrain.py."""
-  return meta["config"]["loss"].get("objective") == "pairs"
-
-
-def _network(meta: Mapping[str, Any]) -> nn.Module:
-  config, outputs = meta["config"], len(meta["class_names"])
-  if without_classes(meta):
-    outputs = config["loss"]["embedding_size"]
-  return systems.create(config["model"], outputs)
+  return TrainedNetwork(model, *best)
 
 
 def _shapes(model, image_px, mesh) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Every example once: logits, then scores of tiles, micrographs, specimens.
+"""The forward pass: every image once, whatever the batch, to its logits.
 
-Takes parameters and views, gives logits and JSON-ready scores. Training,
-evaluation and prediction all get their logits from `Forward`.
+Takes parameters and images, gives logits and probabilities. Validation,
+evaluation and prediction all get theirs here.
 """
 
 import collections
@@ -12,15 +12,14 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from eanet_jax import augment, metrics, sharding
-from eanet_jax.data import input_pipeline
+from eanet_jax import augment, sharding
 
 # Activations of more images at once leave a CPU's cache: at 64 it is a fifth
 # slower than at 16.
 _CPU_BATCH = 16
 
 
-class Forward:
+class ForwardPass:
   """The network without dropout, jitted once for one batch shape.
 
   Padding fills the last batch, so that every example is seen exactly once and
@@ -111,79 +110,3 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
   """Returns float64 softmax of logits (k, l)."""
   shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
   return shifted / shifted.sum(-1, keepdims=True)
-
-
-def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-  """Returns the mean of -log p_y over logits (k, l) and labels (k,)."""
-  shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
-  log_sum = np.log(np.exp(shifted).sum(-1))
-  return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())
-
-
-def gflop_per_image(model: nn.Module, variables: Any, image_px: int) -> float:
-  """Returns 1e9 floating-point operations of one image, forward, by XLA.
-
-  A multiplication and an addition are two.
-  """
-  images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
-  shapes = jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), variables
-  )
-  lowered = jax.jit(
-    lambda variables, images: model.apply(variables, images, deterministic=True)
-  ).lower(shapes, images)
-  return lowered.cost_analysis()["flops"] / 1e9
-
-
-def by_micrograph(
-  logits: np.ndarray, views: input_pipeline.Views, chosen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-  """Returns which micrographs int (m,), and their probabilities (m, l).
-
-  A micrograph's probability is the mean over its views.
-  """
-  members, group = np.unique(views.micrograph[chosen], return_inverse=True)
-  return members, metrics.mean_by_group(probabilities(logits), group)
-
-
-def scores(
-  logits: np.ndarray,
-  views: input_pipeline.Views,
-  chosen: np.ndarray,
-  *,
-  resamples: int = 0,
-) -> dict[str, dict[str, Any]]:
-  """Returns `metrics.summary` at each level of one split.
-
-  A micrograph's probability is the mean over its tiles, a specimen's the mean
-  over its micrographs. "tile" is there only where micrographs have several.
-
-  Args:
-    logits: float32 (k, l), of the chosen views.
-    views: of the data set.
-    chosen: int (k,), which views.
-    resamples: of the bootstrap; 0 for no intervals.
-  """
-  names = np.asarray(views.specimens)
-  members, micrograph_p = by_micrograph(logits, views, chosen)
-  group = np.searchsorted(members, views.micrograph[chosen])
-  _, first, specimen = np.unique(
-    names[members], return_index=True, return_inverse=True
-  )
-  labels = views.labels[members]
-  # Of the whole data set: a test may be of one specimen of each class.
-  known = metrics.specimens_known(names, views.labels)
-  units = specimen if known else members
-  tile_p = probabilities(logits)
-  specimen_p = metrics.mean_by_group(micrograph_p, specimen)
-  levels = {
-    "tile": (tile_p, labels[group], units[group]),
-    "micrograph": (micrograph_p, labels, units),
-    "specimen": (specimen_p, labels[first], np.arange(len(first))),
-  }
-  if len(members) == len(chosen):
-    del levels["tile"]
-  return {
-    level: metrics.summary(*arrays, views.class_names, resamples)
-    for level, arrays in levels.items()
-  }

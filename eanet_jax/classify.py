@@ -13,11 +13,10 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-import flax.linen as nn
 import jax
 import numpy as np
 
-from eanet_jax import errors, evaluate, sharding, trained
+from eanet_jax import errors, forward_pass, restore, sharding
 from eanet_jax.data import micrographs
 
 
@@ -47,19 +46,17 @@ class Prediction:
 class Classifier:
   """A trained network, ready for files."""
 
-  def __init__(
-    self, model: nn.Module, variables, meta: dict, mesh: jax.sharding.Mesh
-  ):
-    """Takes what `trained.restore` gives; see `restore`."""
-    config = meta["config"]
-    self.class_names = tuple(meta["class_names"])
-    self._variables = variables
+  def __init__(self, network: restore.TrainedNetwork, mesh: jax.sharding.Mesh):
+    """Takes a network whose variables are on the devices of `mesh`."""
+    meta, config = network.meta, network.meta.config
+    self.class_names = meta.class_names
+    self._variables = network.variables
     self._dataset = config["dataset"]
-    self._orientations = config["evaluation"].get("orientations", 1)
-    self._forward = evaluate.Forward(
-      model,
-      meta["mean"],
-      meta["std"],
+    self._orientations = config["evaluation"]["orientations"]
+    self._forward = forward_pass.ForwardPass(
+      network.model,
+      meta.mean,
+      meta.std,
       config["evaluation"]["batch_size"],
       mesh,
     )
@@ -73,13 +70,13 @@ class Classifier:
     """
     workdir = pathlib.Path(workdir).expanduser()
     mesh = sharding.data_mesh()
-    model, variables, meta = trained.restore(workdir, mesh)
-    if trained.without_classes(meta):
+    network = restore.restore(workdir, mesh)
+    if not network.meta.class_names:
       raise errors.UserError(
         f"{workdir} is of a pre-training and knows no classes: train with"
         f" --config.init_from={workdir} first"
       )
-    return cls(model, variables, meta, mesh)
+    return cls(network, mesh)
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
@@ -130,7 +127,7 @@ class Classifier:
         yield Prediction(str(path), error=error)
         continue
       own = logits[end - len(views) : end]
-      mean = evaluate.probabilities(own).mean(0)
+      mean = forward_pass.probabilities(own).mean(0)
       best = int(mean.argmax())
       yield Prediction(
         file=str(path),

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, SMALL, eanet, launch, run, small
 from PIL import Image
 
-from eanet_jax import errors, predict, settings
+from eanet_jax import classify, config_tree, errors
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_logits_are_those_of_evaluation(
   evaluated = {
     row["file"]: row for row in rows_of(workdir / "test_predictions.csv")
   }
-  classifier = predict.Classifier.restore(workdir)
+  classifier = classify.Classifier.restore(workdir)
   predictions = classifier([drawn_folder / file for file in evaluated])
   assert len(predictions) > 3
   for prediction, row in zip(predictions, evaluated.values(), strict=True):
@@ -103,7 +103,7 @@ def test_logits_are_those_of_evaluation(
 
 def test_order_and_company_of_files_change_nothing(trained, drawn_folder):
   files = sorted(drawn_folder.rglob("*.bmp"))[:7]
-  classifier = predict.Classifier.restore(trained)
+  classifier = classify.Classifier.restore(trained)
   together = classifier(files)
   backwards = classifier(files[::-1])[::-1]
   alone = [classifier(str(file))[0] for file in files]
@@ -121,13 +121,13 @@ def test_a_moved_workdir_predicts_without_tensorflow(
     "import sys\n"
     "for name in ('tensorflow', 'tensorflow_datasets', 'clu'):\n"
     "  sys.modules[name] = None\n"
-    "from eanet_jax.predict import Classifier\n"
+    "from eanet_jax.classify import Classifier\n"
     "print([p.label for p in Classifier.restore(sys.argv[1])([sys.argv[2]])])"
   )
   file = sorted(drawn_folder.rglob("*.bmp"))[0]
   done = run("-c", block, str(moved), str(file), env={**os.environ})
   assert done.returncode == 0, done.stderr
-  here = predict.Classifier.restore(trained)([file])[0].label
+  here = classify.Classifier.restore(trained)([file])[0].label
   assert done.stdout.strip() == repr([here])
 
 
@@ -149,7 +149,7 @@ def test_a_run_of_eight_devices_restores_on_one(
   assert done.returncode == 0, done.stderr
   assert "8 x cpu" in done.stdout
   file = sorted(drawn_folder.rglob("*.bmp"))[0]
-  assert predict.Classifier.restore(workdir)([file])[0].label
+  assert classify.Classifier.restore(workdir)([file])[0].label
 
 
 @pytest.mark.parametrize("what", ["nothing", "no_checkpoints", "damaged"])
@@ -163,7 +163,7 @@ def test_a_workdir_that_cannot_be_used_says_why(what, tmp_path, trained):
       if file.is_file():
         file.write_bytes(b"")
   with pytest.raises(errors.UserError, match=str(workdir)):
-    predict.Classifier.restore(workdir)
+    classify.Classifier.restore(workdir)
 
 
 def test_cli_mistakes_are_one_line(tmp_path, trained):
@@ -200,4 +200,4 @@ def test_stored_configuration_is_data(trained):
   import json
 
   config = json.loads((trained / "config.json").read_text())
-  assert settings.flatten(config)["model.num_heads"] == 16
+  assert config_tree.flatten(config)["model.num_heads"] == 16

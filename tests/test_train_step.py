@@ -9,24 +9,30 @@ import numpy as np
 import pytest
 from conftest import run
 
-from eanet_jax import augment, optimizer, sharding, train
+from eanet_jax import augment, objectives, optimizer, sharding, train_step
 from eanet_jax.data import batching
 from eanet_jax.models import eanet
 
 RANGES = augment.Ranges(
   rotation_deg=10.0, zoom=0.1, contrast=0.2, brightness=0.2
 )
+LEVELS = 120.0, 60.0  # mean and spread of grey levels
 # As configs/eanet_best.py has it: with batch norm, standardised by the image.
 LOCAL = {"stem": "convolutions", "depthwise_size": 3, "pooling": "maps"}
 
 
-def make_state(mesh, *, ranges=RANGES, rate=1e-3, recipe=None, **model):
+CLASSES = objectives.Classes(("a", "b", "c"))
+
+
+def make_state(
+  mesh, *, ranges=RANGES, rate=1e-3, objective=CLASSES, levels=LEVELS, **model
+):
   fields = {"patch_px": 8, "width": 16, "num_blocks": 1, "mlp_width": 16}
-  recipe = {"mean": 120.0, "std": 60.0, "ranges": ranges, **(recipe or {})}
-  return train.create_state(
-    eanet.EANet(3, **{**fields, **model}),
+  mean, std = levels
+  return train_step.create_state(
+    eanet.EANet(objective.outputs, **{**fields, **model}),
     optimizer.adamw(lambda step: rate, 1e-4, 0.0),
-    train.Recipe(**recipe),
+    train_step.Recipe(mean, std, objective, ranges),
     image_px=32,
     seed=0,
     mesh=mesh,
@@ -54,7 +60,7 @@ def equal(a, b):
 
 def test_three_steps_compile_once_and_move_only_what_is_asked():
   mesh = sharding.data_mesh()
-  train_steps, batches = train.make_train_steps(mesh), make_batches(mesh)
+  train_steps, batches = train_step.make_train_steps(mesh), make_batches(mesh)
   state, key = make_state(mesh), jax.random.key(0)
   for step in range(3):
     batch = batches(step, 1)
@@ -69,10 +75,10 @@ def test_the_loop_fetches_and_sends_only_what_is_asked(per_dispatch):
   # No metric, loss or step number comes to the host while steps are run.
   mesh = sharding.data_mesh()
   state, batches = make_state(mesh), make_batches(mesh)
-  train_steps, key = train.make_train_steps(mesh), jax.random.key(0)
+  train_steps, key = train_step.make_train_steps(mesh), jax.random.key(0)
   sent = {i: batches(i, per_dispatch) for i in range(0, 8, per_dispatch)}
   with jax.transfer_guard("disallow"):
-    state, _ = train.run_steps(
+    state, _ = train_step.run_steps(
       state,
       train_steps,
       lambda step, _: sent[step],
@@ -90,7 +96,10 @@ def test_the_loop_fetches_and_sends_only_what_is_asked(per_dispatch):
 def test_many_steps_in_a_dispatch_equal_single_ones():
   mesh = sharding.data_mesh()
   key, batches = jax.random.key(0), make_batches(mesh)
-  one, many = train.make_train_steps(mesh), train.make_train_steps(mesh)
+  one, many = (
+    train_step.make_train_steps(mesh),
+    train_step.make_train_steps(mesh),
+  )
   a, b = make_state(mesh), make_state(mesh)
   for step in range(4):
     a = one(a, batches(step, 1), key)
@@ -106,7 +115,7 @@ def test_streamed_batches_train_as_resident_ones():
   states = []
   for resident in (True, False):
     batches = make_batches(mesh, resident=resident)
-    train_steps, state = train.make_train_steps(mesh), make_state(mesh)
+    train_steps, state = train_step.make_train_steps(mesh), make_state(mesh)
     for step in range(3):
       state = train_steps(state, batches(step, 1), jax.random.key(0))
     states.append(state)
@@ -129,7 +138,9 @@ def test_masked_examples_count_for_nothing():
       mesh, ranges=off, dropout_rate=0.0, attention_dropout_rate=0.0
     )
     batch = jax.tree.map(jnp.asarray, batch)
-    states.append(jax.jit(train.train_step)(state, batch, jax.random.key(0)))
+    states.append(
+      jax.jit(train_step.train_step)(state, batch, jax.random.key(0))
+    )
   a, b = states
   for x, y in zip(
     jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
@@ -142,7 +153,7 @@ def test_masked_examples_count_for_nothing():
 def test_the_first_step_that_is_not_finite_is_remembered():
   mesh = sharding.data_mesh()
   state, batches = make_state(mesh, rate=1e30), make_batches(mesh)
-  train_steps = train.make_train_steps(mesh)
+  train_steps = train_step.make_train_steps(mesh)
   bad = []
   for step in range(6):
     state = train_steps(state, batches(step, 1), jax.random.key(0))
@@ -172,9 +183,9 @@ def test_eight_images_are_memorised():
     dropout_rate=0.0,
     attention_dropout_rate=0.0,
   )
-  train_steps = train.make_train_steps(mesh)
+  train_steps = train_step.make_train_steps(mesh)
   state = train_steps(state, batches(0, 300), jax.random.key(0))
-  state = state.replace(metrics=train.EpochMetrics.empty())
+  state = state.replace(metrics=train_step.EpochMetrics.empty())
   state = train_steps(state, batches(300, 1), jax.random.key(0))
   assert float(state.metrics.compute()["accuracy"]) == 1.0
 
@@ -192,19 +203,18 @@ def test_places_of_images_of_eight_grey_levels_are_paired():
     mesh=mesh,
     resident_bytes=2**30,
   )
-  recipe = {"pair_temperature": 0.2, "gamma": 0.0}
   state = make_state(
     mesh,
     rate=3e-3,
-    recipe=recipe,
+    objective=objectives.Pairs(temperature=0.2, outputs=3),
     pooling="maps",
     stem="convolutions",
     position_embedding=False,
   )
-  train_steps, key = train.make_train_steps(mesh), jax.random.key(0)
+  train_steps, key = train_step.make_train_steps(mesh), jax.random.key(0)
   accuracy = []
   for first in (0, 150):
-    state = state.replace(metrics=train.EpochMetrics.empty())
+    state = state.replace(metrics=train_step.EpochMetrics.empty())
     state = train_steps(state, batches(first, 5), key)
     accuracy.append(float(state.metrics.compute()["accuracy"]))
     state = train_steps(state, batches(first + 5, 145), key)
@@ -214,9 +224,9 @@ def test_places_of_images_of_eight_grey_levels_are_paired():
 def test_run_steps_stops_where_it_is_told_and_counts_every_step():
   mesh = sharding.data_mesh()
   told = []
-  state, step = train.run_steps(
+  state, step = train_step.run_steps(
     make_state(mesh),
-    train.make_train_steps(mesh),
+    train_step.make_train_steps(mesh),
     make_batches(mesh),
     jax.random.key(0),
     first_step=0,
@@ -229,11 +239,11 @@ def test_run_steps_stops_where_it_is_told_and_counts_every_step():
 
 
 def test_a_dispatch_divides_an_epoch():
-  assert train.steps_per_dispatch(0, 27, 1000) == 1  # on a CPU
-  assert train.steps_per_dispatch(10, 27, 1000) == 9
-  assert train.steps_per_dispatch(100, 27, 1000) == 27
-  assert train.steps_per_dispatch(100, 27, 4) == 3
-  assert train.steps_per_dispatch(5, 7, 1000) == 1
+  assert train_step.steps_per_dispatch(0, 27, 1000) == 1  # on a CPU
+  assert train_step.steps_per_dispatch(10, 27, 1000) == 9
+  assert train_step.steps_per_dispatch(100, 27, 1000) == 27
+  assert train_step.steps_per_dispatch(100, 27, 4) == 3
+  assert train_step.steps_per_dispatch(5, 7, 1000) == 1
 
 
 DEVICES = """
@@ -241,18 +251,18 @@ import json, sys
 import jax
 jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
 sys.path.insert(0, "tests")
-import test_train as t
-from eanet_jax import sharding, train
+import test_train_step as t
+from eanet_jax import sharding, train_step
 mesh = sharding.data_mesh()
 assert mesh.size == int(sys.argv[1])
 batches = t.make_batches(mesh, resident=sys.argv[2] != "streamed")
-fields = {"recipe": {"mean": None, "std": None}, **t.LOCAL}
+fields = {"levels": (None, None), **t.LOCAL}
 state = t.make_state(mesh, **(fields if sys.argv[2] == "local" else {}))
-step = train.make_train_steps(mesh)
+step = train_step.make_train_steps(mesh)
 losses = []
 for i in range(4):
   state = state.replace(metrics=jax.device_put(
-    train.EpochMetrics.empty(), sharding.replicated(mesh)))
+    train_step.EpochMetrics.empty(), sharding.replicated(mesh)))
   state = step(state, batches(i, 1), jax.random.key(0))
   losses.append(float(state.metrics.compute()["loss"]))
 print(json.dumps(losses))

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from eanet_jax import augment, fusion, losses, sharding
+from eanet_jax import augment, fusion, objectives, sharding
 from eanet_jax.data import batching
 
 Array = jax.Array
@@ -31,20 +31,13 @@ class Recipe:
   Attributes:
     mean, std: of the training split's grey levels, 0 to 255; None to
       standardise each image by its own.
-    pair_temperature: above 0 no label counts: two places of each image are to
-      be told from those of others, see `losses.pair_logits`.
-    gamma: of the focal loss.
-    label_smoothing: see `losses.focal_loss`.
-    class_weights: one for each class, or () for none.
+    objective: what is trained for.
     ranges: of the augmentation.
   """
 
   mean: float | None
   std: float | None
-  pair_temperature: float = 0.0
-  gamma: float = 2.0
-  label_smoothing: float = 0.0
-  class_weights: tuple[float, ...] = ()
+  objective: objectives.Objective
   ranges: augment.Ranges = augment.Ranges()
 
 
@@ -161,35 +154,27 @@ def train_step(
   recipe = state.recipe
   key = jax.random.fold_in(key, state.step)
   move_key, expose_key, dropout_key, degrade_key = jax.random.split(key, 4)
-  images, labels, mask = batch["image"], batch["label"], batch["mask"]
-  if recipe.pair_temperature:
-    images = augment.two_places(images, jax.random.fold_in(move_key, 0))
-    mask = jnp.concatenate([mask, mask])
-  images = augment.move(images, move_key, recipe.ranges)
+  batch = recipe.objective.prepare(batch, jax.random.fold_in(move_key, 0))
+  labels, mask = batch["label"], batch["mask"]
+  images = augment.move(batch["image"], move_key, recipe.ranges)
   images = augment.degrade(images, degrade_key, recipe.ranges)
   images = augment.standardise(images, recipe.mean, recipe.std)
   images = fusion.fence(augment.expose(images, expose_key, recipe.ranges))
-  weights = jnp.asarray(recipe.class_weights) if recipe.class_weights else None
   counts = mask.astype(jnp.float32)
 
   def mean_loss(params):
-    logits, changed = state.apply(
+    outputs, changed = state.apply(
       {**state.variables, "params": params},
       images,
       deterministic=False,
       rngs={"dropout": dropout_key},
       mutable=["batch_stats"],
     )
-    targets = labels
-    if recipe.pair_temperature:
-      logits, targets = losses.pair_logits(logits, recipe.pair_temperature)
-    loss = losses.focal_loss(
-      logits, targets, recipe.gamma, weights, recipe.label_smoothing
-    )
+    loss, logits = recipe.objective.loss(outputs, labels)
     mean = (loss * counts).sum() / jnp.maximum(counts.sum(), 1)
-    return mean, (loss, logits, targets, changed.get("batch_stats", {}))
+    return mean, (loss, logits, changed.get("batch_stats", {}))
 
-  (mean, (loss, logits, targets, batch_stats)), gradient = jax.value_and_grad(
+  (mean, (loss, logits, batch_stats)), gradient = jax.value_and_grad(
     mean_loss, has_aux=True
   )(state.params)
   gradient_norm = optax.global_norm(gradient)
@@ -199,7 +184,7 @@ def train_step(
   metrics = EpochMetrics.single_from_model_output(
     loss=loss,
     logits=logits,
-    labels=targets,
+    labels=labels,
     gradient_norm=jnp.broadcast_to(gradient_norm, loss.shape),
     mask=mask,
   )
@@ -215,7 +200,10 @@ def train_step(
   )
 
 
-def make_train_steps(mesh: jax.sharding.Mesh):
+TrainSteps = Callable[[TrainState, Any, Array], TrainState]
+
+
+def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
   """Returns (state, batches, key) -> state, jitted: many steps, one dispatch.
 
   The state is donated. `batches` is a Batch whose arrays have a leading axis
@@ -270,7 +258,7 @@ def steps_per_dispatch(
 
 def run_steps(
   state: TrainState,
-  train_steps: Callable[..., TrainState],
+  train_steps: TrainSteps,
   batches: batching.Batches,
   key: Array,
   *,

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from eanet_jax import metrics, results, standings
+from eanet_jax import metrics, pooled_scores, predictions_csv
 
 
 def predictions(specimens, labels, predicted, num_classes=2, sure=0.9):
   p = np.full((len(labels), num_classes), (1 - sure) / (num_classes - 1))
   p[np.arange(len(labels)), predicted] = sure
   files = np.arange(len(labels)).astype(str)
-  return standings.Predictions(
+  return predictions_csv.Predictions(
     files, np.asarray(specimens), np.asarray(labels), p
   )
 
@@ -36,7 +36,7 @@ def random_runs(seed, right, folds=3, seeds=(0,), specimens=4, each=5):
 
 def test_scores_are_those_of_all_folds_together():
   runs = random_runs(0, 0.6)
-  pooled = standings.pool(runs, 3, 0)
+  pooled = pooled_scores.pool(runs, 3, 0)
   labels = np.concatenate([p.labels for p in runs.values()])
   predicted = np.concatenate([p.probabilities.argmax(1) for p in runs.values()])
   expected = {
@@ -59,12 +59,12 @@ def test_scores_are_those_of_all_folds_together():
 
 def test_seeds_are_averaged():
   runs = random_runs(0, 0.6, seeds=(0, 7))
-  both = standings.pool(runs, 3, 0)
+  both = pooled_scores.pool(runs, 3, 0)
   alone = [
-    standings.pool({k: v for k, v in runs.items() if k[1] == s}, 3, 0)
+    pooled_scores.pool({k: v for k, v in runs.items() if k[1] == s}, 3, 0)
     for s in (0, 7)
   ]
-  for name in standings.SCORES:
+  for name in pooled_scores.SCORES:
     mean = np.mean([each.scores[name] for each in alone])
     assert both.scores[name] == pytest.approx(mean), name
 
@@ -72,10 +72,10 @@ def test_seeds_are_averaged():
 def test_a_specimen_is_right_by_its_mean_probability():
   # Two micrographs say class 1 by a little, the third class 0 by far.
   p = np.array([[0.45, 0.55], [0.45, 0.55], [0.95, 0.05], [0.2, 0.8]])
-  found = standings.Predictions(
+  found = predictions_csv.Predictions(
     np.arange(4), np.array(["a", "a", "a", "b"]), np.array([0, 0, 0, 1]), p
   )
-  pooled = standings.pool({(0, 0): found}, 2, 0)
+  pooled = pooled_scores.pool({(0, 0): found}, 2, 0)
   assert pooled.scores["accuracy"] == 0.5
   assert pooled.scores["specimen_accuracy"] == 1.0
 
@@ -87,7 +87,7 @@ def test_interval_covers_what_specimens_differ_by_and_not_more():
   labels = [i % 2 for i in range(12) for _ in range(4)]
   predicted = [(i % 2) ^ (i < 6) for i in range(12) for _ in range(4)]
   found = predictions(specimens, labels, predicted)
-  pooled = standings.pool({(0, 0): found}, 2, 4000)
+  pooled = pooled_scores.pool({(0, 0): found}, 2, 4000)
   low, high = pooled.as_json()["accuracy"]["interval_95"]
   assert low == pytest.approx(3 / 12, abs=1e-6)
   assert high == pytest.approx(9 / 12, abs=1e-6)
@@ -95,8 +95,8 @@ def test_interval_covers_what_specimens_differ_by_and_not_more():
 
 def test_a_difference_is_paired():
   runs = random_runs(1, 0.6)
-  a = standings.pool(runs, 3, 500)
-  same = a.minus(standings.pool(runs, 3, 500))
+  a = pooled_scores.pool(runs, 3, 500)
+  same = a.minus(pooled_scores.pool(runs, 3, 500))
   for score in same.values():
     assert score == {"mean": 0.0, "interval_95": [0.0, 0.0]}
   # Right wherever the other is, and on half of the rest: ahead in every draw.
@@ -107,7 +107,7 @@ def test_a_difference_is_paired():
     mended = rng.random(len(predicted)) < 0.5
     predicted = np.where(mended, found.labels, predicted)
     better[key] = predictions(found.specimens, found.labels, predicted, 3)
-  b = standings.pool(better, 3, 500)
+  b = pooled_scores.pool(better, 3, 500)
   ahead = b.minus(a)["accuracy"]
   assert ahead["mean"] == pytest.approx(
     b.scores["accuracy"] - a.scores["accuracy"]
@@ -124,7 +124,7 @@ def test_micrographs_are_drawn_where_no_class_has_two_specimens():
   labels = np.arange(12) % 2
   found = predictions([f"{i}" for i in labels], labels, labels ^ (labels == 0))
   halves = {
-    (fold, 0): standings.Predictions(
+    (fold, 0): predictions_csv.Predictions(
       found.files[fold::2][::-1],  # in whatever order
       found.specimens[fold::2][::-1],
       found.labels[fold::2][::-1],
@@ -132,7 +132,7 @@ def test_micrographs_are_drawn_where_no_class_has_two_specimens():
     )
     for fold in range(2)
   }
-  pooled = standings.pool(halves, 2, 4000)
+  pooled = pooled_scores.pool(halves, 2, 4000)
   assert pooled.unit == "micrograph"
   low, high = pooled.as_json()["accuracy"]["interval_95"]
   np.testing.assert_allclose([low, high], [3 / 12, 9 / 12])
@@ -146,7 +146,7 @@ def test_micrographs_are_drawn_where_no_class_has_two_specimens():
 
 def test_one_micrograph_of_each_class_has_no_interval():
   found = predictions(["a", "b"], [0, 1], [0, 0])
-  pooled = standings.pool({(0, 0): found}, 2, 100)
+  pooled = pooled_scores.pool({(0, 0): found}, 2, 100)
   assert pooled.as_json()["kappa"]["interval_95"] is None
   assert pooled.minus(pooled)["kappa"]["interval_95"] is None
 
@@ -157,26 +157,9 @@ def test_interval_of_one_fold_is_that_of_its_results():
   summary = metrics.summary(
     found.probabilities, found.labels, found.specimens, ("a", "b", "c"), 300
   )
-  pooled = standings.pool({(0, 0): found}, 3, 300).as_json()
+  pooled = pooled_scores.pool({(0, 0): found}, 3, 300).as_json()
   for name in metrics.HEADLINE:
     assert pooled[name]["mean"] == pytest.approx(summary[name])
     assert pooled[name]["interval_95"] == pytest.approx(
       summary["interval_95"][name]
     )
-
-
-def test_read_gives_what_was_written(tmp_path):
-  names = ("file", 'b"\n,')  # class names that a CSV must survive
-  results.write_csv(
-    tmp_path / "p.csv",
-    ["file", "specimen", "true", "predicted", *results.columns(names)],
-    [
-      {"file": "x.png", "specimen": "s,1", "true": names[1]}
-      | {"predicted": "file", **results.by_column(names, [0.1, 1 / 3])}
-    ],
-  )
-  found = standings.read(tmp_path / "p.csv", names)
-  assert found.files.tolist() == ["x.png"]
-  assert found.specimens.tolist() == ["s,1"]
-  assert found.labels.tolist() == [1]
-  assert found.probabilities.tolist() == [[0.1, 1 / 3]]

@@ -1,6 +1,5 @@
 """The loop over epochs: resumes bit for bit, stops cleanly, refuses NaN."""
 
-import csv
 import json
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL, launch
 
-from eanet_jax import checkpoints
+from eanet_jax import checkpoints, history_csv
 
 
 def command(workdir, data_dir, *extra, config="eanet"):
@@ -41,14 +40,11 @@ def final_arrays(workdir):
   return step, arrays
 
 
-def best_and_last(history):
-  """Steps of the best epoch in a history.csv (the last of equals), the last."""
-  with history.open(newline="") as file:
-    rows = list(csv.DictReader(file))
-  best = max(
-    rows, key=lambda r: (float(r["validation_macro_f1"]), int(r["step"]))
-  )
-  return int(best["step"]), int(rows[-1]["step"])
+def best_and_last(workdir):
+  """Steps of the best epoch of a run (the last of equals), and of the last."""
+  epochs = history_csv.read(workdir)
+  best = max(epochs, key=lambda each: (each.validation_macro_f1, each.step))
+  return best.step, epochs[-1].step
 
 
 @pytest.mark.parametrize("config", ["eanet", "eanet_best"])
@@ -79,7 +75,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   assert history.read_text() == (whole / "history.csv").read_text()
   (step, a), (other, b) = final_arrays(whole), final_arrays(broken)
   kept = {int(folder.name) for folder in (whole / "checkpoints").iterdir()}
-  assert {*best_and_last(whole / "history.csv")} <= kept
+  assert {*best_and_last(whole)} <= kept
   assert step == other
   assert a.keys() == b.keys()
   assert any("mu" in name for name in a)  # of Adam: the optimizer is in it
@@ -155,7 +151,7 @@ def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir):
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
   finally:
     process.kill()  # it would train on for hours
-  best, last = best_and_last(history)
+  best, last = best_and_last(run)
   kept = {int(folder.name) for folder in (run / "checkpoints").iterdir()}
   assert best in kept  # though not ten seconds had passed
   assert max(kept) >= last

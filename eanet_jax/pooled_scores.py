@@ -4,49 +4,14 @@ Takes the test predictions of runs over folds and seeds, gives pooled scores
 with intervals and paired differences. NumPy only.
 """
 
-import csv
 import dataclasses
-import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from eanet_jax import metrics, results
+from eanet_jax import comparison_json, metrics, predictions_csv
 
 SCORES = (*metrics.HEADLINE, "specimen_accuracy")
-
-
-@dataclasses.dataclass(frozen=True)
-class Predictions:
-  """What one system said of the test micrographs of one run.
-
-  Attributes:
-    files: str (m,).
-    specimens: str (m,).
-    labels: int (m,).
-    probabilities: float64 (m, l).
-  """
-
-  files: np.ndarray
-  specimens: np.ndarray
-  labels: np.ndarray
-  probabilities: np.ndarray
-
-
-def read(path: pathlib.Path, class_names: Sequence[str]) -> Predictions:
-  """Returns what `assessment.write_predictions` wrote."""
-  with path.open(newline="", encoding="utf-8", errors="surrogateescape") as f:
-    rows = list(csv.DictReader(f))
-  columns = results.columns(class_names)
-  return Predictions(
-    files=np.asarray([row["file"] for row in rows]),
-    specimens=np.asarray([row["specimen"] for row in rows]),
-    labels=np.asarray([class_names.index(row["true"]) for row in rows]),
-    probabilities=np.asarray(
-      [[float(row[name]) for name in columns] for row in rows]
-    ),
-  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +33,7 @@ class Pooled:
   unit: str
   resampled: dict[str, np.ndarray]
 
-  def as_json(self) -> dict[str, Any]:
+  def as_json(self) -> comparison_json.Estimates:
     """Returns {score: {"mean", "interval_95", "folds"}}."""
     return {
       name: {
@@ -83,7 +48,7 @@ class Pooled:
       for name in SCORES
     }
 
-  def minus(self, reference: "Pooled") -> dict[str, Any]:
+  def minus(self, reference: "Pooled") -> comparison_json.Estimates:
     """Returns {score: {"mean", "interval_95"}} of the paired difference.
 
     Both sides of a resample are of the same specimens, so that what is hard
@@ -104,7 +69,9 @@ class Pooled:
 
 
 def pool(
-  runs: Mapping[tuple[int, int], Predictions], num_classes: int, resamples: int
+  runs: Mapping[tuple[int, int], predictions_csv.Predictions],
+  num_classes: int,
+  resamples: int,
 ) -> Pooled:
   """Returns the scores of one system.
 

@@ -1,0 +1,76 @@
+"""Files and folders that are written whole or not at all.
+
+Takes a path, gives another beside it to write to; what was there before stays
+until the new one is complete. A reader never meets half a file, whenever the
+writer is stopped.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import pathlib
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields a new path beside `path`, which takes its place at the end.
+
+  The body makes a file or a folder of it. Where the body fails, what it made
+  is removed and `path` stays as it was.
+  """
+  building = path.with_name(f".{path.name}.incomplete-{secrets.token_hex(4)}")
+  try:
+    yield building
+    if building.is_dir() and path.is_dir():
+      shutil.rmtree(path)
+    building.replace(path)
+  finally:
+    if building.is_dir():
+      shutil.rmtree(building, ignore_errors=True)
+    else:
+      building.unlink(missing_ok=True)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes UTF-8; bytes of file names that are none are kept as they are."""
+  with replacing(path) as building:
+    building.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+  """Writes JSON that any parser reads: no NaN, indented."""
+  write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+  """Writes arrays by name as an .npz file."""
+  with replacing(path) as building, building.open("wb") as file:
+    np.savez_compressed(file, **arrays)
+
+
+def write_csv(
+  path: pathlib.Path,
+  columns: Sequence[str],
+  rows: Iterable[Mapping[str, Any]],
+) -> None:
+  """Writes rows under a header of `columns`; None is an empty cell."""
+  text = io.StringIO()
+  writer = csv.DictWriter(text, columns, lineterminator="\n")
+  writer.writeheader()
+  writer.writerows(rows)
+  write_text(path, text.getvalue())
+
+
+def read_csv(path: pathlib.Path) -> list[dict[str, str]]:
+  """Returns the rows of a file that `write_csv` wrote."""
+  with path.open(
+    newline="", encoding="utf-8", errors="surrogateescape"
+  ) as file:
+    return list(csv.DictReader(file))

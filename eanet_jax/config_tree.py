@@ -1,0 +1,122 @@
+"""A configuration as nested values: flattened, stored and compared."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+Tree = Mapping[str, Any]
+
+# Fields that change where or how fast a run goes, not what comes of it.
+_FREE = frozenset(
+  {
+    "dataset.data_dir",
+    "dataset.resident_mb",
+    "train.steps_per_dispatch",
+    "evaluation.batch_size",
+    "evaluation.bootstrap_resamples",
+  }
+)
+# Fields that a run makes no use of, where a field has one of some values.
+_UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+  ("dataset.source", ("synthetic",), ("dataset.path",)),
+  (
+    "dataset.source",
+    ("unlabelled",),
+    (
+      "split.by",
+      "split.validate_by",
+      "split.test_specimens",
+      "split.folds",
+      "split.fold",
+      "split.leave_one_out",
+      "split.validation_fraction",
+      "split.test_fraction",
+      "split.train_fraction",
+      "split.seed",
+    ),
+  ),
+  (
+    "dataset.source",
+    ("folder", "nine_cr", "unlabelled"),
+    ("dataset.seed",),
+  ),
+  ("dataset.view", ("whole",), ("dataset.tile_px",)),
+  (
+    "split.by",
+    ("micrograph",),
+    ("split.validate_by", "split.leave_one_out"),
+  ),
+  (
+    "loss.objective",
+    ("classes",),
+    ("loss.temperature", "loss.embedding_size"),
+  ),
+  (
+    "loss.objective",
+    ("pairs",),
+    (
+      "loss.gamma",
+      "loss.label_smoothing",
+      "loss.class_weights",
+      "evaluation.orientations",
+    ),
+  ),
+  (
+    "model.attention_type",
+    ("external", "single_memory"),
+    ("model.key_width",),
+  ),
+  (
+    "model.attention_type",
+    ("self", "simplified"),
+    ("model.num_slots", "model.normalisation"),
+  ),
+  (
+    "model.attention_type",
+    ("simplified",),
+    ("model.num_heads", "model.key_width"),
+  ),
+  (
+    "model.attention_type",
+    ("none",),
+    ("model.num_heads", "model.num_slots", "model.attention_dropout_rate"),
+  ),
+)
+
+
+def flatten(tree: Tree, prefix: str = "") -> dict[str, Any]:
+  """Returns {"group.field": value} of nested dicts."""
+  flat = {}
+  for name, value in tree.items():
+    if isinstance(value, dict):
+      flat |= flatten(value, f"{prefix}{name}.")
+    else:
+      flat[prefix + name] = value
+  return flat
+
+
+def as_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """Returns the configuration as it comes back from a JSON file."""
+  return json.loads(json.dumps(config.to_dict()))
+
+
+def differences(old: Tree, new: Tree) -> list[str]:
+  """Returns "field: old -> new" of every field that would change the run."""
+  old, new = flatten(old), flatten(new)
+  return [
+    f"{field}: {old.get(field)!r} -> {new.get(field)!r}"
+    for field in sorted((old.keys() | new.keys()) - _FREE - _unused(new))
+    if old.get(field) != new.get(field)
+  ]
+
+
+def _unused(flat: Tree) -> set[str]:
+  """The fields that a run of this configuration makes no use of."""
+  return {
+    field
+    for decides, values, fields in _UNUSED
+    if flat.get(decides) in values
+    for field in fields
+  }

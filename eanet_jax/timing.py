@@ -1,0 +1,34 @@
+"""How long a run has taken, and how fast it trains."""
+
+import time
+
+
+class Clock:
+  """Wall time of a run over its interruptions, and images trained a second."""
+
+  def __init__(self, seconds_before: float = 0.0):
+    """Starts now; `seconds_before` are of the run before it was interrupted."""
+    self._started = time.monotonic()
+    self._seconds_before = seconds_before
+    self._first: tuple[int, float] | None = None
+    self._images, self._seconds = 0, 0.0
+
+  @property
+  def wall_time_s(self) -> float:
+    """Seconds since the run began, those between interruptions left out."""
+    return self._seconds_before + time.monotonic() - self._started
+
+  def add_epoch(self, images: int, seconds: float) -> None:
+    """Counts an epoch that this process has trained."""
+    if self._first is None:  # it compiles: of no use where there are others
+      self._first = images, seconds
+    else:
+      self._images += images
+      self._seconds += seconds
+
+  @property
+  def images_per_s(self) -> float | None:
+    """Images trained on in a second; None before the first epoch."""
+    if self._seconds:
+      return self._images / self._seconds
+    return self._first[0] / self._first[1] if self._first else None
