@@ -17,7 +17,8 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from eanet_jax import console, settings
+from eanet_jax.configuration import command_line
+from eanet_jax.runtime import console
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
@@ -43,17 +44,17 @@ _PROCESS_ID = flags.DEFINE_integer(
 
 def main(argv: list[str]) -> int:
   """Parses the command line and runs the job; returns the exit code."""
-  config, name = settings.parse(_CONFIG, argv, __doc__)
+  config, name = command_line.parse(_CONFIG, argv, __doc__)
 
-  from eanet_jax import sharding
+  from eanet_jax.runtime import sharding
 
   sharding.start_processes(
     _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
   )
   if "systems" in config:
-    from eanet_jax import comparison as job
+    from eanet_jax.commands import compare as job
   else:
-    from eanet_jax import experiment as job
+    from eanet_jax.commands import train as job
   return job.run(config, _WORKDIR.value or f"runs/{name}")
 
 

@@ -23,10 +23,10 @@ _EANET = "import sys; from eanet_jax.cli import main; sys.exit(main())"
 _FIRST_STEP = """
 import os, sys
 import launch
-from eanet_jax import console
+from eanet_jax.runtime import console
 
 def main(argv):
-  from eanet_jax import train_step
+  from eanet_jax.training import train_step
   run_steps = train_step.run_steps
   def first(*args, first_step, last_step, per_dispatch, **kwargs):
     run_steps(*args, first_step=first_step, last_step=first_step + 1,

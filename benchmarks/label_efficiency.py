@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from eanet_jax import console
+from eanet_jax.runtime import console
 
 
 def config_of(name: str, arguments: argparse.Namespace, fold: int) -> Any:
   """Returns a recipe on one fold of the drawn micrographs."""
-  from eanet_jax import settings
+  from eanet_jax.configuration import command_line
 
   root = pathlib.Path(__file__).parents[1]
-  config = settings.load(str(root / "configs" / f"{name}.py")).unlock()
+  config = command_line.load(str(root / "configs" / f"{name}.py")).unlock()
   config.dataset.image_px = arguments.image_px
   config.dataset.images_per_specimen = arguments.images_per_specimen
   config.split.folds, config.split.fold = arguments.folds, fold
@@ -35,13 +35,13 @@ def config_of(name: str, arguments: argparse.Namespace, fold: int) -> Any:
 
 def finished(config: Any, workdir: pathlib.Path, label: str) -> Any:
   """Returns the results of a run, of now or of before."""
-  from eanet_jax import experiment
+  from eanet_jax.commands import train
 
-  results = experiment.finished(config, workdir)
+  results = train.finished(config, workdir)
   if results is None:
     console.say(label)
-    data, objective = experiment.load(config)
-    results = experiment.train_and_evaluate(config, workdir, data, objective)
+    data, objective = train.load(config)
+    results = train.train_and_evaluate(config, workdir, data, objective)
   return results
 
 

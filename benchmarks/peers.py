@@ -125,7 +125,7 @@ def our_work(arguments):
   import throughput
 
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-  throughput.startup.prepare()
+  throughput.process.prepare()
   bench = throughput.Bench(
     "configs/eanet.py",
     batch=arguments.batch,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from eanet_jax import console
+from eanet_jax.runtime import console
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -88,8 +88,11 @@ def classes(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
   """Returns the true and the predicted class of each test micrograph, (m,)."""
   import ml_collections
 
-  from eanet_jax import answers, forward_pass, restore, sharding
   from eanet_jax.data import dataset
+  from eanet_jax.evaluation import answers
+  from eanet_jax.inference import forward_pass
+  from eanet_jax.runtime import sharding
+  from eanet_jax.workdir import restore
 
   mesh = sharding.data_mesh()
   model, variables, meta = restore.restore(workdir, mesh)

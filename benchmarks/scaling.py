@@ -30,9 +30,9 @@ _NETWORKS = {
 
 def one(config: str, image_px: int, tokens: int) -> dict:
   """Returns the figures of one network and image size."""
-  from eanet_jax import startup
+  from eanet_jax.runtime import process
 
-  startup.prepare()
+  process.prepare()
   batch = tokens * 16**2 // image_px**2
   bench = throughput.Bench(config, batch=batch, image_px=image_px)
   needs = bench.temporary_bytes()

@@ -25,7 +25,8 @@ import time
 _STARTED = time.perf_counter()
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from eanet_jax import settings, startup
+from eanet_jax.configuration import command_line
+from eanet_jax.runtime import process
 
 _IMAGES = 400
 _EPOCH = 384  # images to train on; the others are for validation
@@ -48,16 +49,12 @@ class Bench:
     import jax
     import numpy as np
 
-    from eanet_jax import (
-      forward_pass,
-      initial_state,
-      objectives,
-      sharding,
-      train_step,
-    )
     from eanet_jax.data import batching, dataset, input_pipeline, splits
+    from eanet_jax.inference import forward_pass
+    from eanet_jax.runtime import sharding
+    from eanet_jax.training import initial_state, objectives, train_step
 
-    config = settings.load(config).unlock()
+    config = command_line.load(config).unlock()
     config.train.batch_size = batch or config.train.batch_size
     config.train.epochs = _WINDOWS + 1  # the first compiles
     config.dataset.image_px = image_px or config.dataset.image_px
@@ -109,7 +106,7 @@ class Bench:
 
   def train(self, count: int) -> None:
     """Trains `count` steps, to the end of the last."""
-    from eanet_jax import train_step
+    from eanet_jax.training import train_step
 
     self.state, _ = train_step.run_steps(
       self.state,
@@ -133,7 +130,8 @@ class Bench:
 
   def loop(self) -> list[float]:
     """Trains by the whole loop; returns seconds of each epoch but the first."""
-    from eanet_jax import checkpoints, train_loop
+    from eanet_jax.training import train_loop
+    from eanet_jax.workdir import checkpoints
 
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
@@ -229,7 +227,7 @@ def windows(work, count: int) -> list[float]:
 
 def measure(bench: Bench, mode: str, steps: int) -> dict:
   """Returns the figures of one mode, as they are printed."""
-  from eanet_jax import versions
+  from eanet_jax.runtime import versions
 
   config = bench.config
   size, px = config.train.batch_size, config.dataset.image_px
@@ -290,7 +288,7 @@ def main() -> None:
   )
   arguments = parser.parse_args()
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-  startup.prepare()
+  process.prepare()
   bench = Bench(
     arguments.config,
     batch=arguments.batch,

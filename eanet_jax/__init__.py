@@ -1,27 +1,29 @@
 """Classifies steel micrographs with external-attention transformers.
 
-The path of one micrograph, each stage a module that imports only from those
-before it:
+The package is built in wings. Each imports only from itself and from the wings
+above it in this list:
 
-  data.micrographs     a microscope's file becomes a clean grey image
-  data.sources         which file is of which class and specimen
-  data.sem_steel       micrographs become TFRecords (a TFDS builder)
-  data.input_pipeline  TFRecords become arrays of what a network sees
-  data.splits          training, validation and test, by specimen
-  data.batching        which examples a step trains on
-  augment              flips, turns, zooms, on the device
-  models, losses       images become logits, logits a loss
-  train                the jitted step, and dispatching it
-  evaluate, metrics    logits become scores
-  pretrained, trained  weights of other programs, or of a run, to start from
-  fit                  the loop over epochs
-  baselines            what a result must stand beside
-  assessment           the best checkpoint becomes results.json
-  report               a workdir becomes a page for people
-  experiment           the job from data to results and report
-  standings, comparison  many systems, folds and seeds become one table
-  predict              a workdir and files become predictions
+  errors          what a user can put right, in one line
+  runtime         the process, its devices, the console, the compiler
+  configuration   recipes, the command line, what fields may be
+  data            microscope files become clean images, splits and batches
+  models          networks: images to logits; weights of other programs
+  workdir         what a run leaves on disk: one module for each format
+  explanation     what a network looked at
+  inference       the forward pass, and classifying files
+  evaluation      what answers are worth: scores, intervals, baselines
+  training        objectives, the jitted step, the loop, saving
+  reporting       pages, plots and tables for people; imports no JAX
+  commands        one file for each verb, and the jobs that launch.py runs
+  cli             the command `eanet`
 
-Front doors: launch.py for jobs, the command `eanet` (cli) for the rest; startup
-is what both do first, fusion what a CPU's compiler is told.
+(configuration, data and models do not import each other, nor do explanation and
+inference, nor training and reporting.)
+
+The path of one micrograph: data.micrographs reads and cleans the file, data
+keeps it as TFRecord and as a view, and splits by specimen; training.train_step
+augments a batch on the device and minimises an objective; workdir.checkpoints
+keeps the best epoch; evaluation.answers and scoring say what it is worth;
+reporting.html_pages shows it. For a new file inference.classify does the same
+from the workdir alone.
 """

@@ -7,7 +7,8 @@ import argparse
 import pathlib
 import sys
 
-from eanet_jax import console, errors
+from eanet_jax import errors
+from eanet_jax.runtime import console
 
 
 def main() -> int:
@@ -112,8 +113,10 @@ def _main(argv: list[str]) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-  from eanet_jax import atomic_files, classify, predictions_csv
   from eanet_jax.data import micrographs
+  from eanet_jax.inference import classify
+  from eanet_jax.runtime import atomic_files
+  from eanet_jax.workdir import predictions_csv
 
   _check_out(arguments.out)
   files = micrographs.expand(arguments.paths)
@@ -146,8 +149,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-  from eanet_jax import contact_sheet
-  from eanet_jax.data import micrographs
+  from eanet_jax.data import contact_sheet, micrographs
 
   _check_out(arguments.out)
   files = micrographs.expand(arguments.paths)
@@ -155,7 +157,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-  from eanet_jax import html_pages
+  from eanet_jax.reporting import html_pages
 
   print(html_pages.write(arguments.workdir))
   return 0

@@ -57,9 +57,11 @@ def small(config: str) -> list[str]:
 
 def load_comparison(variant="smoke", **compare):
   """Returns the configuration of a comparison, with few resamples."""
-  from eanet_jax import settings  # not before JAX is told its platform
+  from eanet_jax.configuration import (
+    command_line,  # not before JAX is told its platform
+  )
 
-  config = settings.load(f"{ROOT / 'configs' / 'compare.py'}:{variant}")
+  config = command_line.load(f"{ROOT / 'configs' / 'compare.py'}:{variant}")
   with config.unlocked():
     config.compare.update(compare)
     config.evaluation.bootstrap_resamples = 100

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from eanet_jax import comparison_json, metrics, results_json
+from eanet_jax.evaluation import metrics
+from eanet_jax.workdir import comparison_json, results_json
 
 CLASSES = ("CPJ", "HR", "P92")
 

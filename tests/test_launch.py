@@ -200,7 +200,8 @@ def test_help_names_every_field():
 def test_importing_the_package_imports_neither_jax_nor_tensorflow():
   done = run(
     "-c",
-    "import sys, eanet_jax, eanet_jax.cli, eanet_jax.settings\n"
+    "import sys, eanet_jax, eanet_jax.cli\n"
+    "import eanet_jax.configuration.command_line\n"
     "print({'jax', 'tensorflow'} & set(sys.modules))",
   )
   assert done.stdout.strip() == "set()"
@@ -276,32 +277,33 @@ def test_a_built_data_set_trains_without_tensorflow(
 
 
 def test_every_config_builds_and_validates():
-  from eanet_jax import comparison, experiment, settings
+  from eanet_jax.commands import compare, train
+  from eanet_jax.configuration import command_line
 
   files = sorted((ROOT / "configs").glob("*.py"))
   assert len(files) >= 6
   for file in files:
-    config = settings.load(str(file))
+    config = command_line.load(str(file))
     if "systems" in config:
-      comparison.plan(config, pathlib.Path("nowhere"))
+      compare.plan(config, pathlib.Path("nowhere"))
     else:
-      experiment.check(config)
+      train.check(config)
   for variant in ("laptop", "ablations", "ingredients", "smoke"):
-    config = settings.load(f"{ROOT / 'configs/compare.py'}:{variant}")
-    comparison.plan(config, pathlib.Path("nowhere"))
-  literal = settings.load(str(ROOT / "configs/eanet.py") + ":single_head")
+    config = command_line.load(f"{ROOT / 'configs/compare.py'}:{variant}")
+    compare.plan(config, pathlib.Path("nowhere"))
+  literal = command_line.load(str(ROOT / "configs/eanet.py") + ":single_head")
   assert (literal.model.num_heads, literal.model.num_slots) == (1, 64)
 
 
 def test_every_field_is_read_somewhere():
-  from eanet_jax import config_tree, settings
+  from eanet_jax.configuration import command_line, config_tree
 
   source = "".join(
     path.read_text()
     for path in [*pathlib.Path(ROOT, "eanet_jax").rglob("*.py")]
     if path.name != "fields.py"
   )
-  flat = config_tree.flatten(settings.load("configs/default.py").to_dict())
+  flat = config_tree.flatten(command_line.load("configs/default.py").to_dict())
   unread = [f for f in flat if f.split(".")[-1] not in source]
   assert not unread
 

@@ -10,7 +10,7 @@ from typing import TypedDict
 import jax
 import numpy as np
 
-from eanet_jax import sharding
+from eanet_jax.runtime import sharding
 
 _STREAMED_BYTES = 256 * 2**20
 _MANY_STEPS = 1000  # a stop signal is read between dispatches
@@ -60,7 +60,7 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
 
 
 class Batches:
-  """Training batches as `train.make_train_steps` takes them, by step number.
+  """Training batches by step number, as `train_step.make_train_steps` wants.
 
   A set of up to `resident_bytes` is put on every device once and batches are
   gathered there; of a larger one each dispatch's batches are sent, while the

@@ -9,8 +9,8 @@ import functools
 import ml_collections
 import numpy as np
 
-from eanet_jax import sharding
 from eanet_jax.data import input_pipeline, sources, splits
+from eanet_jax.runtime import sharding
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

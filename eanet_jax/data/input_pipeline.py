@@ -17,8 +17,9 @@ import tempfile
 import filelock
 import numpy as np
 
-from eanet_jax import console, errors
+from eanet_jax import errors
 from eanet_jax.data import micrographs, sources
+from eanet_jax.runtime import console
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,8 +17,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from eanet_jax import console, errors
+from eanet_jax import errors
 from eanet_jax.data import micrographs, sources, synthetic
+from eanet_jax.runtime import console
 
 SPLIT = "micrographs"
 MIN_IMAGES = 3  # of a class: one for each split

@@ -9,8 +9,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax import fusion
 from eanet_jax.models import layers
+from eanet_jax.runtime import compiler
 
 Array = jax.Array
 
@@ -36,9 +36,9 @@ def double_normalise(logits: Array) -> Array:
 def _double_normalise_fwd(logits):
   # Heads and slots as one axis: sixteen slots alone make a short inner loop.
   shape, logits = logits.shape, _flat(logits)  # (b, n, h s)
-  largest = fusion.fence(logits.max(axis=1, keepdims=True))
-  weights = fusion.fence(jnp.exp(logits - largest))
-  slot_sum = fusion.fence(weights.sum(axis=1, keepdims=True))
+  largest = compiler.fence(logits.max(axis=1, keepdims=True))
+  weights = compiler.fence(jnp.exp(logits - largest))
+  slot_sum = compiler.fence(weights.sum(axis=1, keepdims=True))
   over_tokens = weights * (1 / slot_sum)
   # A token whose every weight underflows would otherwise divide 0 by 0.
   tiny = jnp.finfo(logits.dtype).tiny
@@ -51,10 +51,10 @@ def _double_normalise_bwd(residuals, cotangent):
   # With B = A / t, A = softmax(l), t = sum_s A, both Jacobians collapse to two
   # sums: g = B (dB - sum_s B dB), dl = g - A sum_n g. Only B and t are kept.
   attention, token_sum = residuals
-  weighted = fusion.fence(attention * _flat(cotangent))
+  weighted = compiler.fence(attention * _flat(cotangent))
   g = weighted - attention * _head_sums(weighted, cotangent.shape)
-  g = fusion.fence(g)
-  g_sum = fusion.fence(g.sum(axis=1, keepdims=True))
+  g = compiler.fence(g)
+  g_sum = compiler.fence(g.sum(axis=1, keepdims=True))
   return ((g - attention * token_sum * g_sum).reshape(cotangent.shape),)
 
 
@@ -65,7 +65,7 @@ def _flat(x: Array) -> Array:
 
 def _head_sums(x: Array, shape: tuple[int, ...]) -> Array:
   """Returns x (b, n, h s) summed over s, as wide as it was; shape (b,n,h,s)."""
-  sums = fusion.fence(x.reshape(shape).sum(axis=-1, keepdims=True))
+  sums = compiler.fence(x.reshape(shape).sum(axis=-1, keepdims=True))
   return _flat(jnp.broadcast_to(sums, shape))
 
 

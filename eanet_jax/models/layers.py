@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax import fusion, hashing
+from eanet_jax.runtime import compiler, fast_random
 
 Array = jax.Array
 
@@ -37,7 +37,7 @@ def einsum(
     dtype: of the factors and of what comes back.
   """
   product = jnp.einsum(subscripts, x.astype(dtype), weights.astype(dtype))
-  return fusion.fence(product)
+  return compiler.fence(product)
 
 
 def _einsum_fwd(subscripts, x, weights, dtype):
@@ -60,7 +60,7 @@ def _einsum_bwd(subscripts, dtype, residuals, cotangent):
   sizes = dict(zip(of_weights, weights.shape, strict=True))
   d_weights = d_weights.reshape([sizes[c] for c in of_both])
   d_weights = jnp.einsum(f"{''.join(of_both)}->{of_weights}", d_weights)
-  return fusion.fence(d_x.astype(x.dtype)), d_weights
+  return compiler.fence(d_x.astype(x.dtype)), d_weights
 
 
 def _width(axes: str, of_weights: str, array: Array) -> int:
@@ -72,7 +72,7 @@ def _width(axes: str, of_weights: str, array: Array) -> int:
 
 def _outer_sum(x: Array, y: Array) -> Array:
   """Returns float32 (i, j): x^T y of x (r, i) and y (r, j)."""
-  return fusion.fence(
+  return compiler.fence(
     jnp.einsum("ri,rj->ij", x, y, preferred_element_type=jnp.float32)
   )
 
@@ -178,7 +178,7 @@ def depthwise_conv(x: Array, kernel: Array) -> Array:
   """
   kernel = kernel.astype(x.dtype)
   taps = _taps(x, len(kernel))
-  return fusion.fence(sum(tap * kernel[at] for at, tap in taps))
+  return compiler.fence(sum(tap * kernel[at] for at, tap in taps))
 
 
 def _taps(x: Array, size: int) -> Iterator[tuple[tuple[int, int], Array]]:
@@ -198,7 +198,8 @@ def _depthwise_conv_bwd(residuals, cotangent):
   x, kernel = residuals
   d_x = depthwise_conv(cotangent, kernel[::-1, ::-1])
   d_kernel = [
-    _sum_rows(fusion.fence(tap * cotangent)) for _, tap in _taps(x, len(kernel))
+    _sum_rows(compiler.fence(tap * cotangent))
+    for _, tap in _taps(x, len(kernel))
   ]
   return d_x, jnp.stack(d_kernel).reshape(kernel.shape)
 
@@ -269,7 +270,7 @@ class Dropout(nn.Module):
     if words is None or threshold == 0:
       return x
     # The mask is in memory once, not drawn anew wherever it is used.
-    keep = fusion.fence(hashing.random_bytes(words, x.shape) >= threshold)
+    keep = compiler.fence(fast_random.random_bytes(words, x.shape) >= threshold)
     return jnp.where(keep, x * (256 / (256 - threshold)), 0).astype(x.dtype)
 
 

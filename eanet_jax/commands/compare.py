@@ -1,0 +1,154 @@
+"""Systems compared on equal terms: every one on every fold, then a table.
+
+Takes a configuration with `systems` (see configs/compare.py) and a workdir,
+leaves a finished run of each system, fold and seed below WORKDIR/runs,
+comparison.json, comparison.md and report.html. What is done is not done again.
+"""
+
+import pathlib
+import time
+
+import jax
+import ml_collections
+
+from eanet_jax import errors
+from eanet_jax.commands import train
+from eanet_jax.configuration import field_rules
+from eanet_jax.data import batching, dataset
+from eanet_jax.evaluation import comparison_results
+from eanet_jax.reporting import html_pages, markdown_table
+from eanet_jax.runtime import atomic_files, console
+from eanet_jax.training import objectives
+from eanet_jax.workdir import comparison_json, results_json
+
+
+def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
+  """Runs or resumes a comparison; returns the exit code, 1 if a run failed.
+
+  Args:
+    config: merged ConfigDict, see configs/compare.py.
+    workdir: everything the comparison writes goes here.
+
+  Raises:
+    UserError: anything the user can put right.
+    Stopped: a signal asked for it.
+  """
+  workdir = pathlib.Path(workdir).expanduser()
+  begun = time.monotonic()
+  runs = plan(config, workdir)
+  done = {each: train.finished(each.config, each.folder) for each in runs}
+  waiting = [each for each in runs if not done[each]]
+  console.say(
+    f"{len(runs)} runs of {len({r.system for r in runs})} systems,"
+    f" {len(runs) - len(waiting)} of them done"
+  )
+  failed = _train(waiting, done) if waiting else {}
+  if jax.process_index() == 0:
+    finished = {each: result for each, result in done.items() if result}
+    if not finished:
+      raise errors.UserError("no run could be finished")
+    comparison = comparison_results.collect(config, finished, failed)
+    comparison_json.write(workdir, comparison)
+    table = markdown_table.write(comparison)
+    atomic_files.write_text(workdir / "comparison.md", table + "\n")
+    console.say(f"\n{table}\n")
+    minutes = (time.monotonic() - begun) / 60
+    console.say(f"{minutes:.1f} minutes; report: {html_pages.write(workdir)}")
+  return 1 if failed else 0
+
+
+def plan(
+  config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> list[comparison_results.Run]:
+  """Returns every run of a comparison, each with a valid configuration.
+
+  Raises:
+    UserError: a field that cannot be used.
+  """
+  field_rules.validate_comparison(config)
+  compare, shared = config.compare, config.to_dict()
+  of_system = shared.pop("systems")
+  del shared["compare"]
+  splits = [(config.split.by, compare.folds)]
+  if config.split.by == "specimen":
+    splits.append(("micrograph", compare.micrograph_folds))
+  runs = []
+  # Folds outermost: when it is stopped early, all systems have as many.
+  for by, folds in splits:
+    for seed in compare.seeds:
+      for fold in range(folds):
+        for name in compare.only or of_system:
+          tree = dict(shared)
+          for group, own in of_system[name].items():
+            tree[group] = {**tree.get(group, {}), **own}
+          tree["train"] = {**tree["train"], "seed": seed}
+          tree["split"] = {
+            **tree["split"],
+            "by": by,
+            "folds": compare.folds,
+            "fold": fold,
+          }
+          whole = ml_collections.ConfigDict(tree).lock()
+          try:
+            train.check(whole)
+          except errors.UserError as error:
+            raise errors.UserError(f"system {name}: {error}") from None
+          folder = workdir / "runs" / f"{by}-{fold}" / f"{name}-seed{seed}"
+          runs.append(
+            comparison_results.Run(name, by, fold, seed, whole, folder)
+          )
+  return runs
+
+
+def _train(
+  waiting: list[comparison_results.Run],
+  done: dict[comparison_results.Run, results_json.RunResults | None],
+) -> dict[comparison_results.Run, str]:
+  """Trains what waits, puts results into `done`; returns why runs failed."""
+  loaded: dict[str, tuple[dataset.Dataset, objectives.Objective]] = {}
+
+  def load(each):
+    own = each.config
+    key = f"{own.dataset} {own.split} {own.loss}"
+    if key not in loaded:
+      loaded[key] = train.load(own)
+    return loaded[key]
+
+  def images(each):
+    (data, _), train = load(each), each.config.train
+    views = len(data.views.of(data.split.train))
+    steps = batching.steps_per_epoch(views, train.batch_size)
+    return train.epochs * steps * train.batch_size
+
+  for line in load(waiting[0])[0].describe():
+    if not line.startswith("note:"):  # those are of one fold
+      console.say(line)
+  failed = {}
+  with console.progress(
+    total=sum(map(images, waiting)),
+    unit="img",
+    smoothing=0.02,  # systems differ in speed: the estimate is over many
+    disable=jax.process_index() > 0,
+  ) as bar:
+    for i, each in enumerate(waiting, start=1):
+      end = bar.n + images(each)
+      label = f"{i}/{len(waiting)} {each}: "
+      try:
+        result = train.train_and_evaluate(
+          each.config, each.folder, *load(each), bar, label
+        )
+      except errors.UserError as error:
+        failed[each] = str(error)
+        console.say(f"{each}: {error}")
+        bar.update(end - bar.n)
+        continue
+      finally:
+        jax.clear_caches()  # nothing compiled for this run fits another
+      if isinstance(result, results_json.RunResults):
+        done[each] = result
+        scores = result.test["micrograph"]
+        console.say(
+          f"{label}macro F1 {scores['macro_f1']:.3f}, accuracy"
+          f" {scores['accuracy']:.3f}, {result.wall_time_s:.0f} s"
+        )
+  return failed

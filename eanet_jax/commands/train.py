@@ -1,0 +1,175 @@
+"""The main job: build the data, train, evaluate the best, write the results.
+
+Takes a configuration and a workdir, gives an exit code. Each part is a stage
+of the package; this module joins them.
+"""
+
+import dataclasses
+import pathlib
+
+import jax
+import ml_collections
+import tqdm
+
+from eanet_jax import errors
+from eanet_jax.configuration import field_rules
+from eanet_jax.data import dataset
+from eanet_jax.evaluation import run_results
+from eanet_jax.models import systems
+from eanet_jax.reporting import console_tables, html_pages
+from eanet_jax.runtime import console, versions
+from eanet_jax.training import objectives, train_loop
+from eanet_jax.workdir import checkpoints, config_json, results_json
+
+
+def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
+  """Runs or resumes the job of a workdir; returns the exit code.
+
+  Args:
+    config: merged ConfigDict, see configs/default.py.
+    workdir: everything the run writes goes here.
+
+  Raises:
+    UserError: anything the user can put right.
+    Stopped: a signal asked for it.
+  """
+  workdir = pathlib.Path(workdir).expanduser()
+  check(config)
+  result = finished(config, workdir)
+  if result:
+    console.say(f"{workdir} is finished; another --workdir starts a new run")
+  else:
+    data, objective = load(config)
+    for line in data.describe():
+      console.say(line)
+    result = train_and_evaluate(config, workdir, data, objective)
+  if result is not None:
+    console.say(console_tables.summary(result, workdir))
+  return 0
+
+
+def check(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError naming the first field whose value cannot be used."""
+  field_rules.validate(config)
+  objectives.check(config)
+
+
+def load(
+  config: ml_collections.ConfigDict,
+) -> tuple[dataset.Dataset, objectives.Objective]:
+  """Returns the data set of a valid configuration, and what it is for.
+
+  Raises:
+    UserError: a source, path or split that cannot be used.
+  """
+  data = dataset.load(config)
+  objective = objectives.choose(config, data)
+  split = objective.arrange(data.split)
+  return dataclasses.replace(data, split=split), objective
+
+
+def finished(
+  config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> results_json.Results | None:
+  """Returns the results in a workdir, None if its run is not finished.
+
+  Raises:
+    UserError: the workdir holds a run of another configuration.
+  """
+  if (workdir / checkpoints.FOLDER).is_dir():
+    config_json.check_same(workdir, config)
+  return results_json.read(workdir)
+
+
+def train_and_evaluate(
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  data: dataset.Dataset,
+  objective: objectives.Objective,
+  bar: tqdm.tqdm | None = None,
+  label: str = "",
+) -> results_json.Results | None:
+  """Returns the results of a run, after writing all that is in its workdir.
+
+  In a job of several processes all call this, and the first gets the results.
+
+  Args:
+    config: valid.
+    workdir: new, or of this run to resume.
+    data, objective: see `load`.
+    bar: of several runs, told of every image trained on; None for one of this
+      run alone.
+    label: of the run, on the bar.
+
+  Raises:
+    UserError: anything the user can put right.
+    Stopped: a signal asked for it.
+  """
+  devices = jax.device_count()
+  if config.train.batch_size % devices:
+    raise errors.UserError(
+      f"--config.train.batch_size={config.train.batch_size} does not split over"
+      f" {devices} devices: take a multiple of {devices}"
+    )
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    with checkpoints.Checkpoints(workdir) as saved:
+      training = train_loop.Training(config, workdir, data, objective, saved)
+      if jax.process_index() == 0:
+        training.write_overview()
+      if bar is None:
+        _run_alone(config, training)
+      else:
+        bar.update(training.step * config.train.batch_size)
+        training.run(bar, label)
+      results = objective.results(_best(config, workdir, data, saved, training))
+      if results is None or jax.process_index() > 0:
+        return None
+      results_json.write(workdir, results)
+      if isinstance(results, results_json.RunResults):
+        html_pages.write(workdir)
+      return results
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot write to --workdir={workdir}: {error}"
+    ) from None
+
+
+def _run_alone(
+  config: ml_collections.ConfigDict, training: train_loop.Training
+) -> None:
+  console.say(
+    f"{systems.title(config.model.to_dict())}: {training.parameters:,}"
+    f" parameters, on {versions.device()}"
+  )
+  size = config.train.batch_size
+  with console.progress(
+    total=training.total_steps * size,
+    initial=training.step * size,
+    unit="img",
+    disable=jax.process_index() > 0,
+  ) as bar:
+    training.run(bar)
+
+
+def _best(
+  config, workdir, data, saved, training
+) -> run_results.FinishedTraining:
+  """The training with the variables of its best checkpoint."""
+  best = saved.restore_best(lambda _: training.state.variables)
+  if best is None:
+    raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
+  variables, meta = best
+  return run_results.FinishedTraining(
+    config=config,
+    workdir=workdir,
+    data=data,
+    forward=training.forward,
+    variables=variables,
+    mesh=training.mesh,
+    parameters=training.parameters,
+    best_epoch=meta.step // training.steps_per_epoch,
+    history=tuple(training.history.epochs),
+    images_per_s=training.clock.images_per_s,
+    wall_time_s=lambda: training.clock.wall_time_s,
+  )

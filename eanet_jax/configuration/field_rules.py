@@ -1,0 +1,218 @@
+"""What every field of a configuration may be.
+
+Takes a merged ConfigDict, gives nothing or one clear error that names the
+field. configs/default.py says what the fields mean.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import ml_collections
+
+from eanet_jax import errors
+from eanet_jax.configuration import config_tree
+
+
+def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
+  return lambda value: value in names, "one of " + ", ".join(names)
+
+
+_POSITIVE = (lambda value: value >= 1, "1 or more")
+_COUNT = (lambda value: value >= 0, "0 or more")
+_ABOVE_ZERO = (lambda value: value > 0, "above 0")
+_DROPOUT_RATE = (lambda value: 0 <= value <= 0.9, "from 0 to 0.9")
+_BELOW_ONE = (lambda value: 0 <= value < 1, "from 0 to below 1")
+_ANY = (lambda value: True, "anything")  # checked where it is used, or a bool
+
+# Every field there is, except the `model` group.
+_RULES = {
+  "init_from": _ANY,
+  "dataset.source": _one_of("synthetic", "folder", "nine_cr", "unlabelled"),
+  "dataset.path": _ANY,
+  "dataset.data_dir": _ANY,
+  "dataset.seed": _COUNT,
+  "dataset.images_per_specimen": _COUNT,
+  "dataset.view": _one_of("whole", "tiles"),
+  "dataset.image_px": (lambda px: px >= 8, "8 or more"),
+  "dataset.tile_px": (lambda px: px >= 8, "8 or more"),
+  "dataset.resident_mb": _COUNT,
+  "dataset.standardise": _one_of("set", "image"),
+  "split.by": _one_of("specimen", "micrograph"),
+  "split.validate_by": _one_of("specimen", "micrograph"),
+  "split.test_specimens": _ANY,
+  "split.folds": (lambda folds: folds == 0 or folds >= 2, "0, or 2 or more"),
+  "split.fold": _COUNT,
+  "split.leave_one_out": _ANY,
+  "split.validation_fraction": _BELOW_ONE,
+  "split.test_fraction": _BELOW_ONE,
+  "split.train_fraction": (lambda part: 0 < part <= 1, "above 0 and up to 1"),
+  "split.seed": _COUNT,
+  "loss.objective": _one_of("classes", "pairs"),
+  "loss.temperature": _ABOVE_ZERO,
+  "loss.embedding_size": _POSITIVE,
+  "loss.gamma": _COUNT,
+  "loss.label_smoothing": _BELOW_ONE,
+  "loss.class_weights": _one_of("none", "balanced"),
+  "optimizer.learning_rate": _ABOVE_ZERO,
+  "optimizer.weight_decay": _COUNT,
+  "optimizer.decoupled_decay": _ANY,
+  "optimizer.schedule": _one_of("constant", "cosine"),
+  "optimizer.warmup_epochs": _COUNT,
+  "optimizer.clip_norm": _COUNT,
+  "augment.flips": _ANY,
+  "augment.quarter_turns": _ANY,
+  "augment.rotation_deg": (lambda deg: 0 <= deg <= 180, "from 0 to 180"),
+  "augment.zoom": _BELOW_ONE,
+  "augment.crop": (lambda crop: 0 < crop <= 1, "above 0 and up to 1"),
+  "augment.exact": (lambda share: 0 <= share <= 1, "from 0 to 1"),
+  "augment.blur": (lambda std: 0 <= std <= 3, "from 0 to 3"),
+  "augment.noise": _COUNT,
+  "augment.contrast": _BELOW_ONE,
+  "augment.brightness": _COUNT,
+  "train.epochs": _COUNT,
+  "train.batch_size": _POSITIVE,
+  "train.seed": _COUNT,
+  "train.steps_per_dispatch": _COUNT,
+  "evaluation.batch_size": _POSITIVE,
+  "evaluation.orientations": (lambda n: n in (1, 4, 8), "1, 4 or 8"),
+  "evaluation.bootstrap_resamples": _COUNT,
+}
+
+_OF_EVERY_MODEL = {
+  "model.name": _one_of("eanet", "vgg"),
+  "model.num_heads": _POSITIVE,
+  "model.num_slots": _POSITIVE,
+  "model.dropout_rate": _DROPOUT_RATE,
+  "model.attention_dropout_rate": _DROPOUT_RATE,
+  "model.pretrained": _ANY,
+  "model.frozen_epochs": _COUNT,
+  "model.dtype": _one_of("float32", "bfloat16"),
+}
+
+# The `model` group, by model.name.
+_MODEL_RULES = {
+  "eanet": {
+    **_OF_EVERY_MODEL,
+    "model.attention_type": _one_of(
+      "external", "single_memory", "self", "simplified"
+    ),
+    "model.patch_px": _POSITIVE,
+    "model.width": _POSITIVE,
+    "model.num_blocks": _POSITIVE,
+    "model.normalisation": _one_of("double", "tokens", "slots"),
+    "model.key_width": _POSITIVE,
+    "model.mlp_width": _POSITIVE,
+    "model.stem": _one_of("patches", "convolutions"),
+    "model.depthwise_size": (lambda n: n == 0 or n % 2, "0, or odd"),
+    "model.position_embedding": _ANY,
+    "model.pooling": _one_of("mean", "maps"),
+  },
+  "vgg": {
+    **_OF_EVERY_MODEL,
+    "model.attention_type": _one_of("none", "external"),
+    "model.width_multiplier": _ABOVE_ZERO,
+    "model.batch_norm": _ANY,
+  },
+}
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError naming the first field whose value cannot be used."""
+  flat = config_tree.flatten(config.to_dict())
+  name = flat.get("model.name")
+  rules = _RULES | _MODEL_RULES.get(name, _OF_EVERY_MODEL)
+  for field in sorted(flat.keys() ^ rules.keys()):
+    if name not in _MODEL_RULES and field.startswith("model."):
+      continue  # it is the name that is wrong
+    raise errors.UserError(
+      f"the configuration has {'an unknown' if field in flat else 'no'} field"
+      f" {field}: base it on configs/default.py"
+    )
+  for field, (allowed, requirement) in rules.items():
+    value = flat.get(field)
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not (finite and allowed(value)):
+      raise errors.UserError(
+        f"--config.{field}={value!r} cannot be used: it must be {requirement}"
+      )
+  split = config.split
+  if split.fold >= max(split.folds, 1):
+    raise errors.UserError(
+      f"--config.split.fold={split.fold} must be below --config.split.folds="
+      f"{split.folds}"
+    )
+  if config.model.frozen_epochs and not config.model.pretrained:
+    raise errors.UserError(
+      f"--config.model.frozen_epochs={config.model.frozen_epochs} is of weights"
+      " read from a file: name it with --config.model.pretrained"
+    )
+  if config.init_from and config.model.pretrained:
+    raise errors.UserError(
+      "--config.init_from and --config.model.pretrained both say which weights"
+      " to start from: give one"
+    )
+  image_px = config.dataset.image_px
+  if name == "eanet":
+    patch_px = config.model.patch_px
+    _check_patches(image_px, patch_px)
+    if config.model.stem == "convolutions" and (
+      patch_px < 2 or patch_px & (patch_px - 1)
+    ):
+      raise errors.UserError(
+        f"--config.model.patch_px={patch_px} is no power of 2:"
+        " --config.model.stem=convolutions halves an image to its tokens"
+      )
+  elif image_px < 32:
+    raise errors.UserError(
+      f"--config.dataset.image_px={image_px} is too small for VGG, which halves"
+      " it five times: it must be 32 or more"
+    )
+
+
+def _check_patches(image_px: int, patch_px: int) -> None:
+  if image_px % patch_px:
+    near = max(image_px // patch_px, 1) * patch_px
+    raise errors.UserError(
+      f"--config.dataset.image_px={image_px} does not divide into patches of"
+      f" {patch_px} px (--config.model.patch_px): take {near} or"
+      f" {near + patch_px}"
+    )
+
+
+_COMPARE_RULES = {
+  "folds": (lambda folds: folds >= 2, "2 or more"),
+  "micrograph_folds": _COUNT,
+  "seeds": (lambda seeds: len(seeds) > 0, "one seed or more, e.g. (0, 1, 2)"),
+  "reference": _ANY,
+  "only": _ANY,
+}
+
+
+def validate_comparison(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError for what a comparison has besides its runs' fields."""
+  compare = config.compare
+  for field, (allowed, requirement) in _COMPARE_RULES.items():
+    if not allowed(compare[field]):
+      raise errors.UserError(
+        f"--config.compare.{field}={compare[field]!r} cannot be used: it must"
+        f" be {requirement}"
+      )
+  if compare.micrograph_folds > compare.folds:
+    raise errors.UserError(
+      f"--config.compare.micrograph_folds={compare.micrograph_folds} must not"
+      f" be more than --config.compare.folds={compare.folds}"
+    )
+  names = list(config.systems)
+  for name in (*compare.only, compare.reference):
+    if name not in names:
+      raise errors.UserError(
+        f"{name!r} is no system of this comparison: choose of"
+        f" {', '.join(names)} (--config.compare.only, .reference)"
+      )
+  if compare.only and compare.reference not in compare.only:
+    raise errors.UserError(
+      f"--config.compare.only={compare.only!r} leaves out the reference"
+      f" {compare.reference}: add it, or name another with"
+      " --config.compare.reference"
+    )

@@ -1,0 +1,210 @@
+"""What a network's scores must stand beside: no network at all.
+
+Takes a data set and views of it, gives scores of the classes by the commonest
+class ("majority"), by brightness and contrast alone ("grey": a probe for a
+shortcut) and by classical texture features ("texture"). Each is fitted to the
+training views, and scored as a network is.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+
+import numpy as np
+
+from eanet_jax.data import dataset
+from eanet_jax.runtime import atomic_files, console
+from eanet_jax.workdir import results_json
+
+_DISTANCES_PX = (1, 2, 4, 8)
+_GREY_LEVELS = 32
+# Haralick et al. 1973, as scikit-image computes them.
+_PROPERTIES = (
+  "contrast",
+  "dissimilarity",
+  "homogeneity",
+  "energy",
+  "correlation",
+)
+_RADII_PX = (1, 2, 3)
+_TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
+  8 * radius + 2 for radius in _RADII_PX
+)
+# Another number whenever texture_features gives other values.
+_TEXTURE_FILE = "texture-v1.npy"
+# Of a class that there is nothing to train on; a finite log p of 0.
+_NEVER = -1e4
+# How far above chance grey levels may get before it is worth a word.
+_MARGIN = 0.15
+
+
+def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
+  """Returns "majority", "grey" and "texture": float64 (k, l) scores of views.
+
+  The majority's are the logarithms of the classes' shares of the training
+  micrographs, the others' the decision function of an SVM. With one class to
+  train on, all are the majority's.
+
+  Args:
+    data: views and split; fitted to the views of split.train.
+    chosen: int (k,), which views.
+  """
+  views = data.views
+  counts = np.bincount(
+    views.labels[data.split.train], minlength=len(views.class_names)
+  )
+  shares = np.full(len(counts), _NEVER)
+  np.log(counts / counts.sum(), out=shares, where=counts > 0)
+  majority = np.tile(shares, (len(chosen), 1))
+  if (counts > 0).sum() == 1:
+    return dict.fromkeys(("majority", "grey", "texture"), majority)
+  train = views.of(data.split.train)
+  labels = data.view_labels[train]
+  texture = _cached_texture(views.images)
+  return {
+    "majority": majority,
+    "grey": _svm_scores(
+      _grey_features(views.images, train),
+      labels,
+      _grey_features(views.images, chosen),
+      len(counts),
+    ),
+    "texture": _svm_scores(
+      texture[train], labels, texture[chosen], len(counts)
+    ),
+  }
+
+
+def _svm_scores(
+  train: np.ndarray, labels: np.ndarray, features: np.ndarray, num_classes: int
+) -> np.ndarray:
+  """Returns float64 (k, l), highest where an RBF SVM decides.
+
+  Args:
+    train: float (t, f), the features to fit.
+    labels: int (t,), of at least two classes.
+    features: float (k, f), those to score.
+    num_classes: l.
+  """
+  from sklearn import pipeline, preprocessing, svm
+
+  model = pipeline.make_pipeline(
+    preprocessing.StandardScaler(),
+    # Ties are broken by the decision function: argmax and predict agree.
+    svm.SVC(C=10, decision_function_shape="ovr", break_ties=True),
+  ).fit(train, labels)
+  found = model.decision_function(features)
+  if found.ndim == 1:  # two classes: the signed distance from the boundary
+    found = np.stack([-found / 2, found / 2], axis=-1)  # (k, 2)
+  scores = np.full((len(features), num_classes), _NEVER)
+  scores[:, model.classes_] = found
+  return scores
+
+
+def _grey_features(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+  """Returns float64 (k, 2): mean and standard deviation of images[indices]."""
+  return np.array([(images[i].mean(), images[i].std()) for i in indices])
+
+
+def texture_features(images: np.ndarray) -> np.ndarray:
+  """Returns float32 (v, f) texture features of images: uint8 (v, y, x).
+
+  Grey-level co-occurrence properties, averaged over four directions: 5 at each
+  of 4 distances. Then histograms of rotation-invariant uniform local binary
+  patterns (Ojala et al. 2002) of 8 R points at radius R: 10, 18 and 26 bins.
+  The former depend on brightness and contrast, the latter hardly.
+  """
+  found = np.empty((len(images), _TEXTURE_SIZE), np.float32)
+  _texture(np.zeros((8, 8), np.uint8))  # imports, before threads race to
+  # Threads, as scikit-image's loops release the GIL: on 2 cores 31 ms an image
+  # of 256 px where one core takes 55 ms; past 8 the eighth that holds it rules.
+  pool = concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+  try:
+    rows = pool.map(lambda i: _texture(images[i]), range(len(images)))
+    for i, row in enumerate(
+      console.progress(
+        rows,
+        total=len(images),
+        desc="texture features",
+        unit="image",
+        leave=False,
+      )
+    ):
+      found[i] = row
+  finally:  # an interrupt need not wait for all the rest
+    pool.shutdown(cancel_futures=True)
+  return found
+
+
+def _texture(image: np.ndarray) -> np.ndarray:
+  """Returns float64 (f,) of one image, uint8 (y, x)."""
+  from skimage import feature
+
+  image = np.asarray(image)
+  pairs = feature.graycomatrix(
+    image // (256 // _GREY_LEVELS),
+    _DISTANCES_PX,
+    [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4],
+    levels=_GREY_LEVELS,
+    symmetric=True,
+    normed=True,
+  )
+  parts = [feature.graycoprops(pairs, name).mean(1) for name in _PROPERTIES]
+  for radius in _RADII_PX:
+    points = 8 * radius
+    codes = feature.local_binary_pattern(image, points, radius, "uniform")
+    counts = np.bincount(codes.astype(np.int64).ravel(), minlength=points + 2)
+    parts.append(counts / codes.size)
+  return np.concatenate(parts)
+
+
+def _cached_texture(images: np.ndarray) -> np.ndarray:
+  """Returns texture_features of uint8 (v, y, x, 1), kept beside a memmap."""
+  file = getattr(images, "filename", None)
+  if file is None:
+    return texture_features(images[..., 0])
+  path = pathlib.Path(file).with_name(_TEXTURE_FILE)
+  found = _read(path, (len(images), _TEXTURE_SIZE))
+  if found is None:
+    found = texture_features(images[..., 0])
+    # A folder that cannot be written to is no loss.
+    with (
+      contextlib.suppress(OSError),
+      atomic_files.replacing(path) as building,
+      building.open("wb") as out,
+    ):
+      np.save(out, found, allow_pickle=False)
+  return found
+
+
+def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
+  """Returns the float32 array of a file, None where that is not what it is."""
+  try:
+    found = np.load(path, allow_pickle=False)
+  except Exception:  # damage shows as one of half a dozen errors
+    return None
+  usable = (
+    isinstance(found, np.ndarray)
+    and found.dtype == np.float32
+    and found.shape == shape
+    and np.isfinite(found).all()
+  )
+  return found if usable else None
+
+
+def shortcut_warning(summary: results_json.Scores, num_classes: int) -> str:
+  """Returns a line where grey levels alone tell the classes apart, or "".
+
+  Args:
+    summary: `metrics.summary` of the "grey" scores.
+    num_classes: l, of which chance knows 1 / l.
+  """
+  score, chance = summary["balanced_accuracy"], 1 / num_classes
+  if score - chance <= _MARGIN:
+    return ""
+  return (
+    "brightness and contrast alone tell the classes apart with a balanced"
+    f" accuracy of {score:.3f} (chance {chance:.3f}): a network may have learnt"
+    " the microscope's settings rather than the steel"
+  )

@@ -1,0 +1,266 @@
+"""What a run's results say: scores, baselines, calibration, examples.
+
+Takes a finished training, gives the contents of results.json and writes what
+belongs beside it. Device work is done by all processes of a job, the rest by
+the first.
+"""
+
+import dataclasses
+import pathlib
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+
+from eanet_jax.data import dataset
+from eanet_jax.evaluation import (
+  answers,
+  baselines,
+  calibration,
+  example_images,
+  scoring,
+)
+from eanet_jax.explanation import attention_maps
+from eanet_jax.inference import forward_pass
+from eanet_jax.models import cost, systems
+from eanet_jax.runtime import sharding, versions
+from eanet_jax.workdir import (
+  examples_npz,
+  history_csv,
+  predictions_csv,
+  results_json,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedTraining:
+  """A training whose last epoch is done, and its best checkpoint.
+
+  Attributes:
+    config: of the run.
+    workdir: of the run.
+    data: of the run.
+    forward: the network without dropout.
+    variables: of the best checkpoint.
+    mesh: what they live on.
+    parameters: how many.
+    best_epoch: whose checkpoint it is.
+    history: of all epochs.
+    images_per_s: of training; None where one epoch was all.
+    wall_time_s: gives the seconds since the run began.
+  """
+
+  config: ml_collections.ConfigDict
+  workdir: pathlib.Path
+  data: dataset.Dataset
+  forward: forward_pass.ForwardPass
+  variables: dict[str, Any]
+  mesh: jax.sharding.Mesh
+  parameters: int
+  best_epoch: int
+  history: tuple[history_csv.Epoch, ...]
+  images_per_s: float | None
+  wall_time_s: Callable[[], float]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Outputs:
+  """What the network gives, on the host.
+
+  Attributes:
+    validation, test: answers for these splits.
+    examples: see `example_images.choose`, of the test split.
+    attention: see `attention_maps`, of examples["telling"]; or None.
+    images_per_s: of inference.
+  """
+
+  validation: answers.Answers
+  test: answers.Answers
+  examples: dict[str, list[results_json.Example]]
+  attention: tuple[np.ndarray, list[str]] | None
+  images_per_s: float
+
+
+def of_classes(trained: FinishedTraining) -> results_json.RunResults | None:
+  """Returns the results of a training on classes; None but in process 0.
+
+  Writes predictions and examples to its workdir.
+  """
+  outputs = _run_network(trained)
+  with sharding.first_process_first():  # the others wait for it to write
+    if jax.process_index() > 0:
+      return None
+    return _results(trained, outputs)
+
+
+def of_pairs(trained: FinishedTraining) -> results_json.PretrainingResults:
+  """Returns the results of a pre-training: there is nothing to score."""
+  config, history = trained.config, trained.history
+  return results_json.PretrainingResults(
+    title=systems.title(config.model.to_dict()),
+    pair_accuracy=history[-1].train_accuracy if history else None,
+    views_in_a_batch=2 * config.train.batch_size,
+    parameters=trained.parameters,
+    epochs=config.train.epochs,
+    wall_time_s=trained.wall_time_s(),
+    images_per_s=trained.images_per_s,
+    device=versions.device(),
+    versions=versions.installed(),
+  )
+
+
+def _run_network(trained: FinishedTraining) -> _Outputs:
+  """What the network gives for the validation and test splits."""
+  data, forward, variables = trained.data, trained.forward, trained.variables
+  orientations = trained.config.evaluation.orientations
+  validation, test = (
+    answers.Answers(
+      data.views,
+      chosen,
+      forward(variables, data.views.images, chosen, orientations),
+    )
+    for part in (data.split.validation, data.split.test)
+    for chosen in [data.views.of(part)]
+  )
+  examples = example_images.choose(test)
+  telling = [each["view"] for each in examples["telling"]]
+  return _Outputs(
+    validation=validation,
+    test=test,
+    examples=examples,
+    attention=attention_maps.attention_maps(
+      forward.model,
+      variables,
+      data.views.images[telling],
+      data.mean,
+      data.std,
+      trained.mesh,
+    ),
+    images_per_s=_images_per_s(
+      forward, variables, data.views.images, test.chosen, orientations
+    ),
+  )
+
+
+def _images_per_s(forward, variables, images, chosen, orientations) -> float:
+  """Median of three passes over some whole batches, host to host."""
+  size = forward.batch_size
+  some = np.resize(chosen, min(4, -(-len(chosen) // size)) * size)
+  seconds = []
+  for _ in range(3):
+    begun = time.monotonic()
+    forward(variables, images, some, orientations)
+    seconds.append(time.monotonic() - begun)
+  return len(some) / statistics.median(seconds)
+
+
+def _results(
+  trained: FinishedTraining, outputs: _Outputs
+) -> results_json.RunResults:
+  """The scores; writes predictions and examples."""
+  config, data = trained.config, trained.data
+  views, test = data.views, outputs.test
+  resamples = config.evaluation.bootstrap_resamples
+  beside = {
+    name: answers.Answers(views, test.chosen, logits)
+    for name, logits in baselines.logits(data, test.chosen).items()
+  }
+  for name, answered in {"": test, **beside}.items():
+    write_predictions(trained.workdir, answered, name)
+  of_baselines = {
+    name: scoring.score(answered, resamples=resamples)
+    for name, answered in beside.items()
+  }
+  return results_json.RunResults(
+    name=config.model.name,
+    title=systems.title(config.model.to_dict()),
+    validation=scoring.score(outputs.validation, resamples=resamples),
+    test=scoring.score(test, resamples=resamples),
+    baselines=of_baselines,
+    calibration=calibration.summary(outputs.validation, test),
+    per_specimen=scoring.by_specimen(test),
+    class_names=list(views.class_names),
+    inference_images_per_s=outputs.images_per_s,
+    split=_split_summary(config, data),
+    warnings=_warnings(data, of_baselines),
+    skipped=[list(each) for each in views.skipped],
+    unmatched=list(views.unmatched),
+    dataset={
+      "source": config.dataset.source,
+      "path": config.dataset.path,
+      "view": config.dataset.view,
+      "image_px": config.dataset.image_px,
+    },
+    examples=_write_examples(trained.workdir, outputs, views.images),
+    device=versions.device(),
+    versions=versions.installed(),
+    parameters=trained.parameters,
+    gflop_per_image=cost.gflop_per_image(
+      trained.forward.model, trained.variables, config.dataset.image_px
+    ),
+    epochs=config.train.epochs,
+    best_epoch=trained.best_epoch,
+    wall_time_s=trained.wall_time_s(),
+    images_per_s=trained.images_per_s,
+  )
+
+
+def _split_summary(config, data) -> results_json.SplitSummary:
+  split = data.split
+  return {
+    "by": split.by,
+    "folds": config.split.folds,
+    "fold": config.split.fold,
+    "train": len(split.train),
+    "validation": len(split.validation),
+    "test": len(split.test),
+    "test_specimens": sorted({data.views.specimens[i] for i in split.test}),
+  }
+
+
+def _warnings(data, of_baselines) -> list[str]:
+  shortcut = baselines.shortcut_warning(
+    of_baselines["grey"]["micrograph"], len(data.views.class_names)
+  )
+  return [*data.split.warnings, *([shortcut] if shortcut else [])]
+
+
+def _write_examples(workdir, outputs, images) -> results_json.Examples:
+  """Writes examples.npz; returns the words that go with its arrays."""
+  shown = [each for kind in outputs.examples.values() for each in kind]
+  taken = sorted({each["view"] for each in shown})
+  mistakes, uncertain, telling = (
+    [
+      {"image": taken.index(each["view"]), **each}
+      for each in outputs.examples[kind]
+    ]
+    for kind in ("mistakes", "uncertain", "telling")
+  )
+  maps, names = outputs.attention or (np.empty((0,) * 4, np.float32), [])
+  examples_npz.write(
+    workdir,
+    examples_npz.ExampleArrays(example_images.thumbnails(images[taken]), maps),
+  )
+  return {
+    "mistakes": mistakes,
+    "uncertain": uncertain,
+    "attention": {"maps": names, "examples": telling} if names else None,
+  }
+
+
+def write_predictions(
+  workdir: pathlib.Path, answered: answers.Answers, baseline: str = ""
+) -> None:
+  """Writes a row for each test micrograph, see `predictions_csv`."""
+  predictions = predictions_csv.Predictions(
+    answered.files,
+    answered.specimens,
+    answered.labels,
+    answered.probabilities,
+  )
+  class_names = answered.views.class_names
+  predictions_csv.write_test(workdir, predictions, class_names, baseline)

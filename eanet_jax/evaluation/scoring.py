@@ -1,0 +1,65 @@
+"""Scores of answers, at the level of tiles, micrographs and specimens.
+
+Takes `answers.Answers`, gives JSON-ready numbers. NumPy only.
+"""
+
+import numpy as np
+
+from eanet_jax.evaluation import answers, metrics
+from eanet_jax.workdir import results_json
+
+
+def score(
+  answered: answers.Answers, *, resamples: int = 0
+) -> results_json.Levels:
+  """Returns `metrics.summary` at each level of one split.
+
+  "tile" is there only where micrographs have several.
+
+  Args:
+    answered: of the split.
+    resamples: of the bootstrap; 0 for no intervals.
+  """
+  groups, units = answered.groups, answered.units
+  labels, of_specimens = answered.labels, answered.specimen_labels
+  levels = {
+    "tile": (answered.tile_probabilities, labels[groups], units[groups]),
+    "micrograph": (answered.probabilities, labels, units),
+    "specimen": (
+      answered.specimen_probabilities,
+      of_specimens,
+      np.arange(len(of_specimens)),
+    ),
+  }
+  if not answered.has_tiles:
+    del levels["tile"]
+  return {
+    level: metrics.summary(*arrays, answered.views.class_names, resamples)
+    for level, arrays in levels.items()
+  }
+
+
+def cross_entropy(answered: answers.Answers) -> float:
+  """Returns the mean of -log p_y over all views."""
+  logits, labels = answered.logits, answered.labels[answered.groups]
+  shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+  log_sum = np.log(np.exp(shifted).sum(-1))
+  return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())
+
+
+def by_specimen(
+  answered: answers.Answers,
+) -> list[results_json.SpecimenScore]:
+  """Returns the share of each specimen's micrographs that are right."""
+  right = answered.predicted == answered.labels
+  class_names = answered.views.class_names
+  return [
+    {
+      "specimen": name,
+      "class": class_names[answered.specimen_labels[i]],
+      "micrographs": int(own.sum()),
+      "accuracy": float(right[own].mean()),
+    }
+    for i, name in enumerate(np.unique(answered.specimens).tolist())
+    for own in [answered.specimen_groups == i]
+  ]

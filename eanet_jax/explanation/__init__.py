@@ -1,0 +1,1 @@
+"""What a network looked at: arrays in, arrays out."""

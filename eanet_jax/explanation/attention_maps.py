@@ -1,0 +1,84 @@
+"""What a network looked at: maps of its last attention.
+
+Takes a network and images, gives maps over the grid of tokens. Arrays in,
+arrays out; knows no files.
+"""
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import flax.traverse_util
+import jax
+import numpy as np
+
+from eanet_jax.models import inputs
+from eanet_jax.runtime import sharding
+
+_SHOWN = 3
+
+
+def attention_maps(
+  model: nn.Module,
+  variables: Any,
+  images: np.ndarray,
+  mean: float,
+  std: float,
+  mesh: jax.sharding.Mesh,
+) -> tuple[np.ndarray, list[str]] | None:
+  """Returns the maps of the last attention that differ most over an image.
+
+  Of external attention a map is one memory slot: how much of each token is
+  taken from it. Of self-attention it is one head: how much all tokens together
+  attend to each.
+
+  Args:
+    model, variables: the network; None comes back of one without attention.
+    images: uint8 (k, y, x, 1), y = x.
+    mean, std: of the pixels it was trained on.
+    mesh: whose devices hold the variables.
+
+  Returns:
+    float32 (k, maps, gy, gx) over the grid of tokens, and a name for each map.
+  """
+  whole = sharding.replicated(mesh)
+
+  @jax.jit
+  def last_attention(variables, images):
+    images = inputs.standardise(images, mean, std)
+    _, sown = model.apply(
+      variables, images, deterministic=True, mutable=["intermediates"]
+    )
+    found = flax.traverse_util.flatten_dict(sown.get("intermediates", {}))
+    of_block = {
+      tuple(int(part) for part in path[0].split("_")[1:]): values[0]
+      for path, values in found.items()
+      if path[-1] == "attention"
+    }
+    last = [of_block[max(of_block)]] if of_block else []
+    return jax.lax.with_sharding_constraint(last, whole)
+
+  # A few images at a time: self-attention's maps are large.
+  parts = [
+    last_attention(variables, sharding.put(images[i : i + 1], whole))
+    for i in range(len(images))
+  ]
+  if not parts or not parts[0]:
+    return None
+  maps = np.concatenate([sharding.fetch(part[0]) for part in parts])
+  if model.attention_type in ("self", "simplified"):
+    # Rows are the tokens that attend.
+    maps, heads = maps.mean(2), maps.shape[1]
+    names = [f"head {i + 1}" for i in range(heads)]
+  else:
+    tokens, heads, slots = maps.shape[1:]
+    maps = maps.reshape(len(images), tokens, -1).transpose(0, 2, 1)
+    names = [
+      f"head {i + 1}, slot {j + 1}" if heads > 1 else f"slot {j + 1}"
+      for i in range(heads)
+      for j in range(slots)
+    ]
+  telling = np.argsort(-maps.std(-1).mean(0), kind="stable")[:_SHOWN]
+  side = math.isqrt(maps.shape[-1])
+  maps = maps[:, telling].reshape(len(images), -1, side, side)
+  return maps.astype(np.float32), [names[i] for i in telling]

@@ -1,0 +1,1 @@
+"""Trained networks at work: the forward pass, and classifying files."""

@@ -1,0 +1,156 @@
+"""Classifying files with a trained network: `Classifier.restore(workdir)`.
+
+Takes a workdir and image files, gives a `Prediction` for each file, unusable
+ones included. Decodes, cleans, tiles and standardises by the code and the
+numbers of training. Needs the workdir alone, on any number of devices, and
+never imports TensorFlow.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+
+import jax
+import numpy as np
+
+from eanet_jax import errors
+from eanet_jax.data import micrographs
+from eanet_jax.inference import forward_pass
+from eanet_jax.runtime import sharding
+from eanet_jax.workdir import restore
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+  """What the network says of one file.
+
+  Attributes:
+    file: path as it was found.
+    label: the most probable class; "" if the file could not be used.
+    probability: of `label`, None if the file could not be used.
+    probabilities: float64 (l,), the mean over the views; None likewise.
+    logits: float32 (views, l).
+    crop_rows: rows of the data bar that were removed.
+    error: why the file could not be used; "" if it could.
+  """
+
+  file: str
+  label: str = ""
+  probability: float | None = None
+  probabilities: np.ndarray | None = None
+  logits: np.ndarray | None = None
+  crop_rows: int = 0
+  error: str = ""
+
+
+class Classifier:
+  """A trained network, ready for files."""
+
+  def __init__(self, network: restore.TrainedNetwork, mesh: jax.sharding.Mesh):
+    """Takes a network whose variables are on the devices of `mesh`."""
+    meta, config = network.meta, network.meta.config
+    self.class_names = meta.class_names
+    self._variables = network.variables
+    self._dataset = config["dataset"]
+    self._orientations = config["evaluation"]["orientations"]
+    self._forward = forward_pass.ForwardPass(
+      network.model,
+      meta.mean,
+      meta.std,
+      config["evaluation"]["batch_size"],
+      mesh,
+    )
+
+  @classmethod
+  def restore(cls, workdir: str | os.PathLike) -> "Classifier":
+    """Returns the best checkpoint of a training run's workdir.
+
+    Raises:
+      UserError: there is no such folder, or no sound checkpoint in it.
+    """
+    workdir = pathlib.Path(workdir).expanduser()
+    mesh = sharding.data_mesh()
+    network = restore.restore(workdir, mesh)
+    if not network.meta.class_names:
+      raise errors.UserError(
+        f"{workdir} is of a pre-training and knows no classes: train with"
+        f" --config.init_from={workdir} first"
+      )
+    return cls(network, mesh)
+
+  def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
+    """Returns a prediction for each file of `paths`, in order.
+
+    Args:
+      paths: files, or folders that are searched to any depth; or one of them.
+    """
+    if isinstance(paths, str | os.PathLike):  # not its characters
+      paths = [paths]
+    return list(self.stream(micrographs.expand(paths)))
+
+  def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
+    """Yields a prediction for each file, reading ahead of the network."""
+    waiting, views = [], 0
+    for path, read in _read_ahead(paths, self._views):
+      waiting.append((path, *read))
+      views += len(read[0])
+      if views >= 256:  # some batches at a time, whatever a file's tiles
+        yield from self._classify(waiting)
+        waiting, views = [], 0
+    yield from self._classify(waiting)
+
+  def _views(self, path: pathlib.Path) -> tuple[np.ndarray, int, str]:
+    """Views of a file (v, y, x, 1), rows cropped, and why there are none."""
+    dataset = self._dataset
+    side = dataset["image_px"]
+    try:
+      micrograph = micrographs.read(path)
+      found = micrographs.views(
+        micrograph.image, dataset["view"], side, dataset["tile_px"]
+      )
+    except micrographs.MicrographError as error:
+      return np.empty((0, side, side, 1), np.uint8), 0, str(error)
+    return found[..., None], micrograph.crop_rows, ""
+
+  def _classify(self, waiting) -> Iterator[Prediction]:
+    counts = [len(views) for _, views, _, _ in waiting]
+    if not sum(counts):
+      logits = np.empty((0, len(self.class_names)), np.float32)
+    else:
+      images = np.concatenate([views for _, views, _, _ in waiting])
+      logits = self._forward(
+        self._variables, images, np.arange(len(images)), self._orientations
+      )
+    ends = np.cumsum(counts)
+    for (path, views, crop_rows, error), end in zip(waiting, ends, strict=True):
+      if error:
+        yield Prediction(str(path), error=error)
+        continue
+      own = logits[end - len(views) : end]
+      mean = forward_pass.probabilities(own).mean(0)
+      best = int(mean.argmax())
+      yield Prediction(
+        file=str(path),
+        label=self.class_names[best],
+        probability=float(mean[best]),
+        probabilities=mean,
+        logits=own,
+        crop_rows=crop_rows,
+      )
+
+
+def _read_ahead(paths, read) -> Iterator[tuple[pathlib.Path, tuple]]:
+  """Yields (path, read(path)) in order; a few files are read in threads."""
+  workers = min(8, os.cpu_count() or 1)
+  with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+    pending = collections.deque()
+    for path in paths:
+      pending.append((path, pool.submit(read, path)))
+      if len(pending) > 2 * workers:
+        path, future = pending.popleft()
+        yield path, future.result()
+    for path, future in pending:
+      yield path, future.result()

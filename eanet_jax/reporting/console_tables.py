@@ -1,0 +1,87 @@
+"""What the console shows of results: small tables of text."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from eanet_jax.evaluation import metrics
+from eanet_jax.workdir import results_json
+
+
+def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
+  """Returns the scores of the test split as lines of text.
+
+  Args:
+    test: level -> scores, as `scoring.score` gives them.
+    class_names: in the order of the confusion matrix.
+  """
+  levels = [level for level in results_json.LEVELS if level in test]
+  lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
+  for name in metrics.HEADLINE:
+    line = f"{name.replace('_', ' '):19}"
+    for level in levels:
+      line += f"{_with_interval(test[level], name):>23}"
+    lines.append(line)
+  counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
+  lines.append(f"{'examples':19}{counts}")
+  matrix = test["micrograph"]["confusion_matrix"]
+  width = max(6, *(len(name) + 2 for name in class_names))
+  lines += ["", "micrographs of (row) called (column)"]
+  lines.append(" " * width + "".join(f"{n:>{width}}" for n in class_names))
+  for name, row in zip(class_names, matrix, strict=True):
+    lines.append(f"{name:<{width}}" + "".join(f"{n:>{width}}" for n in row))
+  return "\n".join(lines)
+
+
+def baseline_table(baselines: Mapping[str, results_json.Levels]) -> str:
+  """Returns what `baselines.logits` reaches on the same micrographs."""
+  shown = ("accuracy", "macro_f1", "kappa")
+  names = (name.replace("_", " ") for name in shown)
+  lines = [f"{'beside it':27}" + "".join(f"{name:>23}" for name in names)]
+  for name, label in results_json.BASELINES.items():
+    scores = baselines[name]["micrograph"]
+    lines.append(
+      f"{label:27}" + "".join(f"{_with_interval(scores, s):>23}" for s in shown)
+    )
+  return "\n".join(lines)
+
+
+def _with_interval(scores: results_json.Scores, name: str) -> str:
+  text = f"{scores[name]:.3f}"
+  if "interval_95" in scores:
+    low, high = scores["interval_95"][name]
+    text += f" [{low:.3f}, {high:.3f}]"
+  return text
+
+
+def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
+  """Returns what is printed at the end of a run."""
+  if isinstance(results, results_json.PretrainingResults):
+    told = "nothing was trained"
+    if results.pair_accuracy is not None:
+      told = (
+        f"{results.pair_accuracy:.3f} of the last epoch's views were paired"
+        f" with the other one of their image, of {results.views_in_a_batch}"
+      )
+    return (
+      f"\npre-trained: {told}\nstart from it with --config.init_from={workdir}"
+    )
+  split = results.split
+  intervals = "one specimen of each class: no intervals"
+  if "interval_95" in results.test["micrograph"]:
+    known = "interval_95" in results.test["specimen"]
+    over = "specimens" if known else "micrographs"
+    intervals = f"95 % intervals: bootstrap over {over}"
+  lines = [
+    "",
+    f"test split by {split['by']}: {split['test']} micrographs of"
+    f" {len(split['test_specimens'])} specimens, best checkpoint: epoch"
+    f" {results.best_epoch} of {results.epochs} ({intervals})",
+    "",
+    table(results.test, results.class_names),
+    "",
+    baseline_table(results.baselines),
+    "",
+  ]
+  lines += [f"note: {warning}" for warning in results.warnings]
+  lines += ["", f"results: {workdir / results_json.FILE}"]
+  return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""One self-contained HTML page of a finished run, or of a comparison of runs.
+
+Takes what is in a workdir: results.json, history.csv and examples.npz of a run,
+or comparison.json; gives WORKDIR/report.html.
+"""
+
+import dataclasses
+import math
+import pathlib
+import zipfile
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import jinja2
+
+from eanet_jax import errors
+from eanet_jax.reporting import comparison_page, run_page
+from eanet_jax.runtime import atomic_files
+from eanet_jax.workdir import comparison_json, results_json
+
+FILE = "report.html"
+T = TypeVar("T")
+_NO_VALUE = "\N{EN DASH}"
+_HERE = pathlib.Path(__file__).parent
+_MALFORMED = (
+  ArithmeticError,
+  AttributeError,
+  LookupError,
+  TypeError,
+  ValueError,  # of JSON and UTF-8 too
+  jinja2.TemplateError,
+  zipfile.BadZipFile,
+)
+
+
+def write(workdir: pathlib.Path) -> pathlib.Path:
+  """Writes WORKDIR/report.html and returns its path.
+
+  Raises:
+    UserError: there is nothing to report, it cannot be read, or the page
+      cannot be written.
+  """
+  try:
+    text = _page(workdir)
+    atomic_files.write_text(workdir / FILE, text)
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot make {workdir / FILE}: {error.strerror or error}"
+    ) from error
+  except _MALFORMED as error:
+    raise errors.UserError(
+      f"the results in {workdir} cannot be shown, they were changed:"
+      f" {type(error).__name__}: {error}".splitlines()[0]
+    ) from error
+  return workdir / FILE
+
+
+def _page(workdir: pathlib.Path) -> str:
+  """The page of what a workdir holds."""
+  comparison = comparison_json.read(workdir)
+  if comparison is not None:
+    contents = comparison_page.contents(workdir, _printable(comparison))
+    return _render("comparison.html.jinja", contents)
+  run = results_json.read(workdir)
+  if isinstance(run, results_json.RunResults):
+    contents = run_page.contents(workdir, _printable(run))
+    return _render("report.html.jinja", contents)
+  if run is not None:
+    raise errors.UserError(
+      f"{workdir} is of a pre-training: there are no scores to report"
+    )
+  raise errors.UserError(
+    f"{workdir} holds no results: if a run was started there it is not"
+    " finished, and the same command resumes it"
+  )
+
+
+def _printable(value: T) -> T:
+  """Returns results with what cannot be printed in their text escaped.
+
+  File names may hold control characters and bytes that are not UTF-8, which
+  neither HTML nor SVG can.
+  """
+  if dataclasses.is_dataclass(value):
+    return type(value)(
+      **{
+        field.name: _printable(getattr(value, field.name))
+        for field in dataclasses.fields(value)
+      }
+    )
+  if isinstance(value, dict):
+    return {_printable(k): _printable(v) for k, v in value.items()}
+  if isinstance(value, list):
+    return [_printable(each) for each in value]
+  if isinstance(value, str):
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+  return value
+
+
+def _render(template: str, contents: dict[str, Any]) -> str:
+  environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_HERE),
+    autoescape=True,  # names are of users' files and folders
+    undefined=jinja2.ChainableUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  environment.filters |= {
+    "score": lambda value: _number(value, ".3f"),
+    "signed": lambda value: _number(value, "+.3f"),
+    "percent": lambda value: _number(value, ".0%").replace("%", "\N{NBSP}%"),
+    "interval": _interval,
+    "count": lambda value: _number(value, ",.0f"),
+    "rate": lambda value: _number(value, ",.3g", ",.0f"),
+    "duration": _duration,
+  }
+  return environment.get_template(template).render(contents)
+
+
+def _number(value: Any, form: str, form_from_100: str = "") -> str:
+  """A number as text; a dash for null and for what is not there."""
+  if not isinstance(value, int | float) or not math.isfinite(value):
+    return _NO_VALUE
+  form = form_from_100 if form_from_100 and abs(value) >= 100 else form
+  return format(value, form).replace("-", "\N{MINUS SIGN}")
+
+
+def _interval(pair: Sequence[float] | None, form: str = ".2f") -> str:
+  """Both ends of an interval as text; nothing where there is none."""
+  return " to ".join(_number(end, form) for end in pair) if pair else ""
+
+
+def _duration(seconds: Any) -> str:
+  """Seconds as the two largest units: "2 h 5 min"; a dash for null."""
+  if not isinstance(seconds, int | float):
+    return _NO_VALUE
+  minutes, seconds = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
+  return " ".join([f"{n} {unit}" for n, unit in parts if n][:2]) or "0 s"

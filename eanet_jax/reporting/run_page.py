@@ -1,0 +1,80 @@
+"""What the page of a finished run shows, from the files in its workdir."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eanet_jax.reporting import pictures, plots
+from eanet_jax.workdir import history_csv, results_json
+
+
+def contents(
+  workdir: pathlib.Path, run: results_json.RunResults
+) -> dict[str, Any]:
+  """Returns what report.html.jinja shows of a finished run."""
+  systems = [{"title": run.title, "test": run.test, "strong": True}]
+  systems += [
+    {"title": title, "test": run.baselines[name]}
+    for name, title in results_json.BASELINES.items()
+  ]
+  own, *rivals = rows = [_row(system) for system in systems]
+  rival = max(rivals, key=lambda row: row["value"])
+  counts = run.test["micrograph"]["confusion_matrix"]
+  drawn = {
+    "summary": plots.intervals(rows, "macro F1 of the test micrographs"),
+    "confusion": plots.confusion(counts, run.class_names),
+    "specimens": plots.specimens(run.per_specimen, run.class_names),
+    "reliability": plots.reliability(
+      run.calibration["before"], run.calibration["after"]
+    ),
+    **_training_plots(workdir, run.best_epoch),
+  }
+  return {
+    "run": run,
+    "title": run.title,
+    "scores": run.test["micrograph"],
+    "systems": systems,
+    "rival": rival,
+    "overlap": _overlap(own["interval"], rival["interval"]),
+    "plots": drawn,
+    "examples": pictures.read(workdir, run.examples),
+  }
+
+
+def _row(system: Mapping[str, Any]) -> dict[str, Any]:
+  """The macro F1 of one system of a run, as a row of plots.intervals."""
+  scores = system["test"]["micrograph"]
+  interval = scores.get("interval_95", {}).get("macro_f1")
+  return {**system, "value": scores["macro_f1"], "interval": interval}
+
+
+def _overlap(one: Sequence[float] | None, other: Sequence[float] | None):
+  """Whether two intervals overlap; None where one is missing."""
+  return one and other and one[0] <= other[1] and other[0] <= one[1]
+
+
+def _training_plots(workdir: pathlib.Path, best_epoch: int) -> dict[str, str]:
+  """The learning curves; none where no epoch was trained."""
+  epochs = history_csv.read(workdir)
+  if not epochs:
+    return {}
+
+  def drawn(ylabel, **names):
+    lines = {
+      label: [getattr(epoch, name) for epoch in epochs]
+      for label, name in names.items()
+    }
+    numbers = [epoch.epoch for epoch in epochs]
+    return plots.curves(lines, numbers, ylabel, best_epoch)
+
+  return {
+    "loss": drawn("loss", training="train_loss", validation="validation_loss"),
+    "learning": drawn(
+      "score",
+      **{
+        "training accuracy": "train_accuracy",
+        "validation accuracy": "validation_accuracy",
+        "validation macro F1": "validation_macro_f1",
+      },
+    ),
+  }

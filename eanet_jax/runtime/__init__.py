@@ -1,0 +1,1 @@
+"""What all else rests on: the process, devices, the console, the compiler."""

@@ -1,0 +1,94 @@
+"""What both front doors share: quiet logs, one-line errors, bars, signals.
+
+Imports neither JAX nor TensorFlow, so that --help and a mistyped option answer
+at once.
+"""
+
+import contextlib
+import logging
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+from eanet_jax import errors
+from eanet_jax.runtime import process
+
+
+def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
+  """Returns main(argv); a UserError is printed as one line and returns 2."""
+  _quiet_logs()
+  process.prepare()
+  # A file name that no encoding fits is shown escaped, not a reason to stop.
+  sys.stdout.reconfigure(errors="backslashreplace")
+  try:
+    return main(argv)
+  except errors.UserError as error:
+    print(f"{pathlib.Path(argv[0]).name}: {error}", file=sys.stderr)
+    return 2
+  except errors.Stopped as stopped:
+    say("stopped; the same command resumes where it stopped")
+    return 128 + stopped.signal
+  except KeyboardInterrupt:
+    print("interrupted", file=sys.stderr)
+    return 130
+  except BrokenPipeError:  # the reader of our output has gone
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+  except OSError as error:  # a full disk, a missing permission: it names both
+    print(f"{pathlib.Path(argv[0]).name}: {error}", file=sys.stderr)
+    return 2
+
+
+def _quiet_logs() -> None:
+  # Read by TensorFlow's and XLA's C++ when they load.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+  for name in ("absl", "orbax", "jax", "tensorflow", "tensorflow_datasets"):
+    logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def say(text: str) -> None:
+  """Prints text beside any progress bar, in process 0 of a job only."""
+  import jax
+  import tqdm
+
+  if jax.process_index() == 0:
+    tqdm.tqdm.write(text)
+
+
+def progress(iterable=None, **kwargs):
+  """Returns a tqdm bar: one live line on a terminal, few lines in a log."""
+  import tqdm
+
+  interval = 0.1 if sys.stderr.isatty() else 10.0
+  return tqdm.tqdm(iterable, mininterval=interval, dynamic_ncols=True, **kwargs)
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Callable[[], int]]:
+  """Yields a function: the signal that asked to stop, or 0.
+
+  Ctrl-C and SIGTERM set a flag that is read between dispatches; a second one
+  ends the process as it always does.
+  """
+  caught = 0
+  previous = {}
+
+  def catch(number, _):
+    nonlocal caught
+    caught = number
+    for each, handler in previous.items():
+      signal.signal(each, handler)
+
+  try:
+    for number in (signal.SIGINT, signal.SIGTERM):
+      previous[number] = signal.signal(number, catch)
+  except ValueError:  # not the main thread: whoever owns it handles signals
+    previous = {}
+  try:
+    yield lambda: caught
+  finally:
+    for number, handler in previous.items():
+      signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""How networks learn: objectives, the step, the loop, saving."""

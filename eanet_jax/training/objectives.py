@@ -1,0 +1,227 @@
+"""What a network is trained for: to tell classes, or pairs of views.
+
+Takes a configuration, gives an `Objective`: how many outputs the network has,
+which micrographs it is trained on, what a batch becomes, the loss of each
+example, whether epochs are validated, and what is written at the end. All else
+that trains is the same whatever the objective.
+"""
+
+import dataclasses
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from eanet_jax import errors
+from eanet_jax.data import batching, dataset, splits
+from eanet_jax.evaluation import run_results
+from eanet_jax.training import augment, losses
+from eanet_jax.workdir import results_json
+
+Array = jax.Array
+
+
+class Objective(Protocol):
+  """What the training step and the loop ask; static and hashable.
+
+  Attributes:
+    outputs: of the network.
+    class_names: in the order of the outputs; () where they are no classes.
+    validates: whether each epoch is scored on the validation split, and the
+      best checkpoint on the test split.
+  """
+
+  outputs: int
+  class_names: tuple[str, ...]
+  validates: bool
+
+  def arrange(self, split: splits.Split) -> splits.Split:
+    """Returns the split as this objective uses it."""
+    ...
+
+  def prepare(self, batch: batching.Batch, key: Array) -> batching.Batch:
+    """Returns what a batch becomes before it is augmented.
+
+    Args:
+      batch: uint8 images, with labels.
+      key: PRNG key of its own.
+    """
+    ...
+
+  def loss(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+    """Returns the loss of each example (b,), and logits (b, l) of the labels.
+
+    Args:
+      outputs: float32 (b, outputs), of the network.
+      labels: int32 (b,), of a prepared batch.
+    """
+    ...
+
+  def results(
+    self, trained: run_results.FinishedTraining
+  ) -> results_json.Results | None:
+    """Returns what results.json is to hold; maybe None but in process 0.
+
+    Writes what belongs beside it to the workdir. All processes call it.
+    """
+    ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+  """To tell the class of an image: the focal loss.
+
+  Attributes:
+    class_names: in the order of the outputs.
+    gamma: of the focal loss.
+    label_smoothing: see `losses.focal_loss`.
+    class_weights: one for each class, or () for none.
+  """
+
+  class_names: tuple[str, ...]
+  gamma: float = 2.0
+  label_smoothing: float = 0.0
+  class_weights: tuple[float, ...] = ()
+  validates = True
+
+  @classmethod
+  def check(cls, config: ml_collections.ConfigDict) -> None:
+    """Raises UserError where the other fields do not go with it."""
+    if config.dataset.source == "unlabelled":
+      raise errors.UserError(
+        "--config.dataset.source=unlabelled has no classes to learn: it is for"
+        " configs/pretrain.py"
+      )
+
+  @classmethod
+  def create(
+    cls, config: ml_collections.ConfigDict, data: dataset.Dataset
+  ) -> "Classes":
+    """Returns the objective of a run on a data set."""
+    weights = ()
+    if config.loss.class_weights == "balanced":
+      counts = np.bincount(data.view_labels[data.views.of(data.split.train)])
+      weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
+    return cls(
+      class_names=data.views.class_names,
+      gamma=config.loss.gamma,
+      label_smoothing=config.loss.label_smoothing,
+      class_weights=weights,
+    )
+
+  @property
+  def outputs(self) -> int:
+    """One logit for each class."""
+    return len(self.class_names)
+
+  def arrange(self, split: splits.Split) -> splits.Split:
+    """Returns the split as it is."""
+    return split
+
+  def prepare(self, batch: batching.Batch, key: Array) -> batching.Batch:
+    """Returns the batch as it is."""
+    del key
+    return batch
+
+  def loss(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+    """Returns `losses.focal_loss`, and the outputs as logits."""
+    weights = jnp.asarray(self.class_weights) if self.class_weights else None
+    return losses.focal_loss(
+      outputs, labels, self.gamma, weights, self.label_smoothing
+    ), outputs
+
+  def results(
+    self, trained: run_results.FinishedTraining
+  ) -> results_json.RunResults | None:
+    """Returns scores of the test split, beside baselines."""
+    return run_results.of_classes(trained)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+  """To tell which two views are of one image, without labels: NT-Xent.
+
+  Attributes:
+    temperature: that cosines are divided by, see `losses.pair_logits`.
+    outputs: channels of a view's embedding.
+  """
+
+  temperature: float
+  outputs: int
+  class_names = ()
+  validates = False
+
+  @classmethod
+  def check(cls, config: ml_collections.ConfigDict) -> None:
+    """Raises UserError where the other fields do not go with it."""
+    model, image_px = config.model, config.dataset.image_px
+    step_px = 2 * (model.patch_px if "patch_px" in model else 32)
+    if "patch_px" not in model:
+      if image_px < step_px:
+        raise errors.UserError(
+          f"--config.dataset.image_px={image_px} is too small: "
+          "--config.loss.objective=pairs sees quarters of an image, and VGG"
+          f" halves those five times: it must be {step_px} or more"
+        )
+    elif image_px % step_px or model.position_embedding:
+      raise errors.UserError(
+        "--config.loss.objective=pairs sees quarters of an image:"
+        f" --config.dataset.image_px={image_px} must be a multiple of"
+        f" {step_px} (two patches) and --config.model.position_embedding False"
+      )
+
+  @classmethod
+  def create(
+    cls, config: ml_collections.ConfigDict, data: dataset.Dataset
+  ) -> "Pairs":
+    """Returns the objective of a run; it asks nothing of its data set."""
+    del data
+    return cls(config.loss.temperature, config.loss.embedding_size)
+
+  def arrange(self, split: splits.Split) -> splits.Split:
+    """Returns the split with what would be validated on to train on.
+
+    None of these sees a label; what is tested on stays apart.
+    """
+    return dataclasses.replace(
+      split,
+      train=np.union1d(split.train, split.validation),
+      validation=split.validation[:0],
+    )
+
+  def prepare(self, batch: batching.Batch, key: Array) -> batching.Batch:
+    """Returns two places of each image, labelled by where the other one is."""
+    b = len(batch["image"])
+    return {
+      "image": augment.two_places(batch["image"], key),
+      "label": (jnp.arange(2 * b) + b) % (2 * b),
+      "mask": jnp.concatenate([batch["mask"], batch["mask"]]),
+    }
+
+  def loss(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+    """Returns the cross-entropy of `losses.pair_logits`, and those."""
+    logits = losses.pair_logits(outputs, self.temperature)
+    return losses.focal_loss(logits, labels, gamma=0.0), logits
+
+  def results(
+    self, trained: run_results.FinishedTraining
+  ) -> results_json.PretrainingResults:
+    """Returns how well pairs were told: there is nothing else to score."""
+    return run_results.of_pairs(trained)
+
+
+_BY_NAME = {"classes": Classes, "pairs": Pairs}
+
+
+def check(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError where fields of a configuration do not go together."""
+  _BY_NAME[config.loss.objective].check(config)
+
+
+def choose(
+  config: ml_collections.ConfigDict, data: dataset.Dataset
+) -> Objective:
+  """Returns the objective that a valid configuration names, for a data set."""
+  return _BY_NAME[config.loss.objective].create(config, data)

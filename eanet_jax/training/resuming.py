@@ -1,0 +1,49 @@
+"""Where a run goes on: its newest checkpoint, or the weights to start from."""
+
+import pathlib
+
+import jax
+import ml_collections
+
+from eanet_jax import errors
+from eanet_jax.data import dataset
+from eanet_jax.training import initial_state, train_step
+from eanet_jax.workdir import checkpoints, run_meta
+
+
+def resume(
+  state: train_step.TrainState,
+  saved: checkpoints.Checkpoints,
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  data: dataset.Dataset,
+  mesh: jax.sharding.Mesh,
+) -> tuple[train_step.TrainState, run_meta.RunMeta | None]:
+  """Returns the state to go on from, and what its checkpoint says of the run.
+
+  Without a checkpoint it is `state` with the weights that the configuration
+  names, if any, and None.
+
+  Args:
+    state: before the first step.
+    saved: checkpoints of the run.
+    config, workdir, data: of the run.
+    mesh: what the state lives on.
+
+  Raises:
+    UserError: the micrographs are not those that the run began with, or
+      weights cannot be read.
+  """
+  restored = saved.restore_newest(state.variables, state.progress)
+  if restored is None:
+    state = initial_state.with_pretrained(state, config.model.pretrained, mesh)
+    return initial_state.with_weights_of_run(
+      state, config.init_from, mesh
+    ), None
+  if restored.meta.data_digest != data.views.digest:
+    raise errors.UserError(
+      f"the micrographs at {config.dataset.path} have changed since the run in"
+      f" {workdir} began: choose another --workdir"
+    )
+  state = state.replace(**restored.variables, **restored.progress)
+  return state, restored.meta

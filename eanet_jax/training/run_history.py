@@ -1,0 +1,43 @@
+"""The epochs of a run so far, kept where people look for them.
+
+Takes a row at the end of each epoch, leaves history.csv and TensorBoard's
+scalars in the workdir.
+"""
+
+import pathlib
+from collections.abc import Iterable
+
+import jax
+
+from eanet_jax.training import tensorboard
+from eanet_jax.workdir import history_csv
+
+
+class History:
+  """The epochs done, the first first.
+
+  Attributes:
+    epochs: a row each.
+  """
+
+  def __init__(
+    self, workdir: pathlib.Path, epochs: Iterable[history_csv.Epoch] = ()
+  ):
+    """Takes the rows of a run that is resumed."""
+    self.epochs = list(epochs)
+    self._workdir = workdir
+    self._scalars = tensorboard.TensorBoard(workdir / "tensorboard")
+
+  def add(self, row: history_csv.Epoch) -> None:
+    """Adds an epoch; process 0 of a job writes."""
+    self.epochs.append(row)
+    if jax.process_index() == 0:
+      history_csv.write(self._workdir, self.epochs)
+      self._scalars.write(row.step, history_csv.scalars(row))
+
+  def is_best(self, row: history_csv.Epoch) -> bool:
+    """Whether no epoch is better; the later of equals is the best."""
+    score = row.validation_macro_f1
+    return score is not None and all(
+      score >= (each.validation_macro_f1 or 0.0) for each in self.epochs
+    )

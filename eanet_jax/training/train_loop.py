@@ -1,0 +1,233 @@
+"""The loop over epochs: train, validate, log, save; and picking it up again.
+
+Takes a configuration, a data set and a workdir, leaves checkpoints and
+history.csv in the workdir. Device work is in `train_step`; this module decides
+when.
+"""
+
+import pathlib
+import signal
+import time
+from collections.abc import Callable
+
+import jax
+import ml_collections
+import tqdm
+from clu import parameter_overview
+
+from eanet_jax import errors
+from eanet_jax.configuration import config_tree
+from eanet_jax.data import batching, dataset
+from eanet_jax.evaluation import answers, scoring
+from eanet_jax.inference import forward_pass
+from eanet_jax.runtime import atomic_files, console, sharding, versions
+from eanet_jax.training import (
+  initial_state,
+  objectives,
+  resuming,
+  run_history,
+  saving,
+  timing,
+  train_step,
+)
+from eanet_jax.workdir import checkpoints, config_json, history_csv, run_meta
+
+
+class Training:
+  """One run's training, from its newest checkpoint on.
+
+  Attributes:
+    state: of the network, see `train_step.TrainState`.
+    step: training steps done.
+    total_steps: of the whole training.
+    steps_per_epoch: of a full pass over the training views.
+    forward: the network without dropout.
+    mesh: what state and network live on.
+    parameters: how many.
+    history: of the epochs done.
+    clock: what the run has taken.
+  """
+
+  def __init__(
+    self,
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    data: dataset.Dataset,
+    objective: objectives.Objective,
+    saved: checkpoints.Checkpoints,
+  ):
+    """Initialises or restores the state; `data` must be what it was.
+
+    Raises:
+      UserError: the micrographs are not those that the run began with.
+    """
+    self._config, self._workdir = config, workdir
+    self._data, self._objective = data, objective
+    self._saved, self._saving = saved, saving.Saving(saved)
+    self._train_views = data.views.of(data.split.train)
+    self.mesh = sharding.data_mesh()
+    self.steps_per_epoch = batching.steps_per_epoch(
+      len(self._train_views), config.train.batch_size
+    )
+    self.total_steps = config.train.epochs * self.steps_per_epoch
+    model, state, self._schedule = initial_state.create(
+      config, data, objective, self.steps_per_epoch, self.mesh
+    )
+    self.forward = forward_pass.ForwardPass(
+      model, data.mean, data.std, config.evaluation.batch_size, self.mesh
+    )
+    self.parameters = int(parameter_overview.count_parameters(state.params))
+    self.state, meta = resuming.resume(
+      state, saved, config, workdir, data, self.mesh
+    )
+    self.step = meta.step if meta else 0
+    self.history = run_history.History(workdir, meta.history if meta else ())
+    self.clock = timing.Clock(meta.wall_time_s if meta else 0.0)
+    if meta and self.step < self.total_steps:
+      console.say(f"resuming after step {self.step} of {self.total_steps}")
+
+  def write_overview(self) -> None:
+    """Writes config.json and parameters.txt."""
+    config_json.write(self._workdir, self._config)
+    overview = parameter_overview.get_parameter_overview(self.state.params)
+    atomic_files.write_text(self._workdir / "parameters.txt", overview + "\n")
+
+  def run(self, bar: tqdm.tqdm, label: str = "") -> None:
+    """Trains to the last epoch.
+
+    Args:
+      bar: is told of every image; its length is the caller's.
+      label: put before "epoch 3/50" on it.
+
+    Raises:
+      UserError: the loss was not finite.
+      Stopped: a signal asked for it; what was done is saved.
+    """
+    if not self.total_steps and not self._saved.steps():
+      self._saving.save(self.state, self._meta(score=None))
+    if self.step >= self.total_steps:
+      return
+    epochs = self._config.train.epochs
+    train_steps, batches = (
+      train_step.make_train_steps(self.mesh),
+      self._batches(),
+    )
+    with console.stop_signals() as stop_signal:
+      while self.step < self.total_steps:
+        epoch = self.step // self.steps_per_epoch + 1
+        bar.set_description_str(f"{label}epoch {epoch}/{epochs}", refresh=False)
+        first, begun = self.step, time.monotonic()
+        self._run_epoch(train_steps, batches, stop_signal, bar)
+        self._saving.check_finite(self.state)
+        if self.step < epoch * self.steps_per_epoch:
+          self._saving.stop(self.state, self._meta(score=None))
+          break
+        images = (self.step - first) * self._config.train.batch_size
+        self.clock.add_epoch(images, time.monotonic() - begun)
+        row = self._row(epoch)
+        self.history.add(row)
+        bar.set_postfix_str(_told(row), refresh=False)  # in a log, not each
+        self._saving.end_epoch(
+          self.state,
+          self._meta(row.validation_macro_f1),
+          best=self.history.is_best(row),
+          last=self.step >= self.total_steps,
+        )
+    self._saved.wait()
+    if self.step < self.total_steps:
+      # Without one of its own, the cluster wants to go on on another host.
+      raise errors.Stopped(stop_signal() or signal.SIGTERM)
+
+  def _batches(self) -> batching.Batches:
+    return batching.Batches(
+      self._data.views.images,
+      self._data.view_labels,
+      indices=self._train_views,
+      batch_size=self._config.train.batch_size,
+      seed=self._config.train.seed,
+      mesh=self.mesh,
+      resident_bytes=self._config.dataset.resident_mb * 2**20,
+    )
+
+  def _run_epoch(
+    self,
+    train_steps: train_step.TrainSteps,
+    batches: batching.Batches,
+    stop_signal: Callable[[], int],
+    bar: tqdm.tqdm,
+  ) -> None:
+    """Trains to the end of the epoch, or to where a signal says stop."""
+    if self.step % self.steps_per_epoch == 0:
+      empty = jax.device_put(
+        train_step.EpochMetrics.empty(), sharding.replicated(self.mesh)
+      )
+      self.state = self.state.replace(metrics=empty)
+
+    def stop(step: int) -> bool:
+      if jax.process_count() > 1:  # all must stop after the same step
+        return self._saved.reached_preemption(step)
+      return bool(stop_signal())
+
+    config = self._config.train
+    self.state, self.step = train_step.run_steps(
+      self.state,
+      train_steps,
+      batches,
+      jax.random.key(config.seed),
+      first_step=self.step,
+      last_step=(self.step // self.steps_per_epoch + 1) * self.steps_per_epoch,
+      per_dispatch=train_step.steps_per_dispatch(
+        config.steps_per_dispatch, self.steps_per_epoch, batches.max_steps
+      ),
+      stop=stop,
+      on_steps=lambda steps: bar.update(steps * config.batch_size),
+    )
+
+  def _row(self, epoch: int) -> history_csv.Epoch:
+    """What is known at the end of an epoch."""
+    trained = jax.tree.map(sharding.fetch, self.state.metrics).compute()
+    return history_csv.Epoch(
+      epoch=epoch,
+      step=self.step,
+      learning_rate=float(self._schedule(self.step - 1)),
+      train_loss=float(trained["loss"]),
+      train_accuracy=float(trained["accuracy"]),
+      gradient_norm=float(trained["gradient_norm"]),
+      **(self._validate() if self._objective.validates else {}),
+    )
+
+  def _validate(self) -> dict[str, float]:
+    """The validation's part of an epoch's row."""
+    views = self._data.views
+    chosen = views.of(self._data.split.validation)
+    logits = self.forward(self.state.variables, views.images, chosen)
+    answered = answers.Answers(views, chosen, logits)
+    scores = scoring.score(answered)["micrograph"]
+    return {
+      "validation_loss": scoring.cross_entropy(answered),
+      "validation_accuracy": scores["accuracy"],
+      "validation_macro_f1": scores["macro_f1"],
+    }
+
+  def _meta(self, score: float | None) -> run_meta.RunMeta:
+    return run_meta.RunMeta(
+      step=self.step,
+      config=config_tree.as_json(self._config),
+      class_names=self._objective.class_names,
+      outputs=self._objective.outputs,
+      mean=self._data.mean,
+      std=self._data.std,
+      data_digest=self._data.views.digest,
+      history=tuple(self.history.epochs),
+      score=score,
+      wall_time_s=self.clock.wall_time_s,
+      versions=versions.installed(),
+    )
+
+
+def _told(row: history_csv.Epoch) -> str:
+  """What the progress bar says of an epoch."""
+  told = f"loss {row.train_loss:.3f}"
+  if row.validation_macro_f1 is not None:
+    told += f", validation F1 {row.validation_macro_f1:.3f}"
+  return told

@@ -1,0 +1,304 @@
+"""The training step and the loop around it.
+
+Takes arrays of a training split, gives parameters. The step is a pure function
+of (state, batch, key); the loop only decides what to dispatch, when to
+validate and when to save. Between epochs nothing is read back from the device.
+"""
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import clu.metrics
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+from eanet_jax.data import batching
+from eanet_jax.models import inputs
+from eanet_jax.runtime import compiler, sharding
+from eanet_jax.training import augment, objectives
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """What a training step does besides the network: static, hashable.
+
+  Attributes:
+    mean, std: of the training split's grey levels, 0 to 255; None to
+      standardise each image by its own.
+    objective: what is trained for.
+    ranges: of the augmentation.
+  """
+
+  mean: float | None
+  std: float | None
+  objective: objectives.Objective
+  ranges: augment.Ranges = augment.Ranges()
+
+
+@flax.struct.dataclass
+class EpochMetrics(clu.metrics.Collection):
+  """Sums over the examples of the running epoch."""
+
+  loss: clu.metrics.Average.from_output("loss")
+  accuracy: clu.metrics.Accuracy
+  gradient_norm: clu.metrics.Average.from_output("gradient_norm")
+
+
+@flax.struct.dataclass
+class TrainState:
+  """All that changes from step to step, and how to change it.
+
+  Attributes:
+    step: int32 (), steps done.
+    params: parameters of the network, float32.
+    batch_stats: running statistics of batch norm, {} for a network without.
+    opt_state: of `optimizer`.
+    metrics: of the running epoch.
+    bad_step: int32 (), the first step whose loss was not finite, or -1.
+    apply: the network, static.
+    optimizer: static.
+    recipe: static.
+  """
+
+  step: Array
+  params: Any
+  batch_stats: Any
+  opt_state: optax.OptState
+  metrics: EpochMetrics
+  bad_step: Array
+  apply: Callable[..., Array] = flax.struct.field(pytree_node=False)
+  optimizer: optax.GradientTransformation = flax.struct.field(pytree_node=False)
+  recipe: Recipe = flax.struct.field(pytree_node=False)
+
+  @property
+  def variables(self) -> dict[str, Any]:
+    """What inference needs, as a Flax module's `apply` takes it."""
+    variables = {"params": self.params}
+    if self.batch_stats:
+      variables["batch_stats"] = self.batch_stats
+    return variables
+
+  @property
+  def progress(self) -> dict[str, Any]:
+    """What a resumed run needs besides the parameters."""
+    return {
+      "opt_state": self.opt_state,
+      "metrics": self.metrics,
+      "bad_step": self.bad_step,
+      "step": self.step,
+    }
+
+
+def create_state(
+  model: nn.Module,
+  optimizer: optax.GradientTransformation,
+  recipe: Recipe,
+  image_px: int,
+  seed: int,
+  mesh: jax.sharding.Mesh,
+) -> TrainState:
+  """Returns the state before the first step, on every device of the mesh.
+
+  Args:
+    model: takes (b, y, x, 1) images, gives (b, l) logits.
+    optimizer: of its parameters.
+    recipe: of the step.
+    image_px: side of the images.
+    seed: of the initial parameters.
+    mesh: what the state lives on.
+  """
+
+  def init(key):
+    images = jnp.zeros((1, image_px, image_px, 1))
+    variables = model.init(key, images, deterministic=True)
+    params = variables["params"]
+    return TrainState(
+      step=jnp.zeros((), jnp.int32),
+      params=params,
+      batch_stats=variables.get("batch_stats", {}),
+      opt_state=optimizer.init(params),
+      metrics=EpochMetrics.empty(),
+      bad_step=jnp.full((), -1, jnp.int32),
+      apply=model.apply,
+      optimizer=optimizer,
+      recipe=recipe,
+    )
+
+  # Run once, in milliseconds: what takes seconds is its compilation.
+  quickly = {"xla_backend_optimization_level": 0}
+  init = jax.jit(
+    init,
+    out_shardings=sharding.replicated(mesh),
+    compiler_options=quickly if jax.default_backend() == "cpu" else None,
+  )
+  return init(jax.random.key(seed))
+
+
+def train_step(
+  state: TrainState, batch: batching.Batch, key: Array
+) -> TrainState:
+  """Returns the state after one update on `batch`.
+
+  Args:
+    state: before the update.
+    batch: uint8 images and their labels; masked examples count for nothing.
+    key: of the run; folded with the step, so that a resumed run draws what an
+      uninterrupted one would.
+  """
+  recipe = state.recipe
+  key = jax.random.fold_in(key, state.step)
+  move_key, expose_key, dropout_key, degrade_key = jax.random.split(key, 4)
+  batch = recipe.objective.prepare(batch, jax.random.fold_in(move_key, 0))
+  labels, mask = batch["label"], batch["mask"]
+  images = augment.move(batch["image"], move_key, recipe.ranges)
+  images = augment.degrade(images, degrade_key, recipe.ranges)
+  images = inputs.standardise(images, recipe.mean, recipe.std)
+  images = compiler.fence(augment.expose(images, expose_key, recipe.ranges))
+  counts = mask.astype(jnp.float32)
+
+  def mean_loss(params):
+    outputs, changed = state.apply(
+      {**state.variables, "params": params},
+      images,
+      deterministic=False,
+      rngs={"dropout": dropout_key},
+      mutable=["batch_stats"],
+    )
+    loss, logits = recipe.objective.loss(outputs, labels)
+    mean = (loss * counts).sum() / jnp.maximum(counts.sum(), 1)
+    return mean, (loss, logits, changed.get("batch_stats", {}))
+
+  (mean, (loss, logits, batch_stats)), gradient = jax.value_and_grad(
+    mean_loss, has_aux=True
+  )(state.params)
+  gradient_norm = optax.global_norm(gradient)
+  updates, opt_state = state.optimizer.update(
+    gradient, state.opt_state, state.params
+  )
+  metrics = EpochMetrics.single_from_model_output(
+    loss=loss,
+    logits=logits,
+    labels=labels,
+    gradient_norm=jnp.broadcast_to(gradient_norm, loss.shape),
+    mask=mask,
+  )
+  finite = jnp.isfinite(mean) & jnp.isfinite(gradient_norm)
+  first_bad = (state.bad_step < 0) & ~finite
+  return state.replace(
+    step=state.step + 1,
+    params=optax.apply_updates(state.params, updates),
+    batch_stats=batch_stats,
+    opt_state=opt_state,
+    metrics=state.metrics.merge(metrics),
+    bad_step=jnp.where(first_bad, state.step, state.bad_step),
+  )
+
+
+TrainSteps = Callable[[TrainState, Any, Array], TrainState]
+
+
+def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
+  """Returns (state, batches, key) -> state, jitted: many steps, one dispatch.
+
+  The state is donated. `batches` is a Batch whose arrays have a leading axis
+  of k steps; or (examples, indices): a Batch of all examples, on every device,
+  and int32 (k, b) which of them each step takes.
+  """
+  whole = sharding.replicated(mesh)
+  over_batch = sharding.split_axis(mesh, 0)
+
+  @functools.partial(jax.jit, donate_argnums=0, out_shardings=whole)
+  def train_steps(state, batches, key):
+    examples, scanned = (
+      batches if isinstance(batches, tuple) else (None, batches)
+    )
+
+    def body(state, batch):
+      if examples is not None:
+        batch = {name: array[batch] for name, array in examples.items()}
+      batch = jax.lax.with_sharding_constraint(batch, over_batch)
+      return train_step(state, batch, key), None
+
+    if len(jax.tree.leaves(scanned)[0]) == 1:
+      # Of a single step, as it is on a CPU, no loop: inside of one XLA runs a
+      # convolution on one core, at a tenth of its speed.
+      return body(state, jax.tree.map(lambda array: array[0], scanned))[0]
+    return jax.lax.scan(body, state, scanned)[0]
+
+  return train_steps
+
+
+def steps_per_dispatch(
+  wanted: int, steps_per_epoch: int, max_steps: int
+) -> int:
+  """Returns how many steps to dispatch at once: a divisor of an epoch's.
+
+  A divisor, so that every dispatch has one shape and compiles once. On a CPU
+  a step takes far longer than its dispatch, and stopping after any is good.
+
+  Args:
+    wanted: 0 for as many as is good.
+    steps_per_epoch: at least 1.
+    max_steps: an upper bound.
+  """
+  if not wanted:
+    wanted = 1 if jax.default_backend() == "cpu" else steps_per_epoch
+  return max(
+    k
+    for k in range(1, min(wanted, max_steps, steps_per_epoch) + 1)
+    if steps_per_epoch % k == 0
+  )
+
+
+def run_steps(
+  state: TrainState,
+  train_steps: TrainSteps,
+  batches: batching.Batches,
+  key: Array,
+  *,
+  first_step: int,
+  last_step: int,
+  per_dispatch: int,
+  stop: Callable[[int], bool],
+  on_steps: Callable[[int], None],
+) -> tuple[TrainState, int]:
+  """Returns the state after last_step, or where `stop` said so, and its step.
+
+  Two dispatches are kept in flight: the device never waits for the host, and
+  the host never runs so far ahead that a stop would come late.
+
+  Args:
+    state: after first_step steps.
+    train_steps: see `make_train_steps`.
+    batches: see `batching.Batches`.
+    key: of the run.
+    first_step, last_step: multiples of per_dispatch apart.
+    per_dispatch: steps of one dispatch.
+    stop: asked before each dispatch, with the steps done.
+    on_steps: told how many steps have been finished since it was last told.
+  """
+  in_flight = collections.deque()
+  step = first_step
+  while step < last_step and not stop(step):
+    # The last dispatch after a mid-epoch resume may be shorter.
+    steps = min(per_dispatch, last_step - step)
+    state = train_steps(state, batches(step, steps), key)
+    step += steps
+    # The state itself is donated to the next dispatch: wait on a copy.
+    in_flight.append((jnp.copy(state.step), steps))
+    if len(in_flight) > 2:
+      done, steps = in_flight.popleft()
+      done.block_until_ready()
+      on_steps(steps)
+  for done, steps in in_flight:
+    done.block_until_ready()
+    on_steps(steps)
+  return state, step

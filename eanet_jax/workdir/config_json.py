@@ -1,0 +1,43 @@
+"""config.json: the merged configuration of a run, as data.
+
+Never executed, and enough to tell whether a workdir is of the run wanted.
+"""
+
+import json
+import pathlib
+
+import ml_collections
+
+from eanet_jax import errors
+from eanet_jax.configuration import config_tree
+from eanet_jax.runtime import atomic_files
+
+FILE = "config.json"
+
+
+def write(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
+  """Writes WORKDIR/config.json."""
+  atomic_files.write_json(workdir / FILE, config_tree.as_json(config))
+
+
+def check_same(
+  workdir: pathlib.Path, config: ml_collections.ConfigDict
+) -> None:
+  """Raises UserError where a workdir holds a run of another configuration.
+
+  Fields that a run makes no use of may differ, see `config_tree.differences`.
+  """
+  path = workdir / FILE
+  if not path.exists():
+    return
+  try:
+    stored = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise errors.UserError(f"{path} is no JSON: {error}") from None
+  changed = config_tree.differences(stored, config_tree.as_json(config))
+  if changed:
+    raise errors.UserError(
+      f"{workdir} holds a run of another configuration"
+      f" ({'; '.join(changed)}): choose another --workdir, or the same fields"
+      " to resume"
+    )

@@ -1,0 +1,67 @@
+"""history.csv: a row of losses and scores for each epoch of a run."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+from eanet_jax.runtime import atomic_files
+
+FILE = "history.csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+  """One epoch: its number from 1, and the training steps done at its end.
+
+  Losses and scores are means over the epoch's training examples, or of the
+  validation split at its end; None where a run has no validation.
+  """
+
+  epoch: int
+  step: int
+  learning_rate: float
+  train_loss: float
+  train_accuracy: float
+  gradient_norm: float
+  validation_loss: float | None = None
+  validation_accuracy: float | None = None
+  validation_macro_f1: float | None = None
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Epoch))
+
+
+def write(workdir: pathlib.Path, epochs: Sequence[Epoch]) -> None:
+  """Writes WORKDIR/history.csv anew."""
+  rows = (dataclasses.asdict(epoch) for epoch in epochs)
+  atomic_files.write_csv(workdir / FILE, COLUMNS, rows)
+
+
+def read(workdir: pathlib.Path) -> list[Epoch]:
+  """Returns the epochs of a workdir; none where none was finished."""
+  path = workdir / FILE
+  if not path.exists():
+    return []
+  return [
+    Epoch(
+      epoch=int(row["epoch"]),
+      step=int(row["step"]),
+      **{name: float(row[name]) if row[name] else None for name in COLUMNS[2:]},
+    )
+    for row in atomic_files.read_csv(path)
+  ]
+
+
+def columns(epochs: Sequence[Epoch]) -> dict[str, list[float]]:
+  """Returns the values by name, without those that no epoch has."""
+  found = {name: [getattr(epoch, name) for epoch in epochs] for name in COLUMNS}
+  return {k: values for k, values in found.items() if None not in values}
+
+
+def scalars(epoch: Epoch) -> dict[str, float]:
+  """Returns the numbers of an epoch by name, without when it was."""
+  return {
+    name: value
+    for name in COLUMNS[2:]
+    if (value := getattr(epoch, name)) is not None
+  }

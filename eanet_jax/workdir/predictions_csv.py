@@ -1,0 +1,102 @@
+"""Prediction CSVs: a row for each micrograph, a column for each class.
+
+WORKDIR/test_predictions.csv holds the true and the predicted class of each test
+micrograph, test_predictions_NAME.csv what a baseline says of it. The tables
+that people get of new files name their class columns in the same way.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from eanet_jax.runtime import atomic_files
+
+# Columns that a class may not be called.
+_RESERVED = frozenset(
+  {"file", "specimen", "true", "predicted", "label", "probability"}
+  | {"crop_rows", "error"}
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictions:
+  """What one system says of the test micrographs of one run.
+
+  Attributes:
+    files: str (m,).
+    specimens: str (m,).
+    labels: int (m,), the true classes.
+    probabilities: float64 (m, l).
+  """
+
+  files: np.ndarray
+  specimens: np.ndarray
+  labels: np.ndarray
+  probabilities: np.ndarray
+
+
+def class_columns(class_names: Sequence[str]) -> list[str]:
+  """Returns the columns of the classes: their names, clear of the others."""
+  return [f"{n} (class)" if n in _RESERVED else n for n in class_names]
+
+
+def by_column(
+  class_names: Sequence[str], probabilities: Iterable[float]
+) -> dict[str, float]:
+  """Returns the cells of one micrograph's class probabilities."""
+  values = [float(p) for p in probabilities]
+  return dict(zip(class_columns(class_names), values, strict=True))
+
+
+def file_name(baseline: str = "") -> str:
+  """Returns the name of the network's file, or of a baseline's."""
+  return f"test_predictions{baseline and '_'}{baseline}.csv"
+
+
+def write_test(
+  workdir: pathlib.Path,
+  predictions: Predictions,
+  class_names: Sequence[str],
+  baseline: str = "",
+) -> None:
+  """Writes the predictions of a run's network, or of a baseline."""
+  columns = ["file", "specimen", "true", "predicted"]
+  rows = (
+    {
+      "file": file,
+      "specimen": specimen,
+      "true": class_names[label],
+      "predicted": class_names[int(p.argmax())],
+      **by_column(class_names, p),
+    }
+    for file, specimen, label, p in zip(
+      predictions.files.tolist(),
+      predictions.specimens.tolist(),
+      predictions.labels.tolist(),
+      predictions.probabilities,
+      strict=True,
+    )
+  )
+  atomic_files.write_csv(
+    workdir / file_name(baseline),
+    [*columns, *class_columns(class_names)],
+    rows,
+  )
+
+
+def read_test(
+  workdir: pathlib.Path, class_names: Sequence[str], baseline: str = ""
+) -> Predictions:
+  """Returns what `write_test` wrote."""
+  rows = atomic_files.read_csv(workdir / file_name(baseline))
+  columns = class_columns(class_names)
+  return Predictions(
+    files=np.asarray([row["file"] for row in rows]),
+    specimens=np.asarray([row["specimen"] for row in rows]),
+    labels=np.asarray([class_names.index(row["true"]) for row in rows]),
+    probabilities=np.asarray(
+      [[float(row[name]) for name in columns] for row in rows]
+    ),
+  )

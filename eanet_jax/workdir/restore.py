@@ -1,0 +1,63 @@
+"""A trained network as its workdir has it: module, variables, what it is.
+
+Takes a workdir, gives the network of its best checkpoint, on every device of a
+mesh. For predicting, and for training on from it.
+"""
+
+import pathlib
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from eanet_jax import errors
+from eanet_jax.models import systems
+from eanet_jax.runtime import sharding
+from eanet_jax.workdir import checkpoints, run_meta
+
+
+class TrainedNetwork(NamedTuple):
+  """A network with the variables of its run's best checkpoint."""
+
+  model: nn.Module
+  variables: dict[str, Any]
+  meta: run_meta.RunMeta
+
+
+def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
+  """Returns the network of a workdir, whole on every device of the mesh.
+
+  Raises:
+    UserError: there is no such folder, no sound checkpoint in it, or it is of
+      another version of this program.
+  """
+  model = None
+
+  def template(meta: run_meta.RunMeta):
+    nonlocal model
+    model = systems.create(meta.config["model"], meta.outputs)
+    return _shapes(model, meta.config["dataset"]["image_px"], mesh)
+
+  with checkpoints.open_existing(workdir) as saved:
+    best = saved.restore_best(template)
+  if best is None or model is None:
+    raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
+  return TrainedNetwork(model, *best)
+
+
+def _shapes(model, image_px, mesh) -> dict[str, Any]:
+  """Shapes of the variables, whole on every device of the mesh."""
+  images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
+  shapes = jax.eval_shape(
+    lambda key, x: model.init(key, x, deterministic=True),
+    jax.random.key(0),
+    images,
+  )
+  whole = sharding.replicated(mesh)
+  return jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
+    {
+      name: shapes[name] for name in ("params", "batch_stats") if name in shapes
+    },
+  )

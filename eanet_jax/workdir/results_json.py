@@ -1,0 +1,233 @@
+"""results.json: all figures of a finished run, for scripts and for its report.
+
+Written and read here alone. Field names are stable within a `FORMAT`;
+docs/workdir.md lists those that scripts can rely on.
+"""
+
+import dataclasses
+import pathlib
+from typing import Literal, NotRequired, TypedDict
+
+from eanet_jax.runtime import atomic_files
+from eanet_jax.workdir import json_formats
+
+FILE = "results.json"
+# Another number whenever a field is added, removed or means something else.
+FORMAT = 1
+# What every result stands beside, and what people call it.
+BASELINES = {
+  "majority": "always the commonest class",
+  "grey": "grey mean and spread, SVM",
+  "texture": "GLCM + LBP texture, SVM",
+}
+Level = Literal["tile", "micrograph", "specimen"]
+LEVELS: tuple[Level, ...] = ("tile", "micrograph", "specimen")
+
+
+class ClassScores(TypedDict):
+  """Scores of one class, and how many examples of it there are."""
+
+  precision: float
+  recall: float
+  f1: float
+  support: int
+
+
+class Scores(TypedDict):
+  """Scores at one level; `metrics.summary` says what each is."""
+
+  accuracy: float
+  balanced_accuracy: float
+  macro_precision: float
+  macro_recall: float
+  macro_f1: float
+  kappa: float
+  top2_accuracy: float
+  per_class: dict[str, ClassScores]
+  confusion_matrix: list[list[int]]
+  examples: int
+  interval_95: NotRequired[dict[str, list[float]]]
+
+
+Levels = dict[Level, Scores]
+
+
+# "class" is no name that a class body could have.
+SpecimenScore = TypedDict(
+  "SpecimenScore",
+  {"specimen": str, "class": str, "micrographs": int, "accuracy": float},
+)
+
+
+class Bin(TypedDict):
+  """Answers whose probability is from `low` to `high`; None of none."""
+
+  low: float
+  high: float
+  count: int
+  confidence: float | None
+  accuracy: float | None
+
+
+class Reliability(TypedDict):
+  """Expected calibration error and the bins it is a mean over."""
+
+  ece: float
+  bins: list[Bin]
+
+
+class Calibration(TypedDict):
+  """Temperature of the validation split; test reliability without and with."""
+
+  temperature: float
+  before: Reliability
+  after: Reliability
+
+
+class SplitSummary(TypedDict):
+  """How many micrographs are in each split, and which specimens are tested."""
+
+  by: str
+  folds: int
+  fold: int
+  train: int
+  validation: int
+  test: int
+  test_specimens: list[str]
+
+
+class DatasetSummary(TypedDict):
+  """What was trained on, as the configuration names it."""
+
+  source: str
+  path: str
+  view: str
+  image_px: int
+
+
+class Example(TypedDict):
+  """A test micrograph worth a look; `image` is its place in examples.npz."""
+
+  view: int
+  file: str
+  specimen: str
+  true: str
+  predicted: str
+  probability: float
+  image: NotRequired[int]
+
+
+class Attention(TypedDict):
+  """Names of the attention maps in examples.npz, and what they are of."""
+
+  maps: list[str]
+  examples: list[Example]
+
+
+class Examples(TypedDict):
+  """The words that go with the arrays of examples.npz."""
+
+  mistakes: list[Example]
+  uncertain: list[Example]
+  attention: Attention | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunResults:
+  """What results.json holds of a run that was trained on classes.
+
+  Attributes:
+    name, title: of the network, see `networks.title`.
+    validation, test: scores of these splits.
+    baselines: of the test split, by the names of `BASELINES`.
+    calibration: of the micrographs' probabilities.
+    per_specimen: of the test split.
+    class_names: in the order of the confusion matrices.
+    split, dataset, examples: see their types.
+    warnings: what a reader of the figures must know.
+    skipped: [file, reason] of files that could not be used.
+    unmatched: lines about files of no class.
+    device, versions: what it was trained on and by.
+    parameters: how many.
+    gflop_per_image: of a forward pass.
+    epochs: of the training.
+    best_epoch: whose checkpoint was tested.
+    wall_time_s: of training and evaluation, without interruptions.
+    images_per_s: of training; None where one epoch was all.
+    inference_images_per_s: of `evaluation.orientations` passes each.
+  """
+
+  format: int = FORMAT
+  objective: str = "classes"
+  name: str
+  title: str
+  validation: Levels
+  test: Levels
+  baselines: dict[str, Levels]
+  calibration: Calibration
+  per_specimen: list[SpecimenScore]
+  class_names: list[str]
+  inference_images_per_s: float
+  split: SplitSummary
+  warnings: list[str]
+  skipped: list[list[str]]
+  unmatched: list[str]
+  dataset: DatasetSummary
+  examples: Examples
+  device: str
+  versions: dict[str, str]
+  parameters: int
+  gflop_per_image: float
+  epochs: int
+  best_epoch: int
+  wall_time_s: float
+  images_per_s: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainingResults:
+  """What results.json holds of a pre-training: there is nothing to score.
+
+  Attributes:
+    title: of the network.
+    pair_accuracy: share of the last epoch's views that were paired with the
+      other one of their image; None where nothing was trained.
+    views_in_a_batch: that one was to be told from.
+    parameters, epochs, wall_time_s, images_per_s, device, versions: see
+      `RunResults`.
+  """
+
+  format: int = FORMAT
+  objective: str = "pairs"
+  title: str
+  pair_accuracy: float | None
+  views_in_a_batch: int
+  parameters: int
+  epochs: int
+  wall_time_s: float
+  images_per_s: float | None
+  device: str
+  versions: dict[str, str]
+
+
+Results = RunResults | PretrainingResults
+_KINDS = {"classes": RunResults, "pairs": PretrainingResults}
+
+
+def write(workdir: pathlib.Path, results: Results) -> None:
+  """Writes WORKDIR/results.json."""
+  atomic_files.write_json(workdir / FILE, dataclasses.asdict(results))
+
+
+def read(workdir: pathlib.Path) -> Results | None:
+  """Returns what results.json holds; None where there is no such file.
+
+  Raises:
+    UserError: it is of another format, or was changed by hand.
+  """
+  path = workdir / FILE
+  if not path.exists():
+    return None
+  content = json_formats.load(path, FORMAT)
+  kind = _KINDS.get(content.get("objective"), RunResults)
+  return json_formats.from_fields(kind, content, path)

@@ -1,0 +1,205 @@
+"""Prediction: evaluation's logits, from the workdir alone, for any file."""
+
+import csv
+import os
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+from conftest import ROOT, SMALL, eanet, launch, run, small
+from PIL import Image
+
+from eanet_jax import errors
+from eanet_jax.configuration import config_tree
+from eanet_jax.inference import classify
+
+
+@pytest.fixture
+def mixed_folder(tmp_path, drawn_folder):
+  """Good files and one of each kind of bad one."""
+  folder = tmp_path / "mixed"
+  folder.mkdir()
+  good = sorted(drawn_folder.rglob("*.bmp"))[0]
+  image = np.asarray(Image.open(good))
+  shutil.copy(good, folder / "good.bmp")
+  Image.fromarray(image.astype(np.uint16) * 257).save(folder / "sixteen.png")
+  shutil.copy(good, folder / "latin-1-\udce9.bmp")  # a name not in UTF-8
+  (folder / "truncated.bmp").write_bytes(good.read_bytes()[:5000])
+  (folder / "empty.tif").write_bytes(b"")
+  (folder / "text.png").write_text("these are words")
+  Image.fromarray(image[:1, :1]).save(folder / "one.png")
+  return folder
+
+
+def rows_of(path):
+  with path.open(
+    newline="", encoding="utf-8", errors="surrogateescape"
+  ) as file:
+    return list(csv.DictReader(file))
+
+
+def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
+  out = tmp_path / "predictions.csv"
+  missing = tmp_path / "missing.png"
+  done = eanet("predict", trained, mixed_folder, missing, "--out", out)
+  assert done.returncode == 1
+  assert "3 files classified, 5 could not be used" in done.stdout
+  assert "Traceback" not in done.stderr
+  rows = {pathlib.Path(row["file"]).name: row for row in rows_of(out)}
+  assert len(rows) == 8
+  for name in ("good.bmp", "sixteen.png", "latin-1-\udce9.bmp"):
+    row = rows[name]
+    p = [float(row[label]) for label in ("CPJ", "HR", "P92")]
+    assert sum(p) == pytest.approx(1)
+    assert float(row["probability"]) == max(p) == float(row[row["label"]])
+    assert int(row["crop_rows"]) > 0
+    assert row["error"] == ""
+  assert rows["good.bmp"]["CPJ"] == rows["sixteen.png"]["CPJ"]
+  for name, why in {
+    "truncated.bmp": "truncated",
+    "empty.tif": "empty",
+    "text.png": "text",
+    "one.png": "1 x 1",
+    "missing.png": "no such file",
+  }.items():
+    assert rows[name]["label"] == ""
+    assert why in rows[name]["error"]
+  done = eanet("predict", trained, mixed_folder, "--out", out, "--keep-going")
+  assert done.returncode == 0
+
+
+@pytest.mark.parametrize("config", ["eanet", "vgg_attention"])
+def test_logits_are_those_of_evaluation(
+  tmp_path, drawn_folder, data_dir, config
+):
+  workdir = tmp_path / "run"
+  arguments = [
+    "--config.dataset.source=folder",
+    f"--config.dataset.path={drawn_folder}",
+    "--config.dataset.view=tiles",
+    "--config.dataset.tile_px=200",
+    "--config.train.epochs=1",
+    f"--config.dataset.data_dir={data_dir}",
+  ]
+  done = launch(
+    f"--config=configs/{config}.py",
+    f"--workdir={workdir}",
+    *small(config),
+    *arguments,
+  )
+  assert done.returncode == 0, done.stderr
+  evaluated = {
+    row["file"]: row for row in rows_of(workdir / "test_predictions.csv")
+  }
+  classifier = classify.Classifier.restore(workdir)
+  predictions = classifier([drawn_folder / file for file in evaluated])
+  assert len(predictions) > 3
+  for prediction, row in zip(predictions, evaluated.values(), strict=True):
+    assert prediction.label == row["predicted"]
+    assert prediction.logits.shape == (4, 3)
+    # To the last bit: the same tiles through the same program.
+    expected = [float(row[name]) for name in classifier.class_names]
+    assert prediction.probabilities.tolist() == expected
+
+
+def test_order_and_company_of_files_change_nothing(trained, drawn_folder):
+  files = sorted(drawn_folder.rglob("*.bmp"))[:7]
+  classifier = classify.Classifier.restore(trained)
+  together = classifier(files)
+  backwards = classifier(files[::-1])[::-1]
+  alone = [classifier(str(file))[0] for file in files]
+  for a, b, c in zip(together, backwards, alone, strict=True):
+    np.testing.assert_allclose(a.logits, b.logits, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(a.logits, c.logits, rtol=0, atol=1e-6)
+
+
+def test_a_moved_workdir_predicts_without_tensorflow(
+  trained, drawn_folder, tmp_path
+):
+  moved = tmp_path / "moved"
+  shutil.copytree(trained, moved)
+  block = (
+    "import sys\n"
+    "for name in ('tensorflow', 'tensorflow_datasets', 'clu'):\n"
+    "  sys.modules[name] = None\n"
+    "from eanet_jax.inference.classify import Classifier\n"
+    "print([p.label for p in Classifier.restore(sys.argv[1])([sys.argv[2]])])"
+  )
+  file = sorted(drawn_folder.rglob("*.bmp"))[0]
+  done = run("-c", block, str(moved), str(file), env={**os.environ})
+  assert done.returncode == 0, done.stderr
+  here = classify.Classifier.restore(trained)([file])[0].label
+  assert done.stdout.strip() == repr([here])
+
+
+def test_a_run_of_eight_devices_restores_on_one(
+  tmp_path, drawn_folder, data_dir
+):
+  workdir = tmp_path / "eight"
+  environment = {
+    **os.environ,
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+  }
+  done = launch(
+    "--config=configs/eanet.py",
+    f"--workdir={workdir}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    env=environment,
+  )
+  assert done.returncode == 0, done.stderr
+  assert "8 x cpu" in done.stdout
+  file = sorted(drawn_folder.rglob("*.bmp"))[0]
+  assert classify.Classifier.restore(workdir)([file])[0].label
+
+
+@pytest.mark.parametrize("what", ["nothing", "no_checkpoints", "damaged"])
+def test_a_workdir_that_cannot_be_used_says_why(what, tmp_path, trained):
+  workdir = tmp_path / "workdir"
+  if what == "no_checkpoints":
+    workdir.mkdir()
+  if what == "damaged":
+    shutil.copytree(trained, workdir)
+    for file in (workdir / "checkpoints").rglob("*"):
+      if file.is_file():
+        file.write_bytes(b"")
+  with pytest.raises(errors.UserError, match=str(workdir)):
+    classify.Classifier.restore(workdir)
+
+
+def test_cli_mistakes_are_one_line(tmp_path, trained):
+  done = eanet("predict", tmp_path / "nothing", "x.png")
+  assert done.returncode == 2
+  assert "no such folder" in done.stderr.splitlines()[-1]
+  assert "Traceback" not in done.stderr
+  done = eanet(
+    "predict", trained, ROOT / "README.md", "--out", tmp_path / "no" / "p.csv"
+  )
+  assert done.returncode == 2
+  assert "--out" in done.stderr
+  assert "Traceback" not in done.stderr
+
+
+def test_help_is_quick_and_complete():
+  done = eanet("--help")
+  assert done.returncode == 0
+  for command in ("predict", "inspect", "draw"):
+    assert command in done.stdout
+
+
+def test_inspect_lists_and_draws_every_file(mixed_folder, tmp_path):
+  out = tmp_path / "sheet.png"
+  done = eanet("inspect", mixed_folder, "--out", out)
+  assert done.returncode == 1
+  assert "512 x 512 px, 38 rows cut off" in done.stdout
+  assert done.stdout.count(str(mixed_folder)) == 7
+  width, height = Image.open(out).size
+  assert (width, height) == (6 * 248, 2 * 278)
+
+
+def test_stored_configuration_is_data(trained):
+  import json
+
+  config = json.loads((trained / "config.json").read_text())
+  assert config_tree.flatten(config)["model.num_heads"] == 16

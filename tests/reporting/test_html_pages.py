@@ -1,0 +1,319 @@
+"""The page of a run and of a comparison, from made-up results."""
+
+import base64
+import dataclasses
+import html.parser
+import re
+import xml.etree.ElementTree as ET
+
+import made_results
+import numpy as np
+import pytest
+
+from eanet_jax import errors
+from eanet_jax.reporting import html_pages, pictures
+from eanet_jax.runtime import atomic_files
+from eanet_jax.workdir import (
+  comparison_json,
+  examples_npz,
+  history_csv,
+  results_json,
+)
+
+HOSTILE = (
+  "<script>alert(1)</script>",
+  '"><img src=x onerror=alert(1)>',
+  "{{ 7 * 191 }} $\\frac{$ & http://example.org/",
+  "bytes \udcff, bell \x07, null \x00, 鋼",
+)
+
+
+class Page(html.parser.HTMLParser):
+  """What a browser would make of a page."""
+
+  def __init__(self, text: str):
+    super().__init__()
+    self.tags, self.attributes, self.styles, words = [], [], [], []
+    self._words = words
+    self.feed(text)
+    self.text = " ".join(" ".join(words).split())
+    self.pictures = [value for name, value in self.attributes if name == "src"]
+
+  def handle_starttag(self, tag, attrs):
+    self.tags.append(tag)
+    self.attributes += attrs
+
+  def handle_data(self, data):
+    shown = self.tags and self.tags[-1] != "style"
+    (self._words if shown else self.styles).append(data)
+
+  def assert_says(self, part):
+    # Elements apart on the page may touch in its text.
+    assert "".join(part.split()) in "".join(self.text.split()), part
+
+  def assert_self_contained(self):
+    assert not {"script", "link", "iframe", "object", "form"} & {*self.tags}
+    for name, value in self.attributes:
+      assert not name.startswith("on")
+      if name in ("src", "href"):
+        assert value.startswith(("data:image/", "#")), value
+    style = " ".join(self.styles)
+    assert "{" in style and "url(" not in style and "@import" not in style
+    for source in self.pictures:
+      if "svg" in source:
+        content = base64.b64decode(source.partition(",")[2])
+        for element in ET.fromstring(content).iter():
+          assert not element.tag.endswith("script")
+          for name, value in element.attrib.items():
+            assert not name.endswith("href") or value.startswith("#")
+
+
+def _page(workdir) -> Page:
+  path = html_pages.write(workdir)
+  assert path == workdir / "report.html"
+  page = Page(path.read_text(encoding="utf-8"))
+  page.assert_self_contained()
+  return page
+
+
+@pytest.fixture
+def finished(tmp_path):
+  """The workdir of a made-up run."""
+  results_json.write(tmp_path, made_results.run_results())
+  epochs = [
+    history_csv.Epoch(1, 4, 1e-3, 0.9, 0.4, 1.0, 1.0, 0.3, 0.2),
+    history_csv.Epoch(2, 8, 1e-3, 0.7, 0.6, 1.0, 0.8, 0.5, 0.45),
+    history_csv.Epoch(3, 12, 1e-3, 0.6, 0.7, 1.0, 0.9, 0.5, 0.4),
+  ]
+  history_csv.write(tmp_path, epochs)
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (3, 40, 48), np.uint8)
+  maps = rng.random((1, 2, 5, 6), np.float32)
+  examples_npz.write(tmp_path, examples_npz.ExampleArrays(images, maps))
+  return tmp_path
+
+
+@pytest.fixture
+def compared(tmp_path):
+  """The folder of a made-up comparison."""
+  comparison_json.write(tmp_path, made_results.comparison_results())
+  return tmp_path
+
+
+def test_page_of_a_run_holds_its_figures(finished):
+  results = made_results.run_results()
+  page = _page(finished)
+  own = results.test["micrograph"]
+  low, high = own["interval_95"]["macro_f1"]
+  for part in (
+    "EANet, external attention Trained on 60 micrographs",
+    "36 test micrographs of 6 specimens, split by specimen",
+    f"{own['macro_f1']:.3f} 95 % interval {low:.2f} to {high:.2f}",
+    "The best baseline, GLCM + LBP texture, SVM",
+    f"{results.baselines['texture']['micrograph']['kappa']:.3f}",
+    f"{results.validation['micrograph']['balanced_accuracy']:.3f}",
+    f"{results.test['specimen']['accuracy']:.3f}",
+    f"{own['per_class']['HR']['precision']:.3f}",
+    "class P92 is tested on one specimen",
+    "results are of epoch 2",
+    "by 0.123 on average",
+    "temperature of 1.73, fitted on the validation split, by 0.046",
+    "called HR, is CPJ probability 81 % CPJ-8A IMG_0000.bmp",
+    "called CPJ, rightly",
+    "head 3, slot 7",
+    "IMG_0099.bmp truncated",
+    "363,779",
+    "– images/s in training, 413 images/s in inference",
+    "7 min 11 s",
+  ):
+    page.assert_says(part)
+  # 6 plots; 2 examples kept, the third not; an image with 2 maps.
+  kinds = [source[:14] for source in page.pictures]
+  assert kinds.count("data:image/svg") == 6
+  assert kinds.count("data:image/jpe") == 5
+
+
+def test_baseline_that_is_ahead_is_said_so(finished):
+  ahead = made_results.run_results()
+  ahead.baselines["texture"] = made_results.levels(4, 9.0)
+  results_json.write(finished, ahead)
+  text = _page(finished).text
+  assert "A baseline does better: GLCM + LBP texture" in text
+  assert "The best baseline" not in text
+
+
+def test_split_by_micrograph_and_no_training_are_warned_of(finished):
+  changed = made_results.run_results(epochs=0)
+  changed.split["by"] = "micrograph"
+  changed.examples["attention"] = None
+  results_json.write(finished, changed)
+  history_csv.write(finished, [])
+  page = _page(finished)
+  assert "too high for a specimen that is new" in page.text
+  assert "Nothing was trained" in page.text
+  assert "learning" not in dict(page.attributes).values()
+
+
+def test_a_run_without_intervals_says_so(finished):
+  bare = made_results.run_results()
+  for level in bare.test.values():
+    del level["interval_95"]
+  results_json.write(finished, bare)
+  text = _page(finished).text
+  assert f"{bare.test['micrograph']['macro_f1']:.3f}" in text
+  assert "without an interval" in text
+
+
+def test_page_of_a_comparison_holds_its_figures(compared):
+  page = _page(compared)
+  for part in (
+    "0.612 95 % interval 0.56 to 0.66",
+    "First is texture, in full with 0.703",
+    "would seem to reach 0.812",
+    "Ahead of it beyond chance: texture, in full (+0.091)",
+    "Behind it beyond chance: majority, in full (−0.440)",
+    "Not told apart from it by these data: vit, in full (−0.010)",
+    "A baseline beats eanet, in full: texture, in full, by 0.091",
+    "difference +0.07 to +0.11), more than chance explains",
+    "few specimens",
+    "drawn by this program, which prove nothing about steel",
+    "EANet, in the paper 0.895 0.986 – 0.920",
+    "0.187 55.3 6,120",
+    "0.612 0.654 eanet-0-1",
+    "2 by specimen, 1 by image; seeds 0, 1",
+    "2 h 5 min",
+  ):
+    page.assert_says(part)
+  # Scores, differences, two of cost, two networks' curves.
+  assert len(page.pictures) == 6
+
+
+def test_comparison_of_images_alone_says_so(compared):
+  before = _page(compared)
+  changed = made_results.comparison_results(
+    split_by="micrograph", micrograph_folds=0, intervals_over="micrographs"
+  )
+  for each in changed.systems:
+    each["micrograph_split"] = each["specimen_split"]
+    each["specimen_split"] = None
+  comparison_json.write(compared, changed)
+  page = _page(compared)
+  for part in (
+    "Every figure is of micrographs that were not trained on",
+    "split by micrograph, 2 folds 0.612 95 % interval 0.56 to 0.66",
+    "2 by micrograph; seeds 0, 1",
+    "EANet, in the paper 0.895 0.986 – 0.920",
+  ):
+    page.assert_says(part)
+  assert "by image for comparison" in before.text
+  assert "would seem to reach" not in page.text
+  assert "accuracy, by image" not in page.text
+  assert "by specimen" not in page.text
+  assert "accuracy of specimens" in before.text
+  assert "accuracy of specimens" not in page.text
+
+
+def test_comparison_that_its_reference_leads(compared):
+  changed = made_results.comparison_results()
+  systems = [s for s in changed.systems if s["name"] != "texture"]
+  systems[1]["difference"]["macro_f1"]["interval_95"] = None
+  led = made_results.comparison_results(systems=systems, runs=[])
+  comparison_json.write(compared, led)
+  text = _page(compared).text
+  assert "first of 3 systems" in text and "baseline beats" not in text
+  assert "Not told apart from it by these data: vit" in text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_inert(finished, name):
+  def poison(value):
+    if isinstance(value, dict):
+      return {
+        k if k in fields else k.replace("HR", name): poison(v)
+        for k, v in value.items()
+      }
+    if isinstance(value, list):
+      return [poison(each) for each in value]
+    return name if value in words else value
+
+  whole = dataclasses.asdict(made_results.run_results())
+  fields = set(whole) | {"test", "split", "by"}
+  words = {"HR", "EANet, external attention", "IMG_0000.bmp", "S1", "TAF"}
+  words |= {"IMG_0099.bmp", "truncated", "/steels", "head 3, slot 7"}
+  plain = _page(finished)
+  atomic_files.write_json(finished / "results.json", poison(whole))
+  page = _page(finished)
+  assert page.tags == plain.tags
+  shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+  assert f"called {shown}" in page.text
+
+  comparison = made_results.comparison_results()
+  comparison.class_names[1] = name
+  for system in comparison.systems:
+    system["title"] = name
+  comparison_json.write(finished, comparison)
+  page = _page(finished)
+  assert f"A baseline beats {shown}" in page.text
+  assert "onerror" not in dict(page.attributes)
+
+
+@pytest.mark.parametrize("kind", ["finished", "compared"])
+def test_same_results_give_the_same_page(kind, request):
+  workdir = request.getfixturevalue(kind)
+  first = html_pages.write(workdir).read_bytes()
+  assert html_pages.write(workdir).read_bytes() == first
+  assert sorted(p.name for p in workdir.glob("*report*")) == ["report.html"]
+
+
+def test_nothing_to_report_is_one_line(tmp_path):
+  with pytest.raises(errors.UserError, match="holds no results") as caught:
+    html_pages.write(tmp_path)
+  assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"test": {}}', "\xff", "null"])
+def test_damaged_results_are_one_line(tmp_path, text):
+  (tmp_path / "results.json").write_bytes(text.encode("latin-1"))
+  with pytest.raises(errors.UserError, match=r"results\.json") as caught:
+    html_pages.write(tmp_path)
+  assert "\n" not in str(caught.value)
+  assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("damage", [{"confusion_matrix": 3}, {}])
+def test_results_changed_by_hand_are_one_line(finished, damage):
+  changed = made_results.run_results()
+  changed.test["micrograph"] = damage
+  results_json.write(finished, changed)
+  with pytest.raises(errors.UserError, match="cannot be shown") as caught:
+    html_pages.write(finished)
+  assert "\n" not in str(caught.value)
+
+
+def test_damaged_examples_are_one_line(finished):
+  (finished / "examples.npz").write_bytes(b"PK\x03\x04 not an archive")
+  with pytest.raises(errors.UserError, match="cannot be shown"):
+    html_pages.write(finished)
+
+
+def test_examples_without_pictures_are_listed(finished):
+  (finished / "examples.npz").unlink()
+  page = _page(finished)
+  assert "IMG_0000.bmp" in page.text
+  assert not [source for source in page.pictures if "jpeg" in source]
+
+
+def test_heat_of_a_picture_depends_on_order_not_size():
+  image = np.full((32, 32), 128, np.uint8)
+  weights = np.arange(16.0).reshape(4, 4)
+  first = pictures.picture(image, weights)
+  assert pictures.picture(image, 8 + weights / 1024) == first
+  assert pictures.picture(image, weights.T) != first
+  flat = pictures.picture(image, np.ones((4, 4)))
+  assert flat.startswith("data:image/jpeg;base64,")
+
+
+def test_every_plot_has_alternative_text(finished):
+  text = html_pages.write(finished).read_text()
+  for picture in re.findall(r"<img [^>]*>", text):
+    assert re.search(r' alt="[^"]', picture)

@@ -1,0 +1,83 @@
+"""The package is built in wings, each resting only on those before it."""
+
+import ast
+import pathlib
+
+import pytest
+from conftest import ROOT, run
+
+PACKAGE = ROOT / "eanet_jax"
+# A wing imports from itself and from the lines above its own.
+ORDER = (
+  {"errors"},
+  {"runtime"},
+  {"configuration", "data", "models"},
+  {"workdir"},
+  {"explanation", "inference"},
+  {"evaluation"},
+  {"training", "reporting"},
+  {"commands"},
+  {"cli"},
+)
+RANK = {wing: rank for rank, wings in enumerate(ORDER) for wing in wings}
+
+
+def imported_wings(source: str):
+  """Yields the wing of each import from the package, wherever it stands."""
+  for node in ast.walk(ast.parse(source)):
+    if isinstance(node, ast.ImportFrom):
+      names = [f"{node.module}.{alias.name}" for alias in node.names]
+    elif isinstance(node, ast.Import):
+      names = [alias.name for alias in node.names]
+    else:
+      continue
+    for name in names:
+      package, _, inside = name.partition(".")
+      if package == "eanet_jax" and inside:
+        yield inside.partition(".")[0]
+
+
+def wing_of(path: pathlib.Path) -> str:
+  return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def upward(wing: str, source: str) -> list[str]:
+  """The wings that a module of `wing` imports and must not."""
+  return [
+    other
+    for other in imported_wings(source)
+    if other != wing and RANK[other] >= RANK[wing]
+  ]
+
+
+@pytest.mark.parametrize(
+  "path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.name)
+)
+def test_a_module_imports_only_from_wings_before_its_own(path):
+  wing = wing_of(path)
+  if wing != "__init__":
+    assert not upward(wing, path.read_text())
+
+
+def test_an_upward_import_is_found():
+  assert upward("data", "from eanet_jax.training import losses")
+  assert upward("training", "def f():\n  import eanet_jax.reporting.plots")
+  assert upward("evaluation", "from eanet_jax import cli, errors") == ["cli"]
+  assert not upward("commands", "from eanet_jax.reporting import plots")
+
+
+def test_a_wings_own_file_is_one_docstring():
+  for path in PACKAGE.rglob("*/__init__.py"):
+    (only,) = ast.parse(path.read_text()).body
+    assert isinstance(only, ast.Expr)
+    assert isinstance(only.value.value, str)
+
+
+def test_reporting_imports_no_jax():
+  modules = [
+    f"eanet_jax.reporting.{path.stem}"
+    for path in (PACKAGE / "reporting").glob("[!_]*.py")
+  ]
+  code = f"import sys, {', '.join(modules)}; print('jax' in sys.modules)"
+  done = run("-c", code)
+  assert done.stdout.strip() == "False", done.stderr

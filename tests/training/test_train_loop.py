@@ -1,0 +1,201 @@
+"""The loop over epochs: resumes bit for bit, stops cleanly, refuses NaN."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from conftest import ROOT, SMALL, launch
+
+from eanet_jax.workdir import checkpoints, history_csv
+
+
+def command(workdir, data_dir, *extra, config="eanet"):
+  return [
+    f"--config=configs/{config}.py",
+    f"--workdir={workdir}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.train.epochs=10",
+    *extra,
+  ]
+
+
+def final_arrays(workdir):
+  """Every leaf of the newest checkpoint, variables and progress, by path."""
+  import orbax.checkpoint as ocp
+
+  with checkpoints.Checkpoints(workdir) as saved:
+    step = saved.steps()[-1]
+  arrays = {}
+  for item in ("variables", "progress"):
+    with ocp.StandardCheckpointer() as reader:
+      tree = reader.restore(workdir / checkpoints.FOLDER / str(step) / item)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+      arrays[item + jax.tree_util.keystr(path)] = np.asarray(leaf)
+  return step, arrays
+
+
+def best_and_last(workdir):
+  """Steps of the best epoch of a run (the last of equals), and of the last."""
+  epochs = history_csv.read(workdir)
+  best = max(epochs, key=lambda each: (each.validation_macro_f1, each.step))
+  return best.step, epochs[-1].step
+
+
+@pytest.mark.parametrize("config", ["eanet", "eanet_best"])
+def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
+  whole, broken = tmp_path / "whole", tmp_path / "broken"
+  done = launch(*command(whole, data_dir, config=config))
+  assert done.returncode == 0, done.stderr
+
+  process = subprocess.Popen(
+    [sys.executable, "launch.py", *command(broken, data_dir, config=config)],
+    cwd=ROOT,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  )
+  history = broken / "history.csv"
+  deadline = time.monotonic() + 300
+  while time.monotonic() < deadline:
+    if history.exists() and len(history.read_text().splitlines()) > 5:
+      break
+    time.sleep(0.01)
+  process.kill()  # no time to save or to clean up
+  process.wait()
+  assert not (broken / "results.json").exists()
+  done = launch(*command(broken, data_dir, config=config))
+  assert done.returncode == 0, done.stderr
+  assert "resuming after step" in done.stdout
+
+  assert history.read_text() == (whole / "history.csv").read_text()
+  (step, a), (other, b) = final_arrays(whole), final_arrays(broken)
+  kept = {int(folder.name) for folder in (whole / "checkpoints").iterdir()}
+  assert {*best_and_last(whole)} <= kept
+  assert step == other
+  assert a.keys() == b.keys()
+  assert any("mu" in name for name in a)  # of Adam: the optimizer is in it
+  for name in a:
+    np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+  results = [
+    json.loads((w / "results.json").read_text())["test"]
+    for w in (whole, broken)
+  ]
+  assert results[0] == results[1]
+
+
+def interrupted(arguments, number):
+  """Starts a run, signals it as soon as it trains; returns how it ended."""
+  process = subprocess.Popen(
+    [sys.executable, "launch.py", *arguments],
+    cwd=ROOT,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  )
+  seen = b""
+  while b"%|" not in seen:  # the progress bar
+    seen += process.stderr.read(1) or pytest.fail("it ended by itself")
+  time.sleep(0.3)  # now it traces and compiles the first step
+  process.send_signal(number)
+  out, _ = process.communicate(timeout=300)
+  return process.returncode, out.decode()
+
+
+def one_long_epoch(workdir, data_dir):
+  """A run in whose only epoch a signal comes in time."""
+  extra = ["--config.train.epochs=1", "--config.train.batch_size=1"]
+  return command(workdir, data_dir, *extra)
+
+
+def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
+  tmp_path, data_dir
+):
+  whole, broken = tmp_path / "whole", tmp_path / "broken"
+  assert launch(*one_long_epoch(whole, data_dir)).returncode == 0
+  code, out = interrupted(one_long_epoch(broken, data_dir), signal.SIGTERM)
+  assert code == 128 + signal.SIGTERM
+  assert "resumes" in out
+  (step,) = (int(p.name) for p in (broken / "checkpoints").iterdir())
+  assert 0 < step < final_arrays(whole)[0]  # in the middle
+  done = launch(*one_long_epoch(broken, data_dir))
+  assert done.returncode == 0, done.stderr
+  assert f"resuming after step {step} of" in done.stdout
+  # The sums of the epoch's first part are in its row as well.
+  histories = [(w / "history.csv").read_text() for w in (whole, broken)]
+  assert histories[0] == histories[1]
+
+
+def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir):
+  run = tmp_path / "run"
+  process = subprocess.Popen(
+    [
+      sys.executable,
+      "launch.py",
+      *command(run, data_dir, "--config.train.epochs=2000"),
+    ],
+    cwd=ROOT,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  )
+  history = run / "history.csv"
+  deadline = time.monotonic() + 300
+  try:
+    while not history.exists() or len(history.read_text().splitlines()) < 9:
+      assert time.monotonic() < deadline
+      time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+  finally:
+    process.kill()  # it would train on for hours
+  best, last = best_and_last(run)
+  kept = {int(folder.name) for folder in (run / "checkpoints").iterdir()}
+  assert best in kept  # though not ten seconds had passed
+  assert max(kept) >= last
+
+
+def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir):
+  code, out = interrupted(
+    one_long_epoch(tmp_path / "run", data_dir), signal.SIGINT
+  )
+  assert code == 128 + signal.SIGINT
+  assert "the same command resumes" in out
+  assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data_dir):
+  done = launch(
+    *command(
+      tmp_path / "run", data_dir, "--config.optimizer.learning_rate=1e30"
+    )
+  )
+  assert done.returncode == 2
+  for what in ("not finite at step", "learning_rate", "checkpoint"):
+    assert what in done.stderr
+  assert "Traceback" not in done.stderr
+  assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_changed_micrographs_are_not_resumed_on(
+  tmp_path, drawn_folder, data_dir
+):
+  import shutil
+
+  folder = tmp_path / "micrographs"
+  shutil.copytree(drawn_folder, folder)
+  arguments = command(
+    tmp_path / "run",
+    data_dir,
+    "--config.dataset.source=folder",
+    f"--config.dataset.path={folder}",
+    "--config.train.epochs=1",
+  )
+  assert launch(*arguments).returncode == 0
+  (tmp_path / "run" / "results.json").unlink()
+  next(folder.rglob("*.bmp")).unlink()
+  done = launch(*arguments)
+  assert done.returncode == 2
+  assert "have changed" in done.stderr
