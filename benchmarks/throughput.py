@@ -49,7 +49,7 @@ class Bench:
     import jax
     import numpy as np
 
-    from eanet_jax.data import batching, dataset, input_pipeline, splits
+    from eanet_jax.data import batching, dataset, splits, view_store
     from eanet_jax.inference import forward_pass
     from eanet_jax.runtime import sharding
     from eanet_jax.training import initial_state, objectives, train_step
@@ -65,7 +65,7 @@ class Bench:
     some = rng.integers(0, 256, (8, px, px, 1), dtype=np.uint8)
     # Large images are views of a few: what they show changes no speed.
     images = np.resize(some, (_IMAGES, px, px, 1)) if px <= 256 else some
-    views = input_pipeline.Views(
+    views = view_store.Views(
       images=images,
       micrograph=order.astype(np.int32),
       labels=(order % _CLASSES).astype(np.int32),

@@ -9,7 +9,7 @@ import functools
 import ml_collections
 import numpy as np
 
-from eanet_jax.data import input_pipeline, sources, splits
+from eanet_jax.data import sources, splits, view_store
 from eanet_jax.runtime import sharding
 
 
@@ -23,13 +23,13 @@ class Dataset:
     by_image: whether each image is standardised by its own grey levels.
   """
 
-  views: input_pipeline.Views
+  views: view_store.Views
   split: splits.Split
   by_image: bool
 
   @functools.cached_property
   def _grey_levels(self) -> tuple[float, float]:
-    return input_pipeline.pixel_statistics(
+    return view_store.pixel_statistics(
       self.views.images, self.views.of(self.split.train)
     )
 
@@ -76,7 +76,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     images_per_specimen=dataset.images_per_specimen,
   )
   with sharding.first_process_first():
-    views = input_pipeline.load(
+    views = view_store.load(
       source,
       dataset.data_dir,
       view=dataset.view,

@@ -3,7 +3,7 @@
 Takes a `sources.Source`, gives one split SPLIT of cleaned grey micrographs
 at full size; its FeaturesDict is the schema on disk. Which micrograph is for
 training is decided later, since one data set serves many splits. Imports
-TensorFlow: only `input_pipeline` imports this module, and only to build.
+TensorFlow: only `view_store` imports this module, and only to build.
 """
 
 import collections

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from eanet_jax.data import input_pipeline
+from eanet_jax.data import view_store
 from eanet_jax.evaluation import metrics
 from eanet_jax.inference import forward_pass
 
@@ -28,7 +28,7 @@ class Answers:
     logits: float (k, l).
   """
 
-  views: input_pipeline.Views
+  views: view_store.Views
   chosen: np.ndarray
   logits: np.ndarray
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from eanet_jax import errors
-from eanet_jax.data import input_pipeline, micrographs, sources
+from eanet_jax.data import micrographs, sources, view_store
 
 
 def write_image(path: pathlib.Path, seed: int, height=70, width=90):
@@ -35,7 +35,7 @@ def folder(tmp_path):
 def load(root, data_dir, **kwargs):
   arguments = {"view": "whole", "image_px": 32, "tile_px": 32}
   source = sources.find("folder", str(root))
-  return input_pipeline.load(source, str(data_dir), **{**arguments, **kwargs})
+  return view_store.load(source, str(data_dir), **{**arguments, **kwargs})
 
 
 def test_records_hold_the_pixels_of_the_files(folder, tmp_path):
@@ -101,7 +101,7 @@ def test_an_unchanged_source_is_not_built_again(folder, tmp_path, monkeypatch):
   def fail(*_):
     raise AssertionError("built again")
 
-  monkeypatch.setattr(input_pipeline, "_build", fail)
+  monkeypatch.setattr(view_store, "_build", fail)
   again = load(folder, tmp_path / "data")
   np.testing.assert_array_equal(first.images, again.images)
   os.utime(folder / first.files[0], ns=(1, 1))
@@ -170,7 +170,7 @@ def test_an_interrupted_view_is_made_again(folder, tmp_path, monkeypatch):
     path.write_bytes(b"half")
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(input_pipeline, "_write_images", interrupted)
+  monkeypatch.setattr(view_store, "_write_images", interrupted)
   with pytest.raises(KeyboardInterrupt):
     load(folder, tmp_path / "data")
   monkeypatch.undo()
@@ -193,7 +193,7 @@ def test_the_published_layout_builds_from_bmp_files(tmp_path):
   write_image(root / "Overview" / "plate.bmp", 99)
   (root / "tensile.csv").write_text("alloy,UTS\nCPJ-7,800\n")
   source = sources.find("nine_cr", str(root))
-  views = input_pipeline.load(
+  views = view_store.load(
     source,
     str(tmp_path / "data"),
     view="whole",
@@ -231,7 +231,7 @@ def test_index_is_plain_json(folder, tmp_path):
 def test_pixel_statistics_are_of_the_chosen_images():
   images = np.zeros((3, 4, 4, 1), np.uint8)
   images[1], images[2] = 10, 30
-  mean, std = input_pipeline.pixel_statistics(images, np.array([1, 2]))
+  mean, std = view_store.pixel_statistics(images, np.array([1, 2]))
   assert (mean, std) == (20, 10)
-  mean, std = input_pipeline.pixel_statistics(images, np.array([1]))
+  mean, std = view_store.pixel_statistics(images, np.array([1]))
   assert (mean, std) == (10, 1)  # never a division by 0

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from eanet_jax.data import input_pipeline
+from eanet_jax.data import view_store
 from eanet_jax.evaluation import answers
 
 
 def test_groups_labels_and_means_at_every_level():
-  views = input_pipeline.Views(
+  views = view_store.Views(
     images=np.zeros((7, 1, 1, 1), np.uint8),
     micrograph=np.array([0, 0, 1, 2, 2, 3, 3], np.int32),
     labels=np.array([0, 1, 1, 0], np.int32),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eanet_jax.data import dataset, input_pipeline, splits
+from eanet_jax.data import dataset, splits, view_store
 from eanet_jax.evaluation import answers, baselines, scoring
 from eanet_jax.inference import forward_pass
 
@@ -36,7 +36,7 @@ def data_of(images, labels, class_names=("a", "b", "c"), micrograph=None):
   everything = np.arange(m)
   numbers = tuple(map(str, everything))
   test = everything % 3 == 2
-  views = input_pipeline.Views(
+  views = view_store.Views(
     images=images,
     micrograph=micrograph.astype(np.int32),
     labels=labels,

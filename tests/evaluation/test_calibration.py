@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from scipy import special
 
-from eanet_jax.data import input_pipeline
+from eanet_jax.data import view_store
 from eanet_jax.evaluation import answers, calibration
 
 
@@ -29,7 +29,7 @@ def simulated(k, num_classes, temperature, seed):
 def answered(logits, labels, group):
   """Answers for views of micrographs 0..m-1, each of its own specimen."""
   names = tuple(map(str, range(len(labels))))
-  views = input_pipeline.Views(
+  views = view_store.Views(
     images=np.zeros((len(group), 1, 1, 1), np.uint8),
     micrograph=np.asarray(group, np.int32),
     labels=np.asarray(labels),

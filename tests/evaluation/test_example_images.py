@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from eanet_jax.data import input_pipeline
+from eanet_jax.data import view_store
 from eanet_jax.evaluation import answers, example_images
 
 
 def made_views(micrograph, labels, side=8):
   v = len(micrograph)
   images = np.random.default_rng(0).integers(0, 256, (v, side, side, 1))
-  return input_pipeline.Views(
+  return view_store.Views(
     images=images.astype(np.uint8),
     micrograph=np.asarray(micrograph, np.int32),
     labels=np.asarray(labels, np.int32),

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from eanet_jax.data import input_pipeline
+from eanet_jax.data import view_store
 from eanet_jax.evaluation import answers, scoring
 
 # Of a data set of 6 micrographs, 3 specimens, 2 classes.
@@ -14,7 +14,7 @@ SPECIMENS = ("x", "x", "y", "y", "z", "y")
 
 
 def views_of(micrograph):
-  return input_pipeline.Views(
+  return view_store.Views(
     images=np.zeros((len(micrograph), 1, 1, 1), np.uint8),
     micrograph=np.array(micrograph, np.int32),
     labels=LABELS,
