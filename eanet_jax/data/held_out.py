@@ -1,0 +1,98 @@
+"""Which specimens a split tests on: those named, one left out, or a fold's.
+
+Takes each micrograph's class and specimen, gives names of specimens.
+"""
+
+import collections
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+
+from eanet_jax import errors
+
+BY_MICROGRAPH = "--config.split.by=micrograph"  # the way out of too few
+
+
+def choose(
+  labels: np.ndarray,
+  specimens: np.ndarray,
+  test_specimens: Sequence[str],
+  folds: int,
+  fold: int,
+  leave_one_out: bool,
+  rng: np.random.Generator,
+) -> set[str]:
+  """Returns the specimens held out; none where a fraction is to be tested on.
+
+  Args: see `splits.split`; rng deals the specimens out to folds.
+
+  Raises:
+    UserError: an unknown specimen, or too few for so many folds.
+  """
+  if leave_one_out:
+    return _left_out(specimens, folds, fold)
+  if folds:
+    return _of_fold(labels, specimens, folds, fold, rng)
+  return _named(test_specimens, specimens)
+
+
+def _named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
+  """The specimens named, by their whole name or its last part if unique."""
+  known = sorted(set(specimens.tolist()))
+  by_name = collections.defaultdict(list)
+  for specimen in known:
+    by_name[specimen].append(specimen)
+    if "/" in specimen:
+      by_name[specimen.rsplit("/", 1)[1]].append(specimen)
+  held_out = set()
+  for name in map(str, wanted):  # (288,) on a command line is a number
+    matches = [name] if name in known else by_name.get(name, [])
+    if len(matches) == 1:
+      held_out.add(matches[0])
+      continue
+    near = matches or difflib.get_close_matches(name, list(by_name), 3, 0.4)
+    raise errors.UserError(
+      f"split.test_specimens: {name!r} is "
+      + ("of several classes" if matches else "no specimen of this data set")
+      + f"; {'choose one of' if near else 'there are'}: "
+      + ", ".join(near or known)
+    )
+  return held_out
+
+
+def _left_out(specimens: np.ndarray, folds: int, fold: int) -> set[str]:
+  names = np.unique(specimens)
+  if folds == len(names):
+    return {names[fold].item()}
+  raise errors.UserError(
+    f"split.leave_one_out tests on each of {len(names)} specimens in turn:"
+    f" it needs as many folds, not {folds}"
+  )
+
+
+def _of_fold(labels, specimens, folds, fold, rng) -> set[str]:
+  """Deals each class's specimens out to the folds, the largest first.
+
+  Each goes where the class has the fewest micrographs yet, and of such folds
+  where all classes together have the fewest.
+  """
+  chosen, total = set(), np.zeros(folds)
+  for label in np.unique(labels):
+    names, sizes = np.unique(specimens[labels == label], return_counts=True)
+    if len(names) < folds:
+      raise errors.UserError(
+        f"class {label} has {len(names)} specimens"
+        f" ({', '.join(names.tolist())}): each of {folds} folds tests on"
+        " another. Take fewer folds, add specimens as <class>/<specimen>/"
+        f" folders, or split its images with {BY_MICROGRAPH}"
+      )
+    order = rng.permutation(len(names))
+    of_class = np.zeros(folds)
+    for i in sorted(order, key=lambda i: -sizes[i]):
+      part = min(range(folds), key=lambda f: (of_class[f], total[f]))
+      of_class[part] += sizes[i]
+      total[part] += sizes[i]
+      if part == fold:
+        chosen.add(names[i].item())
+  return chosen
