@@ -7,9 +7,7 @@ TensorFlow: only `view_store` imports this module, and only to build.
 """
 
 import collections
-import concurrent.futures
 import io
-import os
 import pathlib
 from collections.abc import Iterator
 
@@ -18,7 +16,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs, sources, synthetic
+from eanet_jax.data import micrographs, read_ahead, sources, synthetic
 from eanet_jax.runtime import console
 
 SPLIT = "micrographs"
@@ -133,17 +131,10 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
         yield micrographs.Micrograph(image, rows, drawing.um_per_px), ""
       return
     root = pathlib.Path(self._source.root)
-    # Decoding releases the interpreter lock, and memory stays bounded: map
-    # over a window of files, not over all of them.
-    workers = min(8, os.cpu_count() or 1)
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-      pending = collections.deque()
-      for entry in self._source.entries:
-        pending.append(pool.submit(_read_file, root / entry.file))
-        if len(pending) > 2 * workers:
-          yield pending.popleft().result()
-      while pending:
-        yield pending.popleft().result()
+    files = [root / entry.file for entry in self._source.entries]
+    # Decoding releases the interpreter lock.
+    for _, found in read_ahead.in_order(_read_file, files):
+      yield found
 
 
 def _read_file(path: pathlib.Path):

@@ -6,8 +6,6 @@ numbers of training. Needs the workdir alone, on any number of devices, and
 never imports TensorFlow.
 """
 
-import collections
-import concurrent.futures
 import dataclasses
 import os
 import pathlib
@@ -17,7 +15,7 @@ import jax
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs
+from eanet_jax.data import micrographs, read_ahead
 from eanet_jax.inference import forward_pass
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import restore
@@ -94,7 +92,7 @@ class Classifier:
   def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
     """Yields a prediction for each file, reading ahead of the network."""
     waiting, views = [], 0
-    for path, read in _read_ahead(paths, self._views):
+    for path, read in read_ahead.in_order(self._views, paths):
       waiting.append((path, *read))
       views += len(read[0])
       if views >= 256:  # some batches at a time, whatever a file's tiles
@@ -140,17 +138,3 @@ class Classifier:
         logits=own,
         crop_rows=crop_rows,
       )
-
-
-def _read_ahead(paths, read) -> Iterator[tuple[pathlib.Path, tuple]]:
-  """Yields (path, read(path)) in order; a few files are read in threads."""
-  workers = min(8, os.cpu_count() or 1)
-  with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-    pending = collections.deque()
-    for path in paths:
-      pending.append((path, pool.submit(read, path)))
-      if len(pending) > 2 * workers:
-        path, future = pending.popleft()
-        yield path, future.result()
-    for path, future in pending:
-      yield path, future.result()
