@@ -16,7 +16,13 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs, read_ahead, sources, synthetic
+from eanet_jax.data import (
+  data_bar,
+  micrographs,
+  read_ahead,
+  sources,
+  synthetic,
+)
 from eanet_jax.runtime import console
 
 SPLIT = "micrographs"
@@ -126,7 +132,7 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
       items = [(e.label, e.specimen, e.index) for e in self._source.entries]
       for drawing in synthetic.draw_all(self._source.seed, items):
         # The bar is found as in a real file, not taken from the drawing.
-        rows = micrographs.crop_data_bar(drawing.image)
+        rows = data_bar.count_rows(drawing.image)
         image = drawing.image[: drawing.image.shape[0] - rows]
         yield micrographs.Micrograph(image, rows, drawing.um_per_px), ""
       return
