@@ -43,6 +43,21 @@ def save(path, image, **keywords):
   return path
 
 
+def save_noise(path, seed, height=70, width=90):
+  """Writes random grey levels, in which no data bar is."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  image = np.random.default_rng(seed).integers(0, 256, (height, width))
+  return save(path, image.astype(np.uint8))
+
+
+def two_classes(root):
+  """Two classes of two specimens of two images; returns the folder."""
+  for i in range(8):
+    label, specimen = ("bainite", "martensite")[i // 4], "ab"[i // 2 % 2]
+    save_noise(root / label / specimen / f"{i % 2}.png", i)
+  return root
+
+
 def save_tiff(path, image, tags=(), **keywords):
   """Writes a TIFF; tags is [(number, text)]."""
   extratags = [(code, "s", 0, text, True) for code, text in tags]

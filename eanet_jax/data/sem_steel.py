@@ -1,4 +1,4 @@
-"""The TFDS builder `sem_steel`: micrographs to TFRecord files.
+"""The TFDS builder `sem_steel`: micrographs to TFRecords, and back.
 
 Takes a `sources.Source`, gives one split SPLIT of cleaned grey micrographs
 at full size; its FeaturesDict is the schema on disk. Which micrograph is for
@@ -6,27 +6,23 @@ training is decided later, since one data set serves many splits. Imports
 TensorFlow: only `view_store` imports this module, and only to build.
 """
 
-import collections
+import contextlib
 import io
 import pathlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from eanet_jax import errors
 from eanet_jax.data import (
-  data_bar,
-  micrographs,
-  read_ahead,
+  cleaning,
   sources,
-  synthetic,
 )
-from eanet_jax.runtime import console
 
 SPLIT = "micrographs"
-MIN_IMAGES = 3  # of a class: one for each split
 
 
 class SemSteel(tfds.core.GeneratorBasedBuilder):
@@ -95,21 +91,9 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     return {SPLIT: self._generate_examples()}
 
   def _generate_examples(self):
-    source = self._source
-    usable = collections.Counter()
     skipped = []
-    entries = console.progress(
-      zip(source.entries, self._read(), strict=True),
-      total=len(source.entries),
-      desc=f"building the {source.name} data set",
-      unit="image",
-      leave=False,
-    )
-    for position, (entry, (micrograph, error)) in enumerate(entries):
-      if micrograph is None:
-        skipped.append([entry.file, error])
-        continue
-      usable[entry.label] += 1
+    examples = enumerate(cleaning.usable(self._source, skipped))
+    for position, (entry, micrograph) in examples:
       scale = micrograph.um_per_px
       yield (
         position,
@@ -122,32 +106,8 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
           "crop_rows": micrograph.crop_rows,
         },
       )
-    _check_classes(source.classes, usable, skipped)
     self.info.metadata["skipped"] = skipped
-    self.info.metadata["unmatched"] = list(source.unmatched)
-
-  def _read(self) -> Iterator[tuple[micrographs.Micrograph | None, str]]:
-    """Each entry's micrograph in order, or None and why it is unusable."""
-    if self._source.name == "synthetic":
-      items = [(e.label, e.specimen, e.index) for e in self._source.entries]
-      for drawing in synthetic.draw_all(self._source.seed, items):
-        # The bar is found as in a real file, not taken from the drawing.
-        rows = data_bar.count_rows(drawing.image)
-        image = drawing.image[: drawing.image.shape[0] - rows]
-        yield micrographs.Micrograph(image, rows, drawing.um_per_px), ""
-      return
-    root = pathlib.Path(self._source.root)
-    files = [root / entry.file for entry in self._source.entries]
-    # Decoding releases the interpreter lock.
-    for _, found in read_ahead.in_order(_read_file, files):
-      yield found
-
-
-def _read_file(path: pathlib.Path):
-  try:
-    return micrographs.read(path), ""
-  except micrographs.MicrographError as error:
-    return None, str(error)
+    self.info.metadata["unmatched"] = list(self._source.unmatched)
 
 
 def _png(image: np.ndarray) -> bytes:
@@ -157,14 +117,57 @@ def _png(image: np.ndarray) -> bytes:
   return buffer.getvalue()
 
 
-def _check_classes(classes, usable, skipped) -> None:
-  """Raises UserError where a class has too few usable images."""
-  for label in classes:
-    if usable[label] >= MIN_IMAGES:
-      continue
-    reasons = "; ".join(f"{file}: {reason}" for file, reason in skipped[:3])
-    raise errors.UserError(
-      f"class {label} has {usable[label]} usable images, at least {MIN_IMAGES}"
-      f" are needed"
-      + (f" ({len(skipped)} unusable: {reasons})" * bool(skipped))
+def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
+  """Returns the builder of a source, with its TFRecords below `data_dir`.
+
+  Raises:
+    UserError: a class has too few usable images.
+  """
+  tf.config.set_visible_devices([], "GPU")
+  tf.config.set_visible_devices([], "TPU")
+  tfds.disable_progress_bar()  # the builder shows one of its own
+  builder = SemSteel(source=source, data_dir=str(data_dir))
+  if not builder.is_prepared():
+    for stale in data_dir.glob("sem_steel/*/*incomplete*"):
+      shutil.rmtree(stale, ignore_errors=True)
+    with contextlib.redirect_stdout(io.StringIO()):  # it announces a download
+      builder.download_and_prepare()
+  return builder
+
+
+def records(
+  builder: SemSteel, make_views: Callable[[np.ndarray], np.ndarray]
+) -> Iterator[tuple[sources.Entry, np.ndarray]]:
+  """Yields the entry and the views of each TFRecord, in order.
+
+  Args:
+    builder: whose TFRecords are there.
+    make_views: of a uint8 image (y, x), any number of uint8 (t, y, x). It is
+      called in threads, on some images ahead.
+  """
+
+  def with_views(example):
+    views = tf.numpy_function(
+      lambda image: make_views(image[..., 0]),
+      [example["image"]],
+      tf.uint8,
+      stateful=False,
     )
+    return {**example, "image": views}
+
+  dataset = builder.as_dataset(
+    split=SPLIT,
+    shuffle_files=False,
+    read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+  )
+  dataset = dataset.map(
+    with_views, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+  ).prefetch(4)
+  names = builder.info.features["label"].names
+  for example in dataset.as_numpy_iterator():
+    entry = sources.Entry(
+      label=names[example["label"]],
+      specimen=example["specimen"].decode(),
+      file=example["file"].decode(),
+    )
+    yield entry, example["image"]

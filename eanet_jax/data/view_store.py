@@ -1,13 +1,14 @@
-"""TFRecords to the arrays that a network sees.
+"""What a network sees of a data set, kept as one array file.
 
-Takes a source and a view, gives `Views`: uint8 images in a memory-mapped file
-beside the TFRecords. tf.data decodes and resizes once; afterwards any example
-is at hand in any order, on machines without TensorFlow too.
+Takes a source and a view, gives `Views`: uint8 images in a memory-mapped file,
+so that any is at hand in any order. They are decoded and resized once, by way
+of TFRecords, which stay beside them for other programs; where TensorFlow cannot
+be imported, straight from the source. The files are the same byte for byte.
 """
 
 import contextlib
 import dataclasses
-import io
+import functools
 import json
 import os
 import pathlib
@@ -18,7 +19,7 @@ import filelock
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs, sources
+from eanet_jax.data import cleaning, micrographs, sources
 from eanet_jax.runtime import console
 
 
@@ -109,22 +110,35 @@ def load(
 
 
 def _build(source, root, folder, view, image_px, tile_px) -> None:
-  """Writes TFRecords where there are none, then the views of them.
+  """Writes the views of a source to `folder`.
 
-  Both appear under their final name only when whole: an interrupted build
+  It appears under its final name only when it is whole: an interrupted build
   leaves nothing that looks complete.
   """
-  builder = _prepared_builder(source, root)
   folder.parent.mkdir(parents=True, exist_ok=True)
   for stale in folder.parent.glob("*.incomplete-*"):
     shutil.rmtree(stale, ignore_errors=True)
   building = pathlib.Path(
     tempfile.mkdtemp(prefix=f"{folder.name}.incomplete-", dir=folder.parent)
   )
+
+  def make_views(image):
+    """uint8 (t, image_px, image_px); none where a micrograph has no tile."""
+    try:
+      return micrographs.views(image, view, image_px, tile_px)
+    except micrographs.MicrographError:
+      return np.empty((0, image_px, image_px), np.uint8)
+
   try:
-    index = _write_images(
-      builder, building / "images.u8", view, image_px, tile_px
-    )
+    unusable = []
+    if _has_tensorflow():
+      desc = "resizing" if view == "whole" else "cutting tiles"
+      found = _through_records(source, root, make_views, unusable, desc)
+    else:
+      found = _directly(source, make_views, unusable)
+    with contextlib.closing(found):
+      index = _write_images(found, building / "images.u8", source, tile_px)
+    index["skipped"] = unusable + index["skipped"]
     (building / "index.json").write_text(json.dumps(index))
     shutil.rmtree(folder, ignore_errors=True)  # whatever it was, not whole
     building.rename(folder)
@@ -132,73 +146,63 @@ def _build(source, root, folder, view, image_px, tile_px) -> None:
     shutil.rmtree(building, ignore_errors=True)
 
 
-def _prepared_builder(source, root):
-  import tensorflow as tf
-  import tensorflow_datasets as tfds
-
-  from eanet_jax.data import sem_steel
-
-  tf.config.set_visible_devices([], "GPU")
-  tf.config.set_visible_devices([], "TPU")
-  tfds.disable_progress_bar()  # the builder shows one of its own
-  builder = sem_steel.SemSteel(source=source, data_dir=str(root))
-  if not builder.is_prepared():
-    for stale in root.glob("sem_steel/*/*incomplete*"):
-      shutil.rmtree(stale, ignore_errors=True)
-    with contextlib.redirect_stdout(io.StringIO()):  # it announces a download
-      builder.download_and_prepare()
-  return builder
-
-
-def _write_images(builder, path, view, image_px, tile_px) -> dict:
-  """Streams decoded and resized views to `path`; returns the index."""
-  import tensorflow as tf
-  import tensorflow_datasets as tfds
-
-  from eanet_jax.data import sem_steel
-
-  def views(image):
-    """uint8 (t, image_px, image_px, 1); none where a micrograph has no tile."""
-    try:
-      found = micrographs.views(image[..., 0], view, image_px, tile_px)
-    except micrographs.MicrographError:
-      return np.empty((0, image_px, image_px, 1), np.uint8)
-    return found[..., None]
-
-  def add_views(example):
-    image = tf.numpy_function(
-      views, [example["image"]], tf.uint8, stateful=False
+@functools.cache  # a second try would fail as slowly, and say it again
+def _has_tensorflow() -> bool:
+  """Whether TensorFlow can be used; says why not, once."""
+  try:
+    import tensorflow  # noqa: F401
+    import tensorflow_datasets  # noqa: F401
+  except Exception as error:
+    # ImportError where it is missing; a broken one fails in any way: a shared
+    # library that does not load, another version of NumPy or protobuf.
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    console.say(
+      f"TensorFlow cannot be imported ({reason}): the data set is built without"
+      " TFRecords"
     )
-    return {**example, "image": image}
+    return False
+  return True
 
-  dataset = builder.as_dataset(
-    split=sem_steel.SPLIT,
-    shuffle_files=False,
-    read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+
+def _through_records(source, root, make_views, unusable, desc):
+  """Yields (entry, views), of TFRecords that are written where there are none.
+
+  Adds [file, reason] to `unusable`, as `_directly` does.
+  """
+  from eanet_jax.data import sem_steel
+
+  builder = sem_steel.prepare(source, root)
+  unusable += builder.info.metadata["skipped"]
+  yield from console.progress(
+    sem_steel.records(builder, make_views),
+    total=builder.info.splits[sem_steel.SPLIT].num_examples,
+    desc=desc,
+    unit="image",
+    leave=False,
   )
-  dataset = dataset.map(
-    add_views, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-  ).prefetch(4)
-  skipped = list(builder.info.metadata["skipped"])
-  micrograph, labels, specimens, files = [], [], [], []
+
+
+def _directly(source, make_views, unusable):
+  """Yields (entry, views), of the micrographs themselves."""
+  for entry, micrograph in cleaning.usable(source, unusable):
+    yield entry, make_views(micrograph.image)
+
+
+def _write_images(found, path, source, tile_px) -> dict:
+  """Streams views to `path`; returns the index of those written."""
+  class_names = source.classes
+  micrograph, labels, specimens, files, skipped = [], [], [], [], []
   with path.open("wb") as out:
-    for example in console.progress(
-      dataset.as_numpy_iterator(),
-      total=builder.info.splits[sem_steel.SPLIT].num_examples,
-      desc="resizing" if view == "whole" else "cutting tiles",
-      unit="image",
-      leave=False,
-    ):
-      file = example["file"].decode()
-      if not len(example["image"]):
-        skipped.append([file, f"smaller than a tile of {tile_px} px"])
+    for entry, views in found:
+      if not len(views):
+        reason = f"smaller than a tile of {tile_px} px"
+        skipped.append([entry.file, reason])
         continue
-      micrograph += [len(labels)] * len(example["image"])
-      labels.append(int(example["label"]))
-      specimens.append(example["specimen"].decode())
-      files.append(file)
-      out.write(example["image"].tobytes())
-  class_names = builder.info.features["label"].names
+      micrograph += [len(labels)] * len(views)
+      labels.append(class_names.index(entry.label))
+      specimens.append(entry.specimen)
+      files.append(entry.file)
+      out.write(views.tobytes())
   missing = [name for i, name in enumerate(class_names) if i not in labels]
   if missing:
     raise errors.UserError(
@@ -213,7 +217,7 @@ def _write_images(builder, path, view, image_px, tile_px) -> dict:
     "files": files,
     "class_names": class_names,
     "skipped": skipped,
-    "unmatched": list(builder.info.metadata["unmatched"]),
+    "unmatched": list(source.unmatched),
   }
 
 
