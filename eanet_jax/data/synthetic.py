@@ -1,8 +1,7 @@
 """Draws micrographs of tempered martensite: the data set that needs no file.
 
-Stage: the first of the pipeline, in place of a folder of micrographs.
-Takes: a seed and an item of `catalogue`.
-Gives: a `Drawing`, an etched 9-12 % Cr steel as an SEM shows it.
+Takes a seed and an item of `catalogue`, gives a `Drawing`: an etched 9-12 % Cr
+steel as an SEM shows it.
 
 What tells the families apart is microstructure only: lath and packet size,
 carbides, delta ferrite. Scale, brightness, contrast, noise and blur follow the
@@ -22,6 +21,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from eanet_jax.data import drawn_bar
+
 CLASSES = ("CPJ", "HR", "P92")
 # Images and specimens of each family, as published.
 _COUNTS = {"CPJ": (300, 18), "HR": (244, 7), "P92": (188, 3)}
@@ -34,16 +35,6 @@ _FAMILIES = {
 }
 # Standard deviation of the logarithm between specimens; a third within one.
 _SPREAD = (0.11, 0.15, 0.08, 0.16, 0.50)
-# Rows, panel grey and ink grey of each microscope's data bar.
-_PANELS = ((38, 16, 255), (40, 0, 220), (44, 232, 0))
-# 5 x 7 pixels: a character, then a base-32 digit a row, high bit on the left.
-_FONT = (
-  "0EHJLPHE14C4444E2EH1248V3V2421HE426AIV225VGU11HE668GUHHE7V1248888EHHEHHE"
-  "9EHHF12C.00000CC-000E000AEHHVHHHBUHHUHHUCEHGGGHEDSIHHHISEVGGUGGVGEHGNHHF"
-  "HHHHVHHHJ72222ICMHRLLHHHPUHHUGGGRUHHUKIHSFGGE11UTV444444VHHHHHA4WHHHLLLA"
-  "kGGIKOKIm00QLLHHx00HA4AHµ00IIITG 0000000"
-)
-_GLYPHS = {_FONT[i]: _FONT[i + 1 : i + 8] for i in range(0, len(_FONT), 8)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +50,7 @@ class Drawing:
 
 
 def catalogue() -> list[tuple[str, str, int]]:
-  """The (label, specimen, index within specimen) of all 732, in fixed order."""
+  """Returns (label, specimen, index in it) of all 732, in a fixed order."""
   items = []
   for label, (images, specimens) in _COUNTS.items():
     for k in range(specimens):
@@ -69,7 +60,7 @@ def catalogue() -> list[tuple[str, str, int]]:
 
 
 def draw(seed: int, label: str, specimen: str, index: int) -> Drawing:
-  """The micrograph of one catalogue item: the same on every machine."""
+  """Returns the drawing of one catalogue item, the same on every machine."""
   key = seed, CLASSES.index(label), int(specimen.removeprefix(f"{label}-"))
   # What the specimen's images share, and this image's own.
   lot, rng = _generator(*key), _generator(*key, index + 1)
@@ -80,7 +71,7 @@ def draw(seed: int, label: str, specimen: str, index: int) -> Drawing:
   signal_, carbides = _surface(rng, _steel(rng, *key), um_per_px, backscatter)
   grey = _expose(lot, rng, signal_, carbides)
   detector = "BSE" if backscatter > 0.6 else "ETD"
-  bar = _data_bar(lot, specimen, um_per_px, detector)
+  bar = drawn_bar.draw(lot, specimen, um_per_px, detector, _SIDE_PX)
   image, name = np.concatenate([grey, bar]), f"{specimen}_{index:03d}"
   return Drawing(image, label, specimen, name, um_per_px, len(bar))
 
@@ -90,10 +81,11 @@ def draw_all(
   items: Sequence[tuple[str, str, int]] | None = None,
   workers: int | None = None,
 ) -> Iterator[Drawing]:
-  """The drawings of `items` in order (None: all), drawn by `workers` processes.
+  """Yields the drawings of `items` in order, all of the catalogue for None.
 
-  The processes are spawned, because TensorFlow may be loaded here and does not
-  survive a fork: the calling script needs its `__name__` guard.
+  They are drawn by `workers` processes, one for each core for None. These are
+  spawned, because TensorFlow may be loaded here and does not survive a fork:
+  the calling script needs its `__name__` guard.
   """
   workers = os.cpu_count() or 1 if workers is None else workers
   columns = zip(*(catalogue() if items is None else items), strict=True)
@@ -288,25 +280,3 @@ def _expose(lot, rng, signal_, carbides):
   beyond = grey - np.clip(grey, 30, 225)
   grey += beyond / (1 + np.abs(beyond) / 29) - beyond
   return np.rint(grey).astype(np.uint8)
-
-
-def _data_bar(lot, specimen, um_per_px, detector):
-  """The panel below the specimen: white line, two lines of text, scale bar."""
-  rows, panel, ink = _PANELS[lot.integers(len(_PANELS))]
-  bar = np.full((rows, _SIDE_PX), panel, np.uint8)
-  bar[:2] = 255
-  volts_kv, distance_mm = lot.choice([10, 15, 20]), lot.uniform(6, 11)
-  times = 10 * round(12700 / (_SIDE_PX * um_per_px))  # on a print 127 mm wide
-  for text, top, left in (
-    (f"HV {volts_kv}.0kV WD {distance_mm:.1f}mm MAG {times}x {detector}", 4, 8),
-    (specimen, rows - 17, 8),
-    ("5 µm", rows - 17, 270),
-  ):
-    digits = [[int(digit, 32) for digit in _GLYPHS[c]] for c in text]
-    bits = np.array(digits).T[:, :, None] >> np.arange(5, -1, -1) & 1
-    pixels = bits.reshape(7, -1).repeat(2, 0).repeat(2, 1).astype(bool)
-    bar[top : top + 14, left : left + pixels.shape[1]][pixels] = ink
-  right = 330 + round(5 / um_per_px)
-  bar[rows - 11 : rows - 8, 330:right] = ink
-  bar[rows - 15 : rows - 4, [330, 331, right - 2, right - 1]] = ink
-  return bar
