@@ -8,7 +8,7 @@ import collections
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from eanet_jax import errors
+from eanet_jax import errors, wording
 from eanet_jax.data import (
   data_bar,
   micrographs,
@@ -85,7 +85,7 @@ def _check_classes(
       continue
     reasons = "; ".join(f"{file}: {reason}" for file, reason in skipped[:3])
     raise errors.UserError(
-      f"class {label} has {counts[label]} usable images, at least {MIN_IMAGES}"
-      f" are needed"
+      f"class {label} has {wording.count(counts[label], 'usable image')}, at"
+      f" least {MIN_IMAGES} are needed"
       + (f" ({len(skipped)} unusable: {reasons})" * bool(skipped))
     )

@@ -9,6 +9,7 @@ import functools
 import ml_collections
 import numpy as np
 
+from eanet_jax import wording
 from eanet_jax.data import sources, splits, view_store
 from eanet_jax.runtime import sharding
 
@@ -51,11 +52,12 @@ class Dataset:
   def describe(self) -> list[str]:
     """Returns lines for people: sizes, what was left out, warnings."""
     views, split = self.views, self.split
+    noun = "class" if len(views.class_names) == 1 else "classes"
     lines = [
-      f"{len(views.labels)} micrographs of {len(set(views.specimens))}"
-      f" specimens: {len(split.train)} to train on, {len(split.validation)} to"
-      f" validate, {len(split.test)} to test; classes"
-      f" {', '.join(views.class_names)}"
+      f"{wording.count(len(views.labels), 'micrograph')} of"
+      f" {wording.count(len(set(views.specimens)), 'specimen')}:"
+      f" {len(split.train)} to train on, {len(split.validation)} to validate,"
+      f" {len(split.test)} to test; {noun} {', '.join(views.class_names)}"
     ]
     lines += [f"left out: {file}: {why}" for file, why in views.skipped]
     lines += [f"left out: {line}" for line in views.unmatched]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eanet_jax import errors
+from eanet_jax import errors, wording
 
 BY_MICROGRAPH = "--config.split.by=micrograph"  # the way out of too few
 
@@ -25,7 +25,7 @@ def choose(
 ) -> set[str]:
   """Returns the specimens held out; none where a fraction is to be tested on.
 
-  Args: see `splits.split`; rng deals the specimens out to folds.
+  The arguments are those of `splits.split`; rng deals specimens out to folds.
 
   Raises:
     UserError: an unknown specimen, or too few for so many folds.
@@ -66,8 +66,8 @@ def _left_out(specimens: np.ndarray, folds: int, fold: int) -> set[str]:
   if folds == len(names):
     return {names[fold].item()}
   raise errors.UserError(
-    f"split.leave_one_out tests on each of {len(names)} specimens in turn:"
-    f" it needs as many folds, not {folds}"
+    "split.leave_one_out tests on each specimen in turn: it needs a fold for"
+    f" each of {wording.count(len(names), 'specimen')}, not {folds}"
   )
 
 
@@ -82,7 +82,7 @@ def _of_fold(labels, specimens, folds, fold, rng) -> set[str]:
     names, sizes = np.unique(specimens[labels == label], return_counts=True)
     if len(names) < folds:
       raise errors.UserError(
-        f"class {label} has {len(names)} specimens"
+        f"class {label} has {wording.count(len(names), 'specimen')}"
         f" ({', '.join(names.tolist())}): each of {folds} folds tests on"
         " another. Take fewer folds, add specimens as <class>/<specimen>/"
         f" folders, or split its images with {BY_MICROGRAPH}"

@@ -20,8 +20,8 @@ from PIL import Image, ImageOps
 
 MIN_SIDE_PX = 32
 
-# Other decoders of Pillow stay shut: a file called .png may be anything, and
-# the one for EPS starts another program.
+# Pillow's other decoders stay shut: a file called .png may be anything, and the
+# decoder of EPS starts another program.
 _FORMATS = ("BMP", "TIFF", "PNG", "JPEG")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MAX_PAGES = 64

@@ -98,8 +98,15 @@ def expand(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
   """
   found = []
   for path in map(pathlib.Path, paths):
-    found += (find(path) or [path]) if path.is_dir() else [path]
+    found += (find(path) or [path]) if _is_folder(path) else [path]
   return found
+
+
+def _is_folder(path: pathlib.Path) -> bool:
+  try:
+    return path.is_dir()
+  except OSError:  # read() says why
+    return False
 
 
 def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:

@@ -122,6 +122,7 @@ def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
 
   Raises:
     UserError: a class has too few usable images.
+    OSError: the TFRecords cannot be written.
   """
   tf.config.set_visible_devices([], "GPU")
   tf.config.set_visible_devices([], "TPU")
@@ -130,8 +131,16 @@ def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
   if not builder.is_prepared():
     for stale in data_dir.glob("sem_steel/*/*incomplete*"):
       shutil.rmtree(stale, ignore_errors=True)
-    with contextlib.redirect_stdout(io.StringIO()):  # it announces a download
-      builder.download_and_prepare()
+    try:
+      with contextlib.redirect_stdout(io.StringIO()):  # announces a download
+        builder.download_and_prepare()
+    except (tf.errors.OpError, RuntimeError) as error:
+      # TensorFlow has exceptions of its own for a full disk and the like, and
+      # TFDS wraps some of them once more.
+      cause = error if isinstance(error, tf.errors.OpError) else error.__cause__
+      if not isinstance(cause, tf.errors.OpError):
+        raise
+      raise OSError(cause.message.rpartition("; ")[2]) from error
   return builder
 
 

@@ -2,7 +2,7 @@
 
 Takes the name of a source and a folder, gives a `Source`: the entries to build
 the data set from, what was left out and why, and a digest that changes when
-the data would. Rules are explicit; nothing is matched by likeness.
+the data set would. Rules are explicit; nothing is matched by likeness.
 """
 
 import collections
@@ -10,8 +10,9 @@ import dataclasses
 import hashlib
 import pathlib
 import re
+from collections.abc import Iterable, Sequence
 
-from eanet_jax import errors
+from eanet_jax import errors, wording
 from eanet_jax.data import micrographs, synthetic
 
 # Changed when cleaning or the record schema changes what is on disk.
@@ -54,7 +55,7 @@ class Source:
     seed: of the drawings; 0 for files.
     entries: what the data set is built from.
     unmatched: one line for each folder or file that belongs to no class.
-    digest: hexadecimal; another one wherever the build would be another.
+    digest: hexadecimal; it changes when the data set would.
   """
 
   name: str
@@ -82,14 +83,10 @@ def find(
     images_per_specimen: the first so many of each; 0 for all.
 
   Raises:
-    UserError: an unknown name, no such folder, or no classes in it.
+    UserError: an unknown name, no such folder, or too few classes in it.
   """
   if name == "synthetic":
-    entries = tuple(
-      Entry(label, specimen, f"{specimen}_{index:03d}", index)
-      for label, specimen, index in synthetic.catalogue()
-    )
-    entries = _first_of_each(entries, images_per_specimen)
+    entries = _first_of_each(_drawings(), images_per_specimen)
     facts = [name, str(seed), str(images_per_specimen)]
     return Source(name, "", seed, entries, (), _digest(facts))
   if name not in NAMES:
@@ -100,17 +97,33 @@ def find(
     raise errors.UserError(
       f"dataset.source={name} needs a folder: add --config.dataset.path=FOLDER"
     )
-  root = pathlib.Path(path).expanduser()
-  if not root.is_dir():
-    raise errors.UserError(f"dataset.path={path}: there is no such folder")
-  root = root.resolve()
+  root = _folder(path)
+  entries, unmatched = _match_all(root, name)
+  entries = _first_of_each(entries, images_per_specimen)
+  _check_classes(name, path, entries)
+  facts = [name, str(root)]
+  for entry in entries:
+    facts += [entry.file, *_stamps(root / entry.file)]
+  return Source(name, str(root), 0, entries, unmatched, _digest(facts))
+
+
+def _drawings() -> list[Entry]:
+  return [
+    Entry(label, specimen, f"{specimen}_{index:03d}", index)
+    for label, specimen, index in synthetic.catalogue()
+  ]
+
+
+def _match_all(
+  root: pathlib.Path, name: str
+) -> tuple[list[Entry], tuple[str, ...]]:
+  """The entries below a folder, and a line for each reason of the others."""
   match = {
     "folder": _match_folder,
     "nine_cr": _match_nine_cr,
     "unlabelled": _match_any,
   }[name]
   entries, unmatched = [], collections.Counter()
-  facts = [name, str(root)]
   for file in micrographs.find(root):
     relative = file.relative_to(root)
     found = match(relative)
@@ -123,33 +136,49 @@ def find(
       continue
     label, specimen = found
     entries.append(Entry(label, specimen, relative.as_posix()))
-  entries = _first_of_each(entries, images_per_specimen)
-  for entry in entries:
-    facts += [entry.file, *_stamps(root / entry.file)]
+  lines = tuple(
+    f"{reason} ({wording.count(count, 'image')})"
+    for reason, count in sorted(unmatched.items())
+  )
+  return entries, lines
+
+
+def _check_classes(name: str, path: str, entries: Sequence[Entry]) -> None:
+  """Raises UserError where there is too little to train on."""
+  suffixes = ", ".join(sorted(micrographs.SUFFIXES))
+  if name == "unlabelled":
+    if not entries:
+      raise errors.UserError(
+        f"{path}: found no images in it, expected {suffixes}"
+      )
+    return
   classes = {entry.label for entry in entries}
-  if name == "unlabelled" and not entries:
-    raise errors.UserError(
-      f"{path}: found no images in it, expected"
-      f" {', '.join(sorted(micrographs.SUFFIXES))}"
-    )
-  if name != "unlabelled" and len(classes) < 2:
+  if len(classes) < 2:
     layout = (
       "<class>/<specimen>/image files"
       if name == "folder"
       else "one folder of images for each alloy (CPJ7, HR52-B, P92, ...)"
     )
     raise errors.UserError(
-      f"{path}: found {len(classes)} classes of images, at least 2 are needed;"
-      f" expected {layout}, as {', '.join(sorted(micrographs.SUFFIXES))}"
+      f"{path}: found {wording.count(len(classes), 'class')} of images, at"
+      f" least 2 are needed; expected {layout}, as {suffixes}"
     )
-  lines = tuple(
-    f"{reason} ({count} image{'s' * (count > 1)})"
-    for reason, count in sorted(unmatched.items())
-  )
-  return Source(name, str(root), 0, entries, lines, _digest(facts))
 
 
-def _first_of_each(entries, count: int) -> tuple[Entry, ...]:
+def _folder(path: str) -> pathlib.Path:
+  try:
+    folder = pathlib.Path(path).expanduser()
+    if folder.is_dir():
+      return folder.resolve()
+    reason = "there is no such folder"
+  except RuntimeError:
+    reason = "there is no such home folder"
+  except OSError as error:
+    reason = f"cannot be read: {error.strerror}"
+  raise errors.UserError(f"dataset.path={path}: {reason}")
+
+
+def _first_of_each(entries: Iterable[Entry], count: int) -> tuple[Entry, ...]:
   """The first `count` entries of each specimen, in order; all for 0."""
   if not count:
     return tuple(entries)

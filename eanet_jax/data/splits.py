@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from eanet_jax import errors
+from eanet_jax import errors, wording
 from eanet_jax.data import held_out
 
 # What a reader of any figures by micrograph must know.
@@ -280,8 +280,9 @@ def _by_micrograph(labels, fractions, folds, fold, rng):
     needed = max(folds, 4) if folds else 3
     if count < needed:
       raise errors.UserError(
-        f"class {label} has {count} usable images: at least {needed} are"
-        f" needed, {f'for {folds} folds' if folds else 'one for each split'}"
+        f"class {label} has {wording.count(count, 'usable image')}: at least"
+        f" {needed} are needed,"
+        f" {f'for {folds} folds' if folds else 'one for each split'}"
       )
     if folds:
       cuts = np.linspace(0, count, folds + 1).round().astype(int)

@@ -76,24 +76,44 @@ def load(
     UserError: the source holds too few usable images, or data_dir cannot be
       written.
   """
-  home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-  root = pathlib.Path(home).expanduser().absolute()
-  root /= f"{source.name}-{source.digest[:16]}"
   name = f"whole-{image_px}px"
   if view == "tiles":
     name = f"tiles-{tile_px}px-{image_px}px"
+  root = _home(data_dir) / f"{source.name}-{source.digest[:16]}"
   folder = root / "views" / name
-  if not (folder / "index.json").exists():
-    try:
+  try:
+    if not (folder / "index.json").exists():
       root.mkdir(parents=True, exist_ok=True)
       with filelock.FileLock(root / ".lock"):  # another run may be building it
         if not (folder / "index.json").exists():
           _build(source, root, folder, view, image_px, tile_px)
-    except OSError as error:
-      raise errors.UserError(
-        f"cannot keep the data set in {root}: {error.strerror or error}; choose"
-        " another folder with --config.dataset.data_dir=FOLDER"
-      ) from None
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot keep the data set in {root}: {error.strerror or error}; choose"
+      " another folder with --config.dataset.data_dir=FOLDER"
+    ) from None
+  try:
+    return _read(folder, image_px, f"{source.digest[:16]}-{name}")
+  except (OSError, ValueError, KeyError) as error:
+    reason = getattr(error, "strerror", None) or error
+    raise errors.UserError(
+      f"cannot read what was built in {folder}: {reason}; delete that folder,"
+      " and it is built again"
+    ) from None
+
+
+def _home(data_dir: str) -> pathlib.Path:
+  home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+  try:
+    return pathlib.Path(home).expanduser().absolute()
+  except RuntimeError:
+    raise errors.UserError(
+      f"cannot keep the data set in {home}: there is no such home folder;"
+      " choose another folder with --config.dataset.data_dir=FOLDER"
+    ) from None
+
+
+def _read(folder: pathlib.Path, image_px: int, digest: str) -> Views:
   index = json.loads((folder / "index.json").read_text())
   shape = (len(index["micrograph"]), image_px, image_px, 1)
   return Views(
@@ -105,7 +125,7 @@ def load(
     class_names=tuple(index["class_names"]),
     skipped=tuple((file, reason) for file, reason in index["skipped"]),
     unmatched=tuple(index["unmatched"]),
-    digest=f"{source.digest[:16]}-{name}",
+    digest=digest,
   )
 
 

@@ -32,6 +32,12 @@ def test_find(tmp_path, tmp_path_factory):
     micrographs.find(tmp_path / "a.bmp")
 
 
+def test_a_path_that_cannot_be_looked_at_stands_for_itself(tmp_path):
+  path = tmp_path / ("n" * 300)
+  assert micrographs.expand([path]) == [path]
+  assert reason(path) == "file name too long"
+
+
 def test_import_is_light():
   code = "import sys, eanet_jax.data.micrographs; print(*sys.modules)"
   done = subprocess.run(

@@ -229,16 +229,30 @@ def test_missing_folder_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize(
+  ("path", "why"),
+  [
+    ("~nobody-of-this-name/set", "there is no such home folder"),
+    ("n" * 300, "cannot be read: File name too long"),
+  ],
+)
+def test_a_folder_that_cannot_be_looked_for_is_refused_in_words(path, why):
+  with pytest.raises(errors.UserError) as error:
+    sources.find("folder", path)
+  assert str(error.value) == f"dataset.path={path}: {why}"
+
+
+@pytest.mark.parametrize(
   ("name", "layout"),
   [("folder", "<class>/<specimen>/"), ("nine_cr", "CPJ7, HR52-B, P92")],
 )
 @pytest.mark.parametrize(
-  ("files", "found"), [((), 0), (("CPJ7/a.tif", "CPJ7/b.tif"), 1)]
+  ("files", "found"),
+  [((), "0 classes"), (("CPJ7/a.tif", "CPJ7/b.tif"), "1 class")],
 )
 def test_fewer_than_2_classes_are_refused(tmp_path, name, layout, files, found):
   with pytest.raises(errors.UserError) as error:
     sources.find(name, str(write(tmp_path, *files)))
-  assert f"found {found} class" in str(error.value)
+  assert f"found {found} of images" in str(error.value)
   assert layout in str(error.value)
 
 

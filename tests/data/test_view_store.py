@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -259,6 +260,45 @@ def test_an_unwritable_data_dir_is_named(folder, tmp_path):
   (tmp_path / "file").write_text("")
   with pytest.raises(errors.UserError, match=r"dataset\.data_dir"):
     load(folder, tmp_path / "file" / "data")
+
+
+def test_a_home_folder_that_is_not_there_is_named(folder):
+  with pytest.raises(errors.UserError, match="in ~nobody-of-this-name/data: "):
+    load(folder, "~nobody-of-this-name/data")
+
+
+def test_a_full_disk_is_told_in_words(folder, tmp_path, monkeypatch):
+  import tensorflow as tf
+
+  from eanet_jax.data import sem_steel
+
+  def fail(_):
+    full = "/data/micrographs.tfrecord; No space left on device"
+    raise tf.errors.ResourceExhaustedError(None, None, full)
+
+  monkeypatch.setattr(sem_steel.SemSteel, "download_and_prepare", fail)
+  with pytest.raises(errors.UserError, match=": No space left on device; choo"):
+    load(folder, tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+  ("name", "damage"),
+  [
+    ("images.u8", lambda file: os.truncate(file, 9)),
+    ("images.u8", os.remove),
+    ("index.json", lambda file: os.truncate(file, 9)),
+  ],
+)
+def test_damaged_views_say_what_to_delete(name, damage, folder, tmp_path):
+  load(folder, tmp_path / "data")
+  (file,) = (tmp_path / "data").rglob(name)
+  damage(file)
+  with pytest.raises(errors.UserError, match="delete that folder") as error:
+    load(folder, tmp_path / "data")
+  assert str(file.parent) in str(error.value)
+  assert "[Errno" not in str(error.value)
+  shutil.rmtree(file.parent)
+  assert len(load(folder, tmp_path / "data").images) == 8
 
 
 def test_the_published_layout_builds_from_bmp_files(tmp_path):
