@@ -1,5 +1,6 @@
 """What tests share: a drawn folder of micrographs and a small trained run."""
 
+import errno
 import os
 import pathlib
 import subprocess
@@ -92,6 +93,19 @@ def eanet(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
     " sys.exit(main())"
   )
   return run("-c", start, *map(str, arguments), **kwargs)
+
+
+@pytest.fixture
+def closed_folder(monkeypatch):
+  """No folder called "closed" can be listed, as without the permission."""
+  listed = os.scandir
+
+  def scandir(path="."):
+    if pathlib.Path(path).name == "closed":
+      raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    return listed(path)
+
+  monkeypatch.setattr(os, "scandir", scandir)
 
 
 @pytest.fixture(scope="session")

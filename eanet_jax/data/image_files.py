@@ -9,6 +9,7 @@ turns into one.
 import contextlib
 import dataclasses
 import logging
+import os
 import pathlib
 import re
 import stat
@@ -52,6 +53,7 @@ def decode(path: pathlib.Path) -> Raw:
   """
   status = path.stat()
   if stat.S_ISDIR(status.st_mode):
+    os.scandir(path).close()  # or why that is not allowed
     raise MicrographError("a folder, not a file")
   if not stat.S_ISREG(status.st_mode):
     raise MicrographError("not a regular file")  # a pipe would wait for ever

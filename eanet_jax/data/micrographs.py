@@ -70,7 +70,8 @@ def find(root: str | os.PathLike) -> list[pathlib.Path]:
   Hidden names are skipped (macOS leaves `._x.tif` beside each x.tif). A link
   to a folder elsewhere is followed, one to a folder below root is not: the
   files there are listed once, under the names of their own folders. What
-  cannot be read, as a broken link, is listed too: read() says why.
+  cannot be read, a broken link or a closed folder, is listed too: read() says
+  why.
   """
   root = pathlib.Path(root)
   if not root.is_dir():
@@ -78,7 +79,8 @@ def find(root: str | os.PathLike) -> list[pathlib.Path]:
   real_root = root.resolve()
   found = []
   entered = set()
-  for folder, names, files in os.walk(root, followlinks=True):
+  closed = lambda error: found.append(pathlib.Path(error.filename))
+  for folder, names, files in os.walk(root, onerror=closed, followlinks=True):
     real = pathlib.Path(folder).resolve()
     own = real_root / pathlib.Path(folder).relative_to(root)
     if real in entered or (real != own and real.is_relative_to(real_root)):

@@ -123,9 +123,12 @@ def _match_all(
     "nine_cr": _match_nine_cr,
     "unlabelled": _match_any,
   }[name]
-  entries, unmatched = [], collections.Counter()
+  entries, unmatched, closed = [], collections.Counter(), []
   for file in micrographs.find(root):
     relative = file.relative_to(root)
+    if file.suffix.lower() not in micrographs.SUFFIXES:
+      closed.append(f"{relative.as_posix()}: this folder cannot be read")
+      continue
     found = match(relative)
     try:
       relative.as_posix().encode()
@@ -140,7 +143,7 @@ def _match_all(
     f"{reason} ({wording.count(count, 'image')})"
     for reason, count in sorted(unmatched.items())
   )
-  return entries, lines
+  return entries, (*lines, *closed)
 
 
 def _check_classes(name: str, path: str, entries: Sequence[Entry]) -> None:

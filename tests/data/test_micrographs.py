@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from made_files import BAINITE, VENDOR, reason, specimen
+from made_files import BAINITE, VENDOR, reason, save, specimen
 
 from eanet_jax.data import micrographs
 
@@ -30,6 +30,17 @@ def test_find(tmp_path, tmp_path_factory):
   assert [p.relative_to(tmp_path).as_posix() for p in found] == sorted(names)
   with pytest.raises(micrographs.MicrographError, match="not a folder"):
     micrographs.find(tmp_path / "a.bmp")
+
+
+def test_a_folder_that_cannot_be_read_is_found_and_says_why(
+  tmp_path, closed_folder
+):
+  (tmp_path / "closed").mkdir()
+  save(tmp_path / "open.png", specimen())
+  expected = [tmp_path / "closed", tmp_path / "open.png"]
+  assert micrographs.expand([tmp_path]) == expected
+  assert reason(expected[0]) == "permission denied"
+  assert reason(tmp_path) == "a folder, not a file"
 
 
 def test_a_path_that_cannot_be_looked_at_stands_for_itself(tmp_path):

@@ -65,6 +65,16 @@ def test_what_is_no_image_or_hidden_is_not_an_entry(tmp_path):
   assert set(table(source)) == {"a/1.png", "b/1.png"}
 
 
+def test_a_folder_that_cannot_be_read_is_listed(tmp_path, closed_folder):
+  write(tmp_path, "a/1.png", "b/1.png", "b/closed/1.png", "x.png")
+  source = sources.find("folder", str(tmp_path))
+  assert set(table(source)) == {"a/1.png", "b/1.png"}
+  assert source.unmatched == (
+    "files beside the class folders (1 image)",
+    "b/closed: this folder cannot be read",
+  )
+
+
 def test_entries_are_in_the_order_of_their_paths(tmp_path):
   write(tmp_path, "b/s/2.png", "a/s/10.png", "b/s/1.png", "a/r/1.png")
   files = [e.file for e in sources.find("folder", str(tmp_path)).entries]
