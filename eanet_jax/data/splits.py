@@ -32,8 +32,8 @@ class Parts(NamedTuple, Generic[_T]):
   test: _T
 
 
-# Of parts that miss as much, the first gets the next specimen. What a seed
-# draws rests on this order.
+# Where there is not a specimen for each part, the first parts get one; and of
+# parts that miss as much, the first. What a seed draws rests on this order.
 _SERVED = ("train", "test", "validation")
 
 
@@ -237,11 +237,11 @@ def _share_out(
 ) -> Parts[list[str]]:
   """Gives each name in turn to the part that is furthest below its share.
 
-  Parts with a fraction of 0 get none; each other part gets at least one name
-  where there are enough.
+  Parts with a fraction of 0 get none, each other part at least one.
   """
   shares, total = fractions._asdict(), sum(sizes.values())
-  targets = {part: shares[part] * total for part in _SERVED if shares[part] > 0}
+  served = [part for part in _SERVED if shares[part] > 0][: len(sizes)]
+  targets = {part: shares[part] * total for part in served}
   names = Parts([], [], [])._asdict()
   filled = dict.fromkeys(_SERVED, 0)
   for position, (name, size) in enumerate(sizes.items()):

@@ -126,6 +126,22 @@ def test_class_of_two_specimens_is_validated_on_its_training_specimen():
   assert not any("class b" in w for w in split.warnings)
 
 
+def test_class_of_two_specimens_is_tested_however_much_validates():
+  labels, specimens = data_set(a=[8, 8], b=[4] * 10)
+  for seed in range(5):
+    split = splits.split(
+      labels,
+      specimens,
+      validation_fraction=0.5,
+      test_fraction=0.1,
+      seed=seed,
+    )
+    of_a = [part[part < 16] for part in parts(split)]
+    names = [set(np.asarray(specimens)[part]) for part in of_a]
+    assert names[0] == names[1] != names[2]
+    assert has_every_class(split, labels)
+
+
 def test_class_of_one_specimen_names_the_way_out():
   arguments = data_set(a=[8], b=[4] * 10)
   with pytest.raises(errors.UserError) as error:
@@ -185,6 +201,12 @@ def test_one_specimen_left_is_trained_and_validated_on():
   of_p92 = [part[part >= 20] for part in parts(split)]
   assert [len(part) for part in of_p92] == [4, 2, 9]
   assert any("class P92 has 3 specimens" in w for w in split.warnings)
+
+
+def test_one_specimen_left_is_trained_on_however_much_validates():
+  split = held_out("P92/0", "P92/2", "CPJ/0", validation_fraction=0.6)
+  of_p92 = [part[part >= 20] for part in parts(split)]
+  assert [len(part) for part in of_p92] == [2, 4, 9]
 
 
 def test_specimen_may_be_named_by_its_last_part():
