@@ -8,7 +8,7 @@ import collections
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from eanet_jax import errors, wording
+from eanet_jax import errors
 from eanet_jax.data import (
   data_bar,
   micrographs,
@@ -16,7 +16,7 @@ from eanet_jax.data import (
   sources,
   synthetic,
 )
-from eanet_jax.runtime import console
+from eanet_jax.runtime import console, wording
 
 MIN_IMAGES = 3  # of a class: one for each split
 

@@ -9,9 +9,8 @@ import functools
 import ml_collections
 import numpy as np
 
-from eanet_jax import wording
 from eanet_jax.data import sources, splits, view_store
-from eanet_jax.runtime import sharding
+from eanet_jax.runtime import sharding, wording
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eanet_jax import errors, wording
+from eanet_jax import errors
+from eanet_jax.runtime import wording
 
 BY_MICROGRAPH = "--config.split.by=micrograph"  # the way out of too few
 

@@ -12,8 +12,9 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
-from eanet_jax import errors, wording
+from eanet_jax import errors
 from eanet_jax.data import micrographs, synthetic
+from eanet_jax.runtime import wording
 
 # Changed when cleaning or the record schema changes what is on disk.
 VERSION = "1.0.0"

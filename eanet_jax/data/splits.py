@@ -12,8 +12,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from eanet_jax import errors, wording
+from eanet_jax import errors
 from eanet_jax.data import held_out
+from eanet_jax.runtime import wording
 
 # What a reader of any figures by micrograph must know.
 LEAKAGE = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eanet_jax import wording
+from eanet_jax.runtime import wording
 
 
 @pytest.mark.parametrize(
