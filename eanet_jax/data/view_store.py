@@ -13,14 +13,13 @@ import json
 import os
 import pathlib
 import shutil
-import tempfile
 
 import filelock
 import numpy as np
 
 from eanet_jax import errors
 from eanet_jax.data import cleaning, micrographs, sources
-from eanet_jax.runtime import console
+from eanet_jax.runtime import atomic_files, console
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,9 +137,6 @@ def _build(source, root, folder, view, image_px, tile_px) -> None:
   folder.parent.mkdir(parents=True, exist_ok=True)
   for stale in folder.parent.glob("*.incomplete-*"):
     shutil.rmtree(stale, ignore_errors=True)
-  building = pathlib.Path(
-    tempfile.mkdtemp(prefix=f"{folder.name}.incomplete-", dir=folder.parent)
-  )
 
   def make_views(image):
     """uint8 (t, image_px, image_px); none where a micrograph has no tile."""
@@ -149,7 +145,8 @@ def _build(source, root, folder, view, image_px, tile_px) -> None:
     except micrographs.MicrographError:
       return np.empty((0, image_px, image_px), np.uint8)
 
-  try:
+  with atomic_files.replacing(folder) as building:
+    building.mkdir()
     unusable = []
     if _has_tensorflow():
       desc = "resizing" if view == "whole" else "cutting tiles"
@@ -160,10 +157,6 @@ def _build(source, root, folder, view, image_px, tile_px) -> None:
       index = _write_images(found, building / "images.u8", source, tile_px)
     index["skipped"] = unusable + index["skipped"]
     (building / "index.json").write_text(json.dumps(index))
-    shutil.rmtree(folder, ignore_errors=True)  # whatever it was, not whole
-    building.rename(folder)
-  finally:
-    shutil.rmtree(building, ignore_errors=True)
 
 
 @functools.cache  # a second try would fail as slowly, and say it again
