@@ -8,6 +8,7 @@ import numpy as np
 from scipy import optimize, special
 
 from eanet_jax.evaluation import answers, metrics
+from eanet_jax.inference import forward_pass
 from eanet_jax.workdir import results_json
 
 _HIGHEST = 20.0
@@ -105,7 +106,7 @@ def summary(
   )
 
   def of_test(t):
-    p = special.softmax(np.asarray(test.logits, np.float64) / t, axis=-1)
+    p = forward_pass.probabilities(np.asarray(test.logits, np.float64) / t)
     return reliability(metrics.mean_by_group(p, test.groups), test.labels)
 
   return {
