@@ -19,13 +19,11 @@ _MANY_STEPS = 1000  # a stop signal is read between dispatches
 class Batch(TypedDict):
   """One batch, on the host or on devices.
 
-  image: uint8 (b, y, x, c). label: int32 (b,). mask: bool (b,), False on
-  padding.
+  image: uint8 (b, y, x, c). label: int32 (b,).
   """
 
   image: jax.Array
   label: jax.Array
-  mask: jax.Array
 
 
 def batch_indices(
@@ -93,7 +91,6 @@ class Batches:
       self._resident = {
         "image": sharding.put(images[indices], whole),
         "label": sharding.put(labels[indices].astype(np.int32), whole),
-        "mask": sharding.put(np.ones(len(indices), bool), whole),
       }
 
   def __call__(self, first_step: int, steps: int):
@@ -110,5 +107,4 @@ class Batches:
       shape, over_batch, lambda index: self._images[rows[index[:2]]]
     )
     label = sharding.put(self._labels[rows].astype(np.int32), over_batch)
-    mask = sharding.put(np.ones(rows.shape, bool), over_batch)
-    return {"image": image, "label": label, "mask": mask}
+    return {"image": image, "label": label}

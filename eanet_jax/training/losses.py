@@ -1,7 +1,7 @@
 """What the training step minimises: the focal loss, of classes or of pairs.
 
 Takes logits and labels of a batch, gives one loss for each example, so that
-padded examples can be masked and metrics see every one.
+metrics see every one.
 """
 
 import jax

@@ -197,7 +197,6 @@ class Pairs:
     return {
       "image": augment.two_places(batch["image"], key),
       "label": (jnp.arange(2 * b) + b) % (2 * b),
-      "mask": jnp.concatenate([batch["mask"], batch["mask"]]),
     }
 
   def loss(self, outputs: Array, labels: Array) -> tuple[Array, Array]:

@@ -149,7 +149,7 @@ def train_step(
 
   Args:
     state: before the update.
-    batch: uint8 images and their labels; masked examples count for nothing.
+    batch: uint8 images and their labels.
     key: of the run; folded with the step, so that a resumed run draws what an
       uninterrupted one would.
   """
@@ -157,12 +157,11 @@ def train_step(
   key = jax.random.fold_in(key, state.step)
   move_key, expose_key, dropout_key, degrade_key = jax.random.split(key, 4)
   batch = recipe.objective.prepare(batch, jax.random.fold_in(move_key, 0))
-  labels, mask = batch["label"], batch["mask"]
+  labels = batch["label"]
   images = augment.move(batch["image"], move_key, recipe.ranges)
   images = augment.degrade(images, degrade_key, recipe.ranges)
   images = inputs.standardise(images, recipe.mean, recipe.std)
   images = compiler.fence(augment.expose(images, expose_key, recipe.ranges))
-  counts = mask.astype(jnp.float32)
 
   def mean_loss(params):
     outputs, changed = state.apply(
@@ -173,8 +172,7 @@ def train_step(
       mutable=["batch_stats"],
     )
     loss, logits = recipe.objective.loss(outputs, labels)
-    mean = (loss * counts).sum() / jnp.maximum(counts.sum(), 1)
-    return mean, (loss, logits, changed.get("batch_stats", {}))
+    return loss.mean(), (loss, logits, changed.get("batch_stats", {}))
 
   (mean, (loss, logits, batch_stats)), gradient = jax.value_and_grad(
     mean_loss, has_aux=True
@@ -188,7 +186,6 @@ def train_step(
     logits=logits,
     labels=labels,
     gradient_norm=jnp.broadcast_to(gradient_norm, loss.shape),
-    mask=mask,
   )
   finite = jnp.isfinite(mean) & jnp.isfinite(gradient_norm)
   first_bad = (state.bad_step < 0) & ~finite

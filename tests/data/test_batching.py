@@ -90,5 +90,3 @@ def test_streamed_batches_hold_the_images_of_their_labels(batch_size):
   assert batch["image"].shape == (3, batch_size, 6, 6, 1)
   assert batch["image"].dtype == np.uint8
   assert batch["label"].dtype == np.int32
-  assert batch["mask"].dtype == bool
-  assert np.asarray(batch["mask"]).all()

@@ -4,7 +4,6 @@ import json
 import os
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import run
@@ -122,33 +121,6 @@ def test_streamed_batches_train_as_resident_ones():
     states.append(state)
   for x, y in zip(*(jax.tree.leaves(s.params) for s in states), strict=True):
     np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
-
-
-def test_masked_examples_count_for_nothing():
-  mesh = sharding.data_mesh()
-  rng = np.random.default_rng(1)
-  images = rng.integers(0, 256, (6, 32, 32, 1), dtype=np.uint8)
-  labels = np.arange(6, dtype=np.int32) % 3
-  off = augment.Ranges(False, False)
-  kept = {"image": images[:4], "label": labels[:4], "mask": np.ones(4, bool)}
-  mask = np.array([1, 1, 1, 1, 0, 0], bool)
-  padded = {"image": images, "label": labels, "mask": mask}
-  states = []
-  for batch in (kept, padded):
-    state = make_state(
-      mesh, ranges=off, dropout_rate=0.0, attention_dropout_rate=0.0
-    )
-    batch = jax.tree.map(jnp.asarray, batch)
-    states.append(
-      jax.jit(train_step.train_step)(state, batch, jax.random.key(0))
-    )
-  a, b = states
-  for x, y in zip(
-    jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
-  ):
-    np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
-  for name, value in a.metrics.compute().items():
-    np.testing.assert_allclose(value, b.metrics.compute()[name], rtol=1e-5)
 
 
 def test_the_first_step_that_is_not_finite_is_remembered():
