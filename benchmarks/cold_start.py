@@ -5,7 +5,7 @@
 Times `eanet --help`, `eanet predict` of one image and the first training step
 of launch.py, from the start of the process, each several times; the latter two
 without a cache of compiled programs and with one. Builds a small data set and
-an untrained workdir of the default network in a temporary folder first.
+an untrained workdir of the configuration in a temporary folder first.
 """
 
 import argparse
@@ -60,7 +60,11 @@ def main() -> None:
   """Parses the command line, prepares, measures, prints the table."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--runs", type=int, default=5, help="of each [5]")
-  runs = parser.parse_args().runs
+  parser.add_argument(
+    "--config", default="configs/eanet.py", help="[configs/eanet.py]"
+  )
+  arguments = parser.parse_args()
+  runs = arguments.runs
   with tempfile.TemporaryDirectory() as folder:
     here = pathlib.Path(folder)
     environment = {
@@ -70,7 +74,7 @@ def main() -> None:
       "EANET_COMPILATION_CACHE": "off",
     }
     config = [
-      "--config=configs/eanet.py",
+      f"--config={arguments.config}",
       "--config.dataset.images_per_specimen=3",
       "--config.evaluation.bootstrap_resamples=10",
     ]

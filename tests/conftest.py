@@ -1,22 +1,41 @@
-"""What tests share: a drawn folder of micrographs and a small trained run."""
+"""What tests share: programs run in process or alone, and a trained run."""
 
+import contextlib
 import errno
+import functools
+import importlib
+import io
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 import tempfile
+import traceback
+from collections.abc import Callable
+from unittest import mock
 
 # Before JAX starts: tests are of the CPU wherever they run.
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import pytest
-
-# The same few programs are compiled in many processes.
+# The same few programs are compiled in many processes. The first of them, that
+# of pytest itself, names the folder for all.
 _CACHE = tempfile.TemporaryDirectory(prefix="compiled-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _CACHE.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+import filelock
+import jax
+import pytest
+from absl import flags
+
+# Known from here on: `script` hides the repository from benchmarks.
+importlib.import_module("eanet_jax")
+
+# Eight devices here. A program that a test starts has one, as a user's has.
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -81,18 +100,85 @@ def run(*command: str, **kwargs) -> subprocess.CompletedProcess:
   )
 
 
+def script(file: str, *arguments: str, **kwargs) -> subprocess.CompletedProcess:
+  """Runs `python file arguments...` in the repository, in this process.
+
+  This saves the ten seconds in which JAX and TensorFlow are imported. With an
+  environment of its own (env) it is a process of its own.
+  """
+  if kwargs:
+    return run(file, *arguments, **kwargs)
+  start = functools.partial(runpy.run_path, file, run_name="__main__")
+  return _here([file, *map(str, arguments)], start)
+
+
 def launch(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
-  """Runs launch.py with arguments."""
-  return run("launch.py", *arguments, **kwargs)
+  """Runs launch.py with arguments; where and how, see `script`."""
+  return script("launch.py", *arguments, **kwargs)
 
 
 def eanet(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
-  """Runs the console command with arguments."""
+  """Runs the console command with arguments; where and how, see `script`."""
+  from eanet_jax import cli
+
+  if not kwargs:
+    argv = ["eanet", *map(str, arguments)]
+    return _here(argv, lambda: sys.exit(cli.main()))
   start = (
     "import sys; sys.argv[0] = 'eanet'; from eanet_jax.cli import main;"
     " sys.exit(main())"
   )
   return run("-c", start, *map(str, arguments), **kwargs)
+
+
+def _here(argv: list[str], start: Callable) -> subprocess.CompletedProcess:
+  """Calls `start` as the main program of this process."""
+  # As a process has them: of bytes, written through, with what no encoding
+  # fits escaped.
+  out, err = (
+    io.TextIOWrapper(
+      io.BytesIO(), "utf-8", "backslashreplace", write_through=True
+    )
+    for _ in range(2)
+  )
+  known = set(flags.FLAGS)
+  # As `python FILE` has it: its folder, and what is installed.
+  installed = [path for path in sys.path if path not in ("", str(ROOT))]
+  with (
+    mock.patch.object(sys, "argv", argv),
+    mock.patch.object(sys, "path", [str((ROOT / argv[0]).parent), *installed]),
+    contextlib.chdir(ROOT),
+    contextlib.redirect_stdout(out),
+    contextlib.redirect_stderr(err),
+  ):
+    try:
+      start()
+      code = 0
+    except SystemExit as stop:
+      code = stop.code or 0
+    except Exception:
+      traceback.print_exc()
+      code = 1
+  for name in set(flags.FLAGS) - known:  # the next launch.py defines its own
+    delattr(flags.FLAGS, name)
+  return subprocess.CompletedProcess(
+    argv, code, *(each.buffer.getvalue().decode() for each in (out, err))
+  )
+
+
+def made_once(
+  tmp_path_factory, name: str, make: Callable[[pathlib.Path], None]
+) -> pathlib.Path:
+  """Returns a folder that the first worker to ask makes, for all workers."""
+  base = tmp_path_factory.getbasetemp()
+  if "PYTEST_XDIST_WORKER" in os.environ:
+    base = base.parent  # each worker has a folder of its own in it
+  folder = base / name
+  with filelock.FileLock(base / f"{name}.lock"):
+    if not (base / f"{name}.made").exists():
+      make(folder)
+      (base / f"{name}.made").touch()
+  return folder
 
 
 @pytest.fixture
@@ -111,27 +197,31 @@ def closed_folder(monkeypatch):
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory) -> pathlib.Path:
   """Where all tests keep built data sets."""
-  return tmp_path_factory.mktemp("data")
+  return made_once(tmp_path_factory, "data", pathlib.Path.mkdir)
 
 
 @pytest.fixture(scope="session")
 def drawn_folder(tmp_path_factory) -> pathlib.Path:
   """<class>/<specimen>/*.bmp of 3 drawn micrographs of each specimen."""
-  folder = tmp_path_factory.mktemp("drawn") / "micrographs"
-  done = eanet("draw", folder)
-  assert done.returncode == 0, done.stderr
-  return folder
+
+  def draw(folder):
+    done = eanet("draw", folder)
+    assert done.returncode == 0, done.stderr
+
+  return made_once(tmp_path_factory, "drawn", draw)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, data_dir) -> pathlib.Path:
   """The workdir of a small finished run on drawn micrographs."""
-  workdir = tmp_path_factory.mktemp("runs") / "small"
-  done = launch(
-    "--config=configs/eanet.py",
-    f"--workdir={workdir}",
-    f"--config.dataset.data_dir={data_dir}",
-    *SMALL,
-  )
-  assert done.returncode == 0, done.stderr
-  return workdir
+
+  def train(workdir):
+    done = launch(
+      "--config=configs/eanet.py",
+      f"--workdir={workdir}",
+      f"--config.dataset.data_dir={data_dir}",
+      *SMALL,
+    )
+    assert done.returncode == 0, done.stderr
+
+  return made_once(tmp_path_factory, "small", train)

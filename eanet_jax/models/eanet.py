@@ -223,7 +223,8 @@ class EANet(nn.Module):
       position = self.param(
         "position_embedding", nn.initializers.normal(0.02), tokens.shape[1:]
       )
-      tokens = tokens + position.astype(self.dtype)  # (b, n, d)
+      position = jnp.expand_dims(position.astype(self.dtype), 0)
+      tokens = tokens + position  # (b, n, d)
     # The paper's network has no dropout behind its pooling.
     sites = self.num_blocks + (self.pooling == "maps")
     words = [None] * sites

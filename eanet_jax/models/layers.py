@@ -104,7 +104,7 @@ class Dense(nn.Module):
 @jax.custom_vjp
 def add_bias(x: Array, bias: Array) -> Array:
   """Returns x (..., d) + bias (d,), of the type of x."""
-  return x + bias.astype(x.dtype)
+  return x + _of_every_row(bias.astype(x.dtype), x)
 
 
 add_bias.defvjp(
@@ -131,6 +131,11 @@ def layer_norm(x: Array, scale: Array, bias: Array) -> Array:
   return _layer_norm_fwd(x, scale, bias)[0]
 
 
+def _of_every_row(vector: Array, x: Array) -> Array:
+  """Returns vector (d,) with as many axes as x (..., d)."""
+  return jnp.expand_dims(vector, range(x.ndim - 1))
+
+
 def _mean(x: Array) -> Array:
   """Mean over the last axis, kept, as a product with a column."""
   d = x.shape[-1]
@@ -148,12 +153,13 @@ def _layer_norm_fwd(x, scale, bias):
   centred = x - _mean(x)
   inverse_std = jax.lax.rsqrt(_mean(centred * centred) + 1e-6)
   normed = centred * inverse_std
-  return normed * scale + bias, (normed, inverse_std, scale)
+  y = normed * _of_every_row(scale, x) + _of_every_row(bias, x)
+  return y, (normed, inverse_std, scale)
 
 
 def _layer_norm_bwd(residuals, cotangent):
   normed, inverse_std, scale = residuals
-  d_normed = cotangent * scale
+  d_normed = cotangent * _of_every_row(scale, cotangent)
   d_x = d_normed - _mean(d_normed) - normed * _mean(d_normed * normed)
   d_scale, d_bias = _sum_rows(cotangent * normed), _sum_rows(cotangent)
   return d_x * inverse_std, d_scale, d_bias
@@ -178,7 +184,9 @@ def depthwise_conv(x: Array, kernel: Array) -> Array:
   """
   kernel = kernel.astype(x.dtype)
   taps = _taps(x, len(kernel))
-  return compiler.fence(sum(tap * kernel[at] for at, tap in taps))
+  return compiler.fence(
+    sum(tap * _of_every_row(kernel[at], tap) for at, tap in taps)
+  )
 
 
 def _taps(x: Array, size: int) -> Iterator[tuple[tuple[int, int], Array]]:

@@ -88,7 +88,8 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   angle = (2 * angle - 1) * np.deg2rad(ranges.rotation_deg)
   zoom = 1 + (2 * zoom - 1) * ranges.zoom
   dihedral = jnp.asarray(_TURNS)[turns]  # (b, 2, 2)
-  flipped = jnp.where(flips[:, None, None] == 1, jnp.asarray(_FLIP), np.eye(2))
+  upright = np.eye(2)[None]
+  flipped = jnp.where(flips[:, None, None] == 1, _FLIP[None], upright)
   cos, sin = jnp.cos(angle) / zoom, jnp.sin(angle) / zoom
   rotation = jnp.stack([cos, -sin, sin, cos], -1).reshape(b, 2, 2)
   offset = jnp.zeros((b, 2))
@@ -99,7 +100,7 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
     offset = room[:, None] * (jnp.stack(more[1:3], axis=-1) - 0.5)
   if exact:
     kept = more[-1] < ranges.exact
-    rotation = jnp.where(kept[:, None, None], np.eye(2), rotation)
+    rotation = jnp.where(kept[:, None, None], upright, rotation)
     offset = jnp.where(kept[:, None], 0, offset)
   # Written out: 2 x 2 products, exact for quarter turns at any precision.
   matrix = (dihedral[..., None] * flipped[:, None]).sum(2)
@@ -117,7 +118,7 @@ def _resample(images: Array, matrix: Array, offset: Array) -> Array:
   b, side, _ = images.shape
   middle = (side - 1) / 2
   position = jnp.arange(side, dtype=jnp.float32) - middle
-  rows, columns = position[:, None], position[None, :]
+  rows, columns = position[None, :, None], position[None, None, :]
 
   def coordinate(axis):
     m = matrix[:, axis, :, None, None]  # (b, 2, 1, 1)
@@ -179,7 +180,7 @@ def degrade(images: Array, key: Array, ranges: Ranges) -> Array:
 
 def _blur(images: Array, std: Array, radius: int) -> Array:
   """Gaussian blur of images (b, y, x, c) by std (b,) px; 0 changes nothing."""
-  at = jnp.arange(-radius, radius + 1)
+  at = jnp.arange(-radius, radius + 1)[None]
   kernel = jnp.exp(-0.5 * (at / jnp.maximum(std, 1e-3)[:, None]) ** 2)
   kernel /= kernel.sum(axis=1, keepdims=True)  # (b, k)
   for axis in (1, 2):

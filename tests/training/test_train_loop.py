@@ -1,6 +1,8 @@
 """The loop over epochs: resumes bit for bit, stops cleanly, refuses NaN."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +11,9 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, launch
+from conftest import ROOT, SMALL, launch, run
 
+from eanet_jax.training import train_step
 from eanet_jax.workdir import checkpoints, history_csv
 
 
@@ -56,6 +59,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   process = subprocess.Popen(
     [sys.executable, "launch.py", *command(broken, data_dir, config=config)],
     cwd=ROOT,
+    env={**os.environ, "JAX_NUM_CPU_DEVICES": "8"},  # as there are here
     stdout=subprocess.DEVNULL,
     stderr=subprocess.DEVNULL,
   )
@@ -106,7 +110,7 @@ def interrupted(arguments, number):
 
 
 def one_long_epoch(workdir, data_dir):
-  """A run in whose only epoch a signal comes in time."""
+  """A run, on one device, in whose only epoch a signal comes in time."""
   extra = ["--config.train.epochs=1", "--config.train.batch_size=1"]
   return command(workdir, data_dir, *extra)
 
@@ -115,13 +119,14 @@ def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
   tmp_path, data_dir
 ):
   whole, broken = tmp_path / "whole", tmp_path / "broken"
-  assert launch(*one_long_epoch(whole, data_dir)).returncode == 0
+  done = run("launch.py", *one_long_epoch(whole, data_dir))
+  assert done.returncode == 0, done.stderr
   code, out = interrupted(one_long_epoch(broken, data_dir), signal.SIGTERM)
   assert code == 128 + signal.SIGTERM
   assert "resumes" in out
   (step,) = (int(p.name) for p in (broken / "checkpoints").iterdir())
   assert 0 < step < final_arrays(whole)[0]  # in the middle
-  done = launch(*one_long_epoch(broken, data_dir))
+  done = run("launch.py", *one_long_epoch(broken, data_dir))
   assert done.returncode == 0, done.stderr
   assert f"resuming after step {step} of" in done.stdout
   # The sums of the epoch's first part are in its row as well.
@@ -129,40 +134,35 @@ def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
   assert histories[0] == histories[1]
 
 
-def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir):
-  run = tmp_path / "run"
-  process = subprocess.Popen(
-    [
-      sys.executable,
-      "launch.py",
-      *command(run, data_dir, "--config.train.epochs=2000"),
-    ],
-    cwd=ROOT,
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.DEVNULL,
-  )
-  history = run / "history.csv"
-  deadline = time.monotonic() + 300
-  try:
-    while not history.exists() or len(history.read_text().splitlines()) < 9:
-      assert time.monotonic() < deadline
-      time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 128 + signal.SIGTERM
-  finally:
-    process.kill()  # it would train on for hours
-  best, last = best_and_last(run)
-  kept = {int(folder.name) for folder in (run / "checkpoints").iterdir()}
+def signalled(monkeypatch, number, *, after_epochs):
+  """Sends this process a signal within the training of a later epoch."""
+  run_steps, calls = train_step.run_steps, []
+
+  def run_steps_and_signal(*args, **kwargs):
+    calls.append(args)
+    if len(calls) > after_epochs:
+      os.kill(os.getpid(), number)
+    return run_steps(*args, **kwargs)
+
+  monkeypatch.setattr(train_step, "run_steps", run_steps_and_signal)
+
+
+def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir, monkeypatch):
+  workdir = tmp_path / "run"
+  signalled(monkeypatch, signal.SIGTERM, after_epochs=8)
+  done = launch(*command(workdir, data_dir))
+  assert done.returncode == 128 + signal.SIGTERM, done.stderr
+  best, last = best_and_last(workdir)
+  kept = {int(folder.name) for folder in (workdir / "checkpoints").iterdir()}
   assert best in kept  # though not ten seconds had passed
   assert max(kept) >= last
 
 
-def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir):
-  code, out = interrupted(
-    one_long_epoch(tmp_path / "run", data_dir), signal.SIGINT
-  )
-  assert code == 128 + signal.SIGINT
-  assert "the same command resumes" in out
+def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir, monkeypatch):
+  signalled(monkeypatch, signal.SIGINT, after_epochs=0)
+  done = launch(*command(tmp_path / "run", data_dir))
+  assert done.returncode == 128 + signal.SIGINT, done.stderr
+  assert "the same command resumes" in done.stdout
   assert not (tmp_path / "run" / "results.json").exists()
 
 
@@ -182,8 +182,6 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data_dir):
 def test_changed_micrographs_are_not_resumed_on(
   tmp_path, drawn_folder, data_dir
 ):
-  import shutil
-
   folder = tmp_path / "micrographs"
   shutil.copytree(drawn_folder, folder)
   arguments = command(

@@ -1,12 +1,8 @@
 """The training step and loop: exact, compiled once, the same on any devices."""
 
-import json
-import os
-
 import jax
 import numpy as np
 import pytest
-from conftest import run
 
 from eanet_jax.data import batching
 from eanet_jax.models import eanet
@@ -219,37 +215,40 @@ def test_a_dispatch_divides_an_epoch():
   assert train_step.steps_per_dispatch(5, 7, 1000) == 1
 
 
-DEVICES = """
-import json, sys
-import jax
-jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
-sys.path.insert(0, "tests/training")
-import test_train_step as t
-from eanet_jax.runtime import sharding
-from eanet_jax.training import train_step
-mesh = sharding.data_mesh()
-assert mesh.size == int(sys.argv[1])
-batches = t.make_batches(mesh, resident=sys.argv[2] != "streamed")
-fields = {"levels": (None, None), **t.LOCAL}
-state = t.make_state(mesh, **(fields if sys.argv[2] == "local" else {}))
-step = train_step.make_train_steps(mesh)
-losses = []
-for i in range(4):
-  state = state.replace(metrics=jax.device_put(
-    train_step.EpochMetrics.empty(), sharding.replicated(mesh)))
-  state = step(state, batches(i, 1), jax.random.key(0))
-  losses.append(float(state.metrics.compute()["loss"]))
-print(json.dumps(losses))
-"""
+def mesh_of(devices: int) -> jax.sharding.Mesh:
+  auto = (jax.sharding.AxisType.Auto,)
+  return jax.make_mesh(
+    (devices,), ("data",), axis_types=auto, devices=jax.devices()[:devices]
+  )
+
+
+def losses(mesh, mode):
+  """The losses of four steps, and the state after them."""
+  batches = make_batches(mesh, resident=mode != "streamed")
+  fields = {"levels": (None, None), **LOCAL} if mode == "local" else {}
+  state = make_state(mesh, **fields)
+  train_steps = train_step.make_train_steps(mesh)
+  found = []
+  for step in range(4):
+    empty = jax.device_put(
+      train_step.EpochMetrics.empty(), sharding.replicated(mesh)
+    )
+    state = train_steps(
+      state.replace(metrics=empty), batches(step, 1), jax.random.key(0)
+    )
+    found.append(float(state.metrics.compute()["loss"]))
+  return found, state
 
 
 @pytest.mark.parametrize("mode", ["resident", "streamed", "local"])
 def test_eight_devices_give_the_losses_of_one(mode):
-  environment = {**os.environ, "PYTHONPATH": "."}
-  losses = []
-  for devices in ("1", "8"):
-    done = run("-c", DEVICES, devices, mode, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
-    losses.append(json.loads(done.stdout))
-  np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
-  assert len(set(losses[0])) == 4  # it does train
+  one, _ = losses(mesh_of(1), mode)
+  eight, state = losses(sharding.data_mesh(), mode)
+  np.testing.assert_allclose(one, eight, rtol=1e-5)
+  assert len(set(one)) == 4  # it does train
+  for leaf in jax.tree.leaves(state.variables):
+    parts = [np.asarray(part.data) for part in leaf.addressable_shards]
+    assert len(parts) == 8
+    for part in parts:  # each whole, each the same
+      np.testing.assert_array_equal(part, parts[0])
+      assert part.shape == leaf.shape
