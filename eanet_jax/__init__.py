@@ -25,5 +25,37 @@ keeps it as TFRecord and as a view, and splits by specimen; training.train_step
 augments a batch on the device and minimises an objective; workdir.checkpoints
 keeps the best epoch; evaluation.answers and scoring say what it is worth;
 reporting.html_pages shows it. For a new file inference.classify does the same
-from the workdir alone.
+from the workdir alone:
+
+  from eanet_jax import Classifier
+
+  predictions = Classifier.restore("runs/my_steels")(["new_images"])
+
+docs/design.md says more, and why.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+  from eanet_jax.inference.classify import Classifier, Prediction
+
+__all__ = ["Classifier", "Prediction"]
+
+# Loaded when they are asked for: the command's help must not wait for JAX.
+_HOMES = {
+  "Classifier": "eanet_jax.inference.classify",
+  "Prediction": "eanet_jax.inference.classify",
+}
+
+
+def __getattr__(name: str) -> Any:
+  """Returns a public name, from the module that has it."""
+  if name not in _HOMES:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+  """Returns the names there are, loaded or not."""
+  return sorted({*globals(), *__all__})

@@ -2,9 +2,12 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 from conftest import ROOT, run
+
+import eanet_jax
 
 PACKAGE = ROOT / "eanet_jax"
 # A wing imports from itself and from the lines above its own.
@@ -81,3 +84,31 @@ def test_reporting_imports_no_jax():
   code = f"import sys, {', '.join(modules)}; print('jax' in sys.modules)"
   done = run("-c", code)
   assert done.stdout.strip() == "False", done.stderr
+
+
+def test_the_map_has_a_line_for_every_wing_in_order():
+  named = re.findall(r"^  (\w+)  +\S", eanet_jax.__doc__, re.MULTILINE)
+  there = {
+    wing_of(path) for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE
+  } | {path.stem for path in PACKAGE.glob("[!_]*.py")}
+  assert set(named) == there
+  assert [RANK[wing] for wing in named] == sorted(map(RANK.get, named))
+
+
+def test_public_names_are_loaded_when_they_are_asked_for():
+  code = """
+import sys, eanet_jax
+assert set(eanet_jax.__all__) <= set(dir(eanet_jax))
+print("jax" in sys.modules)
+from eanet_jax import *
+from eanet_jax import Classifier
+from eanet_jax.inference import classify
+print(Classifier is classify.Classifier, Prediction is classify.Prediction)
+"""
+  done = run("-c", code)
+  assert done.stdout.split() == ["False", "True", "True"], done.stderr
+
+
+def test_a_name_that_is_not_there_is_said_to_be_none():
+  with pytest.raises(AttributeError, match="has no attribute 'Clasifier'"):
+    eanet_jax.Clasifier  # noqa: B018
