@@ -1,64 +1,94 @@
-"""Every command and every line of Python in README.md and BUILD.md runs."""
+"""What README.md, BUILD.md and docs/ say is so.
 
+Every command is run here or planned: parsed, its configuration valid, its
+images found. Every line of Python runs. Tests elsewhere train each kind.
+"""
+
+import dataclasses
+import functools
 import json
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import tomllib
 
-import h5py
-import numpy as np
 import pytest
-from conftest import ROOT, SMALL, eanet, small
+from conftest import ROOT, load_comparison
+from PIL import Image
 
-PAGES = ("README.md", "BUILD.md", "benchmarks/README.md")
-TEXT = "".join((ROOT / page).read_text() for page in PAGES)
+from eanet_jax.configuration import command_line, config_tree
+from eanet_jax.data import synthetic
+from eanet_jax.workdir import history_csv, results_json
+
+PAGES = (
+  *("README.md", "BUILD.md", "CONTRIBUTING.md", "benchmarks/README.md"),
+  *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))),
+)
+TEXTS = {page: (ROOT / page).read_text() for page in PAGES}
+TEXT = "\n".join(TEXTS.values())
 
 
-def blocks(language):
-  return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+def blocks(language, text=TEXT):
+  return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 LAUNCHES = [line for line in COMMANDS if line.startswith("python launch.py")]
-ALONE = [line for line in LAUNCHES if "coordinator" not in line]
-TOGETHER = [line for line in LAUNCHES if "coordinator" in line]
+EANET = [line for line in COMMANDS if line.startswith("eanet ")]
+# What is neither run nor planned here, and why it need not be.
+KNOWN = (
+  "python3 -m venv",  # .ci/run runs the two commands of README.md
+  ". .venv/bin/activate",
+  "pip install",
+  "ruff ",
+  "python -m pytest",
+  "mkdocs build --strict",  # .ci/run
+  "tensorboard --logdir",
+  "python benchmarks/",  # tests/test_benchmarks.py
+  "python docs/images/screenshot.py",  # it needs a browser
+)
+# Small enough for seconds, with every stage of the real thing.
+SMALL = {
+  "dataset.image_px": 32,
+  "model.patch_px": 8,
+  "model.width": 16,
+  "model.num_blocks": 1,
+  "model.mlp_width": 16,
+  "evaluation.bootstrap_resamples": 50,
+}
+
+
+def draw(folder, specimens):
+  """Draws a few micrographs of each <class>/<specimen>."""
+  drawings = iter(synthetic.draw_all(0, synthetic.catalogue()[: 3 * 12]))
+  for specimen in specimens:
+    (folder / specimen).mkdir(parents=True)
+    for name in "abc":
+      image = Image.fromarray(next(drawings).image)
+      image.save(folder / specimen / f"{name}.bmp")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-  """A folder as a reader would have it: a clone, and micrographs."""
+  """A folder as a reader has it: a clone's files, and micrographs."""
   here = tmp_path_factory.mktemp("docs")
-  for name in ("launch.py", "configs", "eanet_jax"):
+  for name in ("launch.py", "configs"):
     (here / name).symlink_to(ROOT / name)
-  assert eanet("draw", here / "my_steels").returncode == 0
-  (here / "new_images").symlink_to(here / "my_steels" / "HR")
-  (weights,) = re.findall(r"pretrained=(\S+)", "\n".join(COMMANDS))
-  write_vgg16(here / weights)
+  (text,) = re.findall(r"```\n(my_steels/\n.*?)```", TEXT, re.DOTALL)
+  named = [
+    f"{label}/{specimen}"
+    for label, files in re.findall(r"^  (\w+)/ +(.*)$", text, re.MULTILINE)
+    for specimen in re.findall(r"(\w+)/\*", files)
+  ]
+  assert len(named) == 6
+  draw(here / "my_steels", named)
+  draw(
+    here / "four_specimens", [s for s in named if s[-1] in "78"] + named[1:2]
+  )
+  (here / "new_images").symlink_to(here / "my_steels" / "bainite")
   return here
-
-
-def write_vgg16(file):
-  """VGG16 as Keras publishes it, with random weights."""
-  rng, channels = np.random.default_rng(0), 3
-  with h5py.File(file, "w") as root:
-    names = []
-    for block, (depth, wide) in enumerate(
-      [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], start=1
-    ):
-      for layer in range(1, depth + 1):
-        name = f"block{block}_conv{layer}"
-        names.append(name)
-        group = root.create_group(name)
-        group.attrs["weight_names"] = [f"{name}_W_1:0", f"{name}_b_1:0"]
-        kernel = rng.normal(size=(3, 3, channels, wide), scale=0.01)
-        group[f"{name}_W_1:0"] = kernel.astype("f4")
-        group[f"{name}_b_1:0"] = np.zeros(wide, "f4")
-        channels = wide
-    root.attrs["layer_names"] = names
 
 
 @pytest.fixture(scope="module")
@@ -66,130 +96,251 @@ def environment(data_dir):
   return {
     **os.environ,
     "TFDS_DATA_DIR": str(data_dir),
-    "PYTHONPATH": str(ROOT),
+    "PYTHONPATH": str(ROOT),  # as installed
   }
 
 
-def start(command, folder, environment, *extra):
-  """Starts a documented command, of this interpreter and made small."""
-  words = shlex.split(command)
-  if words[0] == "eanet":
-    call = "import sys; from eanet_jax.cli import main; sys.exit(main())"
-    words[:1] = [sys.executable, "-c", call]
-  else:
-    words[0] = sys.executable
-  return subprocess.Popen(
-    [*words, *extra],
+def run(folder, environment, *command, **kwargs):
+  done = subprocess.run(
+    [sys.executable, *command],
     cwd=folder,
     env=environment,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
+    capture_output=True,
     text=True,
+    timeout=300,
+    **kwargs,
+  )
+  assert done.returncode == 0, done.stdout + done.stderr
+  return done.stdout
+
+
+@pytest.fixture(scope="module")
+def walked(folder, environment):
+  """The folder after every `eanet` line was run in it, once each, in order."""
+  start = "import sys; from eanet_jax.cli import main; sys.exit(main())"
+  for command in dict.fromkeys(EANET):
+    words = shlex.split(command)[1:]
+    if words[0] == "train":
+      words += [f"--set={field}={value}" for field, value in SMALL.items()]
+      words += ["--epochs=1"]
+    run(folder, environment, "-c", start, *words)
+  return folder
+
+
+def test_every_command_is_of_a_known_kind():
+  others = [
+    line for line in COMMANDS if line not in LAUNCHES and line not in EANET
+  ]
+  assert [line for line in others if not line.startswith(KNOWN)] == []
+
+
+def test_every_launch_can_start(folder, environment):
+  lines = [line for line in LAUNCHES if "--help" not in line]
+  assert len(lines) > 20
+  planned = run(
+    folder,
+    environment,
+    str(ROOT / "tests" / "plan_launches.py"),
+    input="\n".join(lines),
+  )
+  answers = [json.loads(line) for line in planned.splitlines()]
+  wrong = [
+    f"{line}: {error}"
+    for line, (error, _, _) in zip(lines, answers, strict=True)
+    if error
+  ]
+  assert wrong == []
+  runs = {workdir: count for _, workdir, count in answers}
+  assert runs["runs/eanet"] == 1
+  assert runs["runs/real"] == 4 * 3
+  assert runs["runs/each_in_turn"] == 6
+
+
+def test_a_launch_that_cannot_start_is_found(folder, environment):
+  lines = [
+    "python launch.py --config configs/no.py",
+    "python launch.py --config configs/eanet.py --config.train.epoch=1",
+    "python launch.py --config configs/eanet.py --config.train.epochs=-1",
+    "python launch.py --config configs/eanet.py --config.dataset.source=folder",
+    "python launch.py --config configs/eanet.py"
+    " --config.split.test_specimens=\"('heat_802',)\"",
+  ]
+  planned = run(
+    folder,
+    environment,
+    str(ROOT / "tests" / "plan_launches.py"),
+    input="\n".join(lines),
+  )
+  for line in planned.splitlines():
+    assert json.loads(line)[0].startswith("UserError"), line
+
+
+def test_the_commands_for_own_micrographs_run(walked):
+  assert (walked / "contact_sheet.png").stat().st_size > 10_000
+  assert len((walked / "predictions.csv").read_text().splitlines()) == 10
+  for name in ("my_steels", "tiles", "steels"):
+    assert (walked / "runs" / name / "report.html").exists(), name
+
+
+def test_the_python_examples_run(walked, environment):
+  for code in blocks("python"):
+    run(walked, environment, "-c", code)
+
+
+@functools.cache
+def fields():
+  """The fields of all recipes, with their groups, and of a comparison."""
+  trees = [load_comparison().to_dict()]
+  trees += [
+    command_line.load(str(ROOT / "configs" / f"{name}.py")).to_dict()
+    for name in ("default", "vgg")
+  ]
+  return {field for tree in trees for field in config_tree.flatten(tree)}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_fields_named_are_fields(page):
+  text = TEXTS[page]
+  groups = "|".join(
+    sorted({f.partition(".")[0] for f in fields()} - {"format"})
+  )
+  named = {
+    *re.findall(r"--config\.([a-z_0-9]+(?:\.[a-z_0-9]+)*)", text),
+    *re.findall(r"--set ([a-z_0-9.]+)=", text),
+    *re.findall(rf"`((?:{groups})\.[a-z_0-9]+)(?:=[^`]*)?`", text),
+  } - {"group.field"}
+  documented = set(re.findall(r"`([a-z_0-9.]+)`", results_section()))
+  assert (
+    named - fields() - (documented if "workdir" in page else set()) == set()
   )
 
 
-def finish(process):
-  output, error = process.communicate(timeout=300)
-  assert process.returncode == 0, error
-  return output
+def test_variants_named_are_variants():
+  named = set(re.findall(r"configs/(\w+)\.py:(\w+)", TEXT))
+  row = re.compile(r"^\| `configs/(\w+)\.py` \|(.*)$", re.MULTILINE)
+  for recipe, cells in row.findall(TEXTS["docs/training.md"]):
+    named |= {(recipe, variant) for variant in re.findall(r"`:(\w+)`", cells)}
+  assert len(named) >= 8
+  for recipe, variant in named:
+    assert command_line.load(f"{ROOT}/configs/{recipe}.py:{variant}")
 
 
-def test_the_commands_are_found():
-  assert len(ALONE) >= 4
-  assert len(TOGETHER) == 2
+def test_every_recipe_is_documented():
+  for recipe in (ROOT / "configs").glob("*.py"):
+    assert f"configs/{recipe.name}" in TEXTS["docs/training.md"], recipe.name
 
 
-@pytest.mark.parametrize("command", ALONE)
-def test_launch_command_runs(command, folder, environment):
-  if "--help" in command:
-    assert "--config.model.width_multiplier" in finish(
-      start(command, folder, environment)
-    )
-  else:
-    flags = small(command)
-    if "pretrained" in command:  # it says what width it needs
-      flags = [flag for flag in flags if "width" not in flag]
-    finish(start(command, folder, environment, *flags))
-
-
-def test_the_commands_of_several_hosts_run(folder, environment):
-  with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    port = free.getsockname()[1]
-  extra = [*SMALL, "--workdir=runs/hosts"]
-  processes = [
-    start(
-      command.replace("host0:1234", f"127.0.0.1:{port}"),
-      folder,
-      environment,
-      *extra,
-    )
-    for command in TOGETHER
+def results_section():
+  text = TEXTS["docs/workdir.md"]
+  return text[
+    text.index("## Fields of results.json") : text.index("## Columns")
   ]
-  outputs = [finish(process) for process in processes]
-  assert "on 2 x cpu" in outputs[0]
-  assert "macro f1" not in outputs[1]  # one process speaks for all
-  result = json.loads((folder / "runs" / "hosts" / "results.json").read_text())
-  assert result["device"] == "2 x cpu"
 
 
-def test_the_commands_for_own_micrographs_run(folder, environment):
-  for command in COMMANDS:
-    if command.startswith("eanet"):
-      finish(start(command, folder, environment))
-  assert (folder / "contact_sheet.png").stat().st_size > 10_000
-  assert len((folder / "predictions.csv").read_text().splitlines()) == 22
-
-
-def test_the_python_examples_run(folder, environment):
-  for code in blocks("python"):
-    done = subprocess.run(
-      [sys.executable, "-c", code],
-      cwd=folder,
-      env=environment,
-      capture_output=True,
-      text=True,
-      timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_documented_result_fields_are_there(trained):
-  result = json.loads((trained / "results.json").read_text())
-  text = TEXT[TEXT.index("Fields of `results.json`") :]
-  fields = re.findall(r"`([a-z0-9_.]+)`", text[: text.index("\n## ")])
-  assert len(fields) > 20
-  for field in fields:
-    value = result["test"]["micrograph"] if field.startswith(".") else result
-    for name in field.strip(".").split("."):
-      if field in ("results.json", "test.tile"):
-        continue
-      assert name in value, field
+def test_documented_results_are_those_there_are(walked):
+  (table, scores) = results_section().split("Scores of a level")
+  rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+  documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+  there = {field.name for field in dataclasses.fields(results_json.RunResults)}
+  assert documented == there
+  result = json.loads(
+    (walked / "runs" / "my_steels" / "results.json").read_text()
+  )
+  paths = set(re.findall(r"`(\w+\.[\w.]+)`", table)) - {"examples.npz"}
+  paths -= {"test.tile"}  # of tiled micrographs: below
+  assert len(paths) > 15
+  for path in documented | paths:
+    value = result
+    for name in path.split("."):
+      assert name in value, path
       value = value[name]
+  tiled = json.loads((walked / "runs" / "tiles" / "results.json").read_text())
+  assert set(tiled["test"]) == {"tile", "micrograph", "specimen"}
+  of_level = set(re.findall(r"`\.(\w+)`", scores))
+  assert of_level == set(results_json.Scores.__annotations__)
+  assert of_level == set(result["test"]["micrograph"])
+  of_specimen = re.findall(r"`per_specimen` \| (.*)", table)[0]
+  assert re.findall(r"`(\w+)`", of_specimen) == list(result["per_specimen"][0])
+
+
+def test_documented_files_are_those_there_are(walked):
+  text = TEXTS["docs/workdir.md"]
+  text = text[
+    text.index("## Files") : text.index("`results.json`, a checkpoint")
+  ]
+  rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+  documented = {name for row in rows for name in re.findall(r"`(.+?)/?`", row)}
+  workdir = walked / "runs" / "my_steels"
+  assert documented == {path.name for path in workdir.iterdir()}
+
+
+def test_documented_columns_are_those_there_are(walked):
+  text = TEXTS["docs/workdir.md"]
+  text = text[text.index("## Columns") :]
+  history, predictions = (
+    re.findall(r"`(\w+)`", part.partition(":")[2])
+    for part in text.split("\n\n")[1:3]
+  )
+  assert tuple(history) == history_csv.COLUMNS
+  file = walked / "runs" / "my_steels" / "test_predictions.csv"
+  header = file.read_text().splitlines()[0].split(",")
+  assert header == [*predictions, "bainite", "martensite"]
+  header = (walked / "predictions.csv").read_text().splitlines()[0].split(",")
+  line = re.findall(r"`predictions.csv` has a row.*?\n\n", TEXT, re.DOTALL)[0]
+  known = set(re.findall(r"`(\w+)`", line))
+  assert set(header) - known == {"bainite", "martensite"}
+
+
+def headings(text):
+  """The anchors of a page's headings."""
+  text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+  return {
+    re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+  }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+  for target in re.findall(r"\]\(([^)]+)\)", TEXTS[page]):
+    if target.startswith("http"):
+      continue
+    file, _, anchor = target.partition("#")
+    path = (ROOT / page).parent / file if file else ROOT / page
+    assert path.exists(), target
+    if anchor:
+      assert anchor in headings(path.read_text()), target
 
 
 def test_documented_extras_are_declared():
   project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-  extras = set(re.findall(r"pip install '\.\[(\w+)\]'", TEXT))
-  assert (
-    extras
-    == set(project["optional-dependencies"])
-    == {
-      "bench",
-      "cuda",
-      "tpu",
-      "test",
-    }
-  )
+  named = re.findall(r"pip install (?:-e )?'\.\[([\w,]+)\]'", TEXT)
+  extras = {extra for names in named for extra in names.split(",")}
+  assert extras == set(project["optional-dependencies"])
 
 
-def test_documented_benchmarks_are_those_there_are():
+def test_documented_benchmarks_have_the_flags_named():
   # tests/test_benchmarks.py runs them.
-  named = {line.split()[1] for line in COMMANDS if "benchmarks/" in line}
+  lines = [line.split() for line in COMMANDS if "benchmarks/" in line]
   there = (ROOT / "benchmarks").glob("*.py")
-  assert named == {f"benchmarks/{script.name}" for script in there}
+  assert {words[1] for words in lines} == {
+    f"benchmarks/{script.name}" for script in there
+  }
+  for words in lines:
+    source = (ROOT / words[1]).read_text()
+    for word in words:
+      flag = word.partition("=")[0]
+      assert not flag.startswith("--") or f'"{flag}"' in source, words
 
 
-def test_ci_runs_the_documented_test_command():
+def test_ci_runs_the_documented_commands():
+  script = (ROOT / ".ci" / "run").read_text()
   assert any("pip install '.[test]'" in line for line in COMMANDS)
-  assert "pip install '.\\[test\\]'" in (ROOT / ".ci" / "run").read_text()
+  assert "pip install '.\\[test\\]'" in script
+  assert "mkdocs build --quiet --strict" in script
+
+
+def test_readme_is_short_and_its_picture_small():
+  assert len(TEXTS["README.md"].splitlines()) <= 130
+  (picture,) = re.findall(r"!\[.*?\]\((.*?)\)", TEXTS["README.md"])
+  assert (ROOT / picture).stat().st_size < 300_000
