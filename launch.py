@@ -7,24 +7,19 @@
     --config.dataset.source=folder --config.dataset.path=my_micrographs
 
 The same command again resumes an unfinished run, and shows the results of a
-finished one. Every field of a configuration can be overridden; what each means
-is in configs/default.py. Compiled programs are kept in ~/.cache/eanet_jax; the
-variable EANET_COMPILATION_CACHE names another folder, or off.
+finished one. Every field of a configuration can be set on the command line, as
+--config.group.field=value; --help tells what each means. Compiled programs are
+kept in ~/.cache/eanet_jax; the variable EANET_COMPILATION_CACHE names another
+folder, or off.
 """
 
 import sys
 
 from absl import flags
-from ml_collections import config_flags
 
 from eanet_jax.configuration import command_line
 from eanet_jax.runtime import console
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config",
-  None,
-  "Configuration, FILE or FILE:variant; --config.a.b=value sets a field.",
-)
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run. [runs/<name of the config>]"
 )
@@ -44,7 +39,7 @@ _PROCESS_ID = flags.DEFINE_integer(
 
 def main(argv: list[str]) -> int:
   """Parses the command line and runs the job; returns the exit code."""
-  config, name = command_line.parse(_CONFIG, argv, __doc__)
+  config, name = command_line.parse(argv, __doc__)
 
   from eanet_jax.runtime import sharding
 

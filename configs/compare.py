@@ -28,7 +28,8 @@ def get_config(variant: str = "full"):
   # Of a class of three specimens one is tested on: none is left to spare.
   config.split.validate_by = "micrograph"
   compare = config.compare = ml_collections.ConfigDict()
-  compare.folds = 3  # by split.by; the published set has 3 specimens of P92
+  # Parts of the cross-validation, by split.by.
+  compare.folds = 3  # the published set has 3 specimens of P92
   # The same systems on so many folds of a split by image, whose figures are
   # inflated by leakage: beside the others, to see by how much. 0 is none, as
   # it is with split.by=micrograph, where the folds themselves are by image.

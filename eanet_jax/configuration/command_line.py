@@ -8,27 +8,38 @@ import contextlib
 import difflib
 import importlib.machinery
 import importlib.util
-import io
+import itertools
 import pathlib
 import re
 import runpy
 import sys
+import textwrap
 from collections.abc import Iterator
 
 import ml_collections
 from absl import flags
+from ml_collections import config_flags
 
 from eanet_jax import errors
-from eanet_jax.configuration import config_tree
+from eanet_jax.configuration import config_tree, field_words
+
+# What a value may be, by the type of what it replaces.
+_KINDS = {
+  bool: "True or False",
+  int: "a whole number",
+  float: "a number",
+  str: "text",
+  tuple: "a list of values, quoted where they are words",
+}
+_FIELD = re.compile(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)
 
 
-def parse(
-  flag: flags.FlagHolder, argv: list[str], usage: str
-) -> tuple[ml_collections.ConfigDict, str]:
+def parse(argv: list[str], usage: str) -> tuple[ml_collections.ConfigDict, str]:
   """Returns the merged ConfigDict and its name, e.g. "eanet-single_head".
 
+  The program's own flags, those of absl, are parsed with it.
+
   Args:
-    flag: of config_flags.DEFINE_config_file.
     argv: of the program; --help prints `usage` and every field, then exits.
     usage: docstring of the program.
 
@@ -36,65 +47,131 @@ def parse(
     UserError: a flag, file, field or value that cannot be used.
   """
   if {"--help", "-h", "-help", "--helpfull"} & set(argv[1:]):
-    _print_help(usage)
+    print(_help(usage))
     sys.exit(0)
-  argument = _config_argument(argv)
-  file, variant = split_argument(argument)
-  if argument and not pathlib.Path(file).is_file():
-    raise errors.UserError(f"--config {argument}: there is no such file")
-  # config_flags prints the traceback of a config file that fails.
-  with contextlib.redirect_stderr(io.StringIO()):
-    try:
-      rest = flags.FLAGS(argv)[1:]
-      config = flag.value
-    except flags.Error as error:
-      raise errors.UserError(_one_line(error)) from None
-    except (AttributeError, KeyError) as error:
-      raise errors.UserError(_unknown_field(argv, error)) from None
-    except Exception as error:  # whatever a config file raises as it runs
-      message = f"--config {argument}: {_one_line(error)}"
-      raise errors.UserError(message) from None
-  if rest:
-    raise errors.UserError(f"unexpected argument {rest[0]!r}; see --help")
-  if config is None:
+  argument, rest = _take_config(argv)
+  if not argument:
     raise errors.UserError(
       "name a configuration, e.g. --config configs/eanet.py; see --help"
     )
+  file, variant = split_argument(argument)
+  if not pathlib.Path(file).is_file():
+    raise errors.UserError(f"--config {argument}: there is no such file")
+  try:
+    config = load(argument)
+  except Exception as error:  # whatever a config file raises as it runs
+    message = f"--config {argument}: {_one_line(error)}"
+    raise errors.UserError(message) from None
+  config = override(config, rest, flags.FLAGS)
+  flags.FLAGS.mark_as_parsed()
   name = pathlib.Path(file).stem
   return config, f"{name}-{variant}" if variant else name
 
 
-def _config_argument(argv: list[str]) -> str:
-  """The value given for --config, the last if there are several."""
-  found = ""
-  for this, following in zip(argv, [*argv[1:], ""], strict=True):
+def override(
+  config: ml_collections.ConfigDict,
+  argv: list[str],
+  others: flags.FlagValues | None = None,
+) -> ml_collections.ConfigDict:
+  """Returns a configuration with the fields set that a command line sets.
+
+  Args:
+    config: as a config file gives it.
+    argv: program, then `--config.group.field=value` and flags of `others`.
+    others: are parsed too.
+
+  Raises:
+    UserError: a flag, field or value that cannot be used.
+  """
+  values = flags.FlagValues()
+  if others is not None:
+    values.append_flag_values(others)
+  try:
+    chosen = config_flags.DEFINE_config_dict(
+      "config", config, flag_values=values, sys_argv=argv
+    )
+    rest = values(argv)[1:]
+  except flags.IllegalFlagValueError as error:
+    raise errors.UserError(_unusable_value(argv, config, error)) from None
+  except flags.Error as error:
+    raise errors.UserError(_one_line(error)) from None
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise errors.UserError(_unknown_field(argv, config, error)) from None
+  if rest:
+    raise errors.UserError(f"unexpected argument {rest[0]!r}; see --help")
+  return chosen.value
+
+
+def _take_config(argv: list[str]) -> tuple[str, list[str]]:
+  """The value given for --config, the last if several, and all other argv.
+
+  It goes to `load`, not through config_flags, which takes the first colon for
+  the end of the file: an absolute path of Windows has one.
+  """
+  argument, rest = "", []
+  arguments = iter(argv)
+  for this in arguments:
     if this in ("--config", "-config"):
-      found = following
+      argument = next(arguments, "")
     elif re.match(r"--?config=", this):
-      found = this.partition("=")[2]
-  return found
+      argument = this.partition("=")[2]
+    else:
+      rest.append(this)
+  return argument, rest
 
 
-def _unknown_field(argv: list[str], error: Exception) -> str:
+def _unknown_field(
+  argv: list[str], config: ml_collections.ConfigDict, error: Exception
+) -> str:
   """Names the override that is no field, and the fields nearest to it."""
-  with contextlib.suppress(Exception):
-    known = list(config_tree.flatten(load(_config_argument(argv)).to_dict()))
-    for argument in argv:
-      given = re.match(r"--?(?:no)?config\.([^=]+)", argument)
-      if given and given[1] not in known:
-        near = difflib.get_close_matches(given[1], known, 3, 0.5)
-        hint = (
-          f"; did you mean {' or '.join(near)}?" if near else "; see --help"
-        )
-        return f"--config.{given[1]} is no field of the configuration{hint}"
+  known = list(config_tree.flatten(config.to_dict()))
+  for given in filter(None, map(_FIELD.fullmatch, argv)):
+    field = given[1]
+    if field in known:
+      continue
+    inside = [each for each in known if each.startswith(f"{field}.")]
+    if inside:
+      return (
+        f"--config.{field} is a group of fields: set one of them, such as"
+        f" --config.{inside[0]}"
+      )
+    near = difflib.get_close_matches(field, known, 3, 0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; see --help"
+    return f"--config.{field} is no field of the configuration{hint}"
   return _one_line(error)
+
+
+def _unusable_value(
+  argv: list[str],
+  config: ml_collections.ConfigDict,
+  error: flags.IllegalFlagValueError,
+) -> str:
+  """Names the field whose value is of the wrong kind, and the right kind."""
+  flat = config_tree.flatten(config.to_dict())
+  named = re.match(r"flag --config\.([\w.]+)=", str(error))
+  if named is None or named[1] not in flat:
+    return _one_line(error)
+  field = named[1]
+  given = [
+    each[2]
+    for each in filter(None, map(_FIELD.fullmatch, argv))
+    if each[1] == field and each[2] is not None
+  ]
+  shown = f"--config.{field}" + (f"={given[-1]}" if given else "")
+  now = flat[field]
+  example = ("P92-1", "HR-2") if now == () else now
+  kind = _KINDS.get(type(now), f"a {type(now).__name__}")
+  return f"{shown} cannot be used: it must be {kind}, e.g. {example!r}"
 
 
 def load(argument: str) -> ml_collections.ConfigDict:
   """Returns what the config file of a --config argument gives, unchanged."""
   file, variant = split_argument(argument)
   with _configs_of(pathlib.Path(file).absolute().parent):
-    get_config = runpy.run_path(file)["get_config"]
+    defined = runpy.run_path(file)
+    if "get_config" not in defined:
+      raise errors.UserError(f"{file} defines no get_config()")
+    get_config = defined["get_config"]
     return get_config(variant) if variant else get_config()
 
 
@@ -131,28 +208,34 @@ def _configs_of(folder: pathlib.Path) -> Iterator[None]:
     sys.modules.update(before)
 
 
-def _print_help(usage: str) -> None:
-  print(usage.strip() + "\n\noptions:")
-  for flag in (
-    "config",
-    "workdir",
-    "coordinator",
-    "num_processes",
-    "process_id",
-  ):
+def _help(usage: str) -> str:
+  """What --help prints: the program's own flags, then every field."""
+  lines = [usage.strip(), "", "options:"]
+  options = {"config": "Configuration, FILE.py or FILE.py:variant."}
+  for flag in ("workdir", "coordinator", "num_processes", "process_id"):
     if flag in flags.FLAGS:
-      print(f"  --{flag}: {flags.FLAGS[flag].help}")
+      options[flag] = flags.FLAGS[flag].help
+  for name, text in options.items():
+    lines += field_words.entry(f"--{name}", text)
   configs = pathlib.Path(sys.argv[0]).resolve().parent / "configs"
-  for file, group in (
-    ("default", ""),
-    ("vgg", "model"),
-    ("compare", "compare"),
+  for stem, group, functions, of_what in (
+    ("default", "", ("eanet", "_weights", "get_config"), ""),
+    ("vgg", "model", ("vgg", "_weights"), " of configs/vgg.py"),
+    ("compare", "compare", None, " of configs/compare.py"),
   ):
-    tree = load(str(configs / f"{file}.py")).to_dict()
-    only = {group: tree[group]} if group else tree
-    print(f"\nfields, with the values of configs/{file}.py:")
-    for field, value in config_tree.flatten(only).items():
-      print(f"  --config.{field}={value}")
+    # vgg.py takes its model from default.py, where the words are.
+    source = "default" if stem == "vgg" else stem
+    words = field_words.read(configs / f"{source}.py", functions)
+    tree = load(str(configs / f"{stem}.py")).to_dict()
+    flat = config_tree.flatten({group: tree[group]} if group else tree)
+    ordered = sorted(flat, key=list(words).index)  # as in the file
+    for each, fields in itertools.groupby(ordered, lambda f: f.split(".")[0]):
+      heading = f"{each}{of_what}: {words.get(each, '')}"
+      lines += ["", *(textwrap.wrap(heading, 80) if each not in flat else [])]
+      for field in fields:
+        name = f"--config.{field}={flat[field]}"
+        lines += field_words.entry(name, words[field])
+  return "\n".join(lines)
 
 
 def _one_line(error: BaseException) -> str:

@@ -183,7 +183,10 @@ def _check_patches(image_px: int, patch_px: int) -> None:
 _COMPARE_RULES = {
   "folds": (lambda folds: folds >= 2, "2 or more"),
   "micrograph_folds": _COUNT,
-  "seeds": (lambda seeds: len(seeds) > 0, "one seed or more, e.g. (0, 1, 2)"),
+  "seeds": (
+    lambda seeds: seeds and all(isinstance(each, int) for each in seeds),
+    "one whole number or more, e.g. (0, 1, 2)",
+  ),
   "reference": _ANY,
   "only": _ANY,
 }
