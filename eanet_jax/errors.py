@@ -8,6 +8,12 @@ class UserError(Exception):
   """
 
 
+def reason(error: OSError) -> str:
+  """Returns why a file could not be used, with its name if it is known."""
+  why = error.strerror or str(error)
+  return f"{error.filename}: {why}" if error.filename else why
+
+
 class Stopped(Exception):
   """A signal asked the run to stop, and all it did is saved."""
 

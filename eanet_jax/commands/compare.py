@@ -52,8 +52,8 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
     table = markdown_table.write(comparison)
     atomic_files.write_text(workdir / "comparison.md", table + "\n")
     console.say(f"\n{table}\n")
-    minutes = (time.monotonic() - begun) / 60
-    console.say(f"{minutes:.1f} minutes; report: {html_pages.write(workdir)}")
+    console.say(f"{(time.monotonic() - begun) / 60:.1f} minutes")
+    console.say(f"report: {html_pages.write(workdir)}")
   return 1 if failed else 0
 
 
@@ -121,18 +121,17 @@ def _train(
     return train.epochs * steps * train.batch_size
 
   for line in load(waiting[0])[0].describe():
-    if not line.startswith("note:"):  # those are of one fold
-      console.say(line)
+    console.say(line)
   failed = {}
   with console.progress(
     total=sum(map(images, waiting)),
-    unit="img",
-    smoothing=0.02,  # systems differ in speed: the estimate is over many
+    unit="image",
     disable=jax.process_index() > 0,
   ) as bar:
     for i, each in enumerate(waiting, start=1):
-      end = bar.n + images(each)
+      end = bar.done + images(each)
       label = f"{i}/{len(waiting)} {each}: "
+      bar.begin(f"{label}compiling")
       try:
         result = train.train_and_evaluate(
           each.config, each.folder, *load(each), bar, label
@@ -140,7 +139,7 @@ def _train(
       except errors.UserError as error:
         failed[each] = str(error)
         console.say(f"{each}: {error}")
-        bar.update(end - bar.n)
+        bar.skip(end - bar.done)
         continue
       finally:
         jax.clear_caches()  # nothing compiled for this run fits another

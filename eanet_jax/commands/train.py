@@ -9,7 +9,6 @@ import pathlib
 
 import jax
 import ml_collections
-import tqdm
 
 from eanet_jax import errors
 from eanet_jax.configuration import field_rules
@@ -17,7 +16,7 @@ from eanet_jax.data import dataset
 from eanet_jax.evaluation import run_results
 from eanet_jax.models import systems
 from eanet_jax.reporting import console_tables, html_pages
-from eanet_jax.runtime import console, versions
+from eanet_jax.runtime import console, progress, versions
 from eanet_jax.training import objectives, train_loop
 from eanet_jax.workdir import checkpoints, config_json, results_json
 
@@ -86,7 +85,7 @@ def train_and_evaluate(
   workdir: pathlib.Path,
   data: dataset.Dataset,
   objective: objectives.Objective,
-  bar: tqdm.tqdm | None = None,
+  bar: progress.Progress | None = None,
   label: str = "",
 ) -> results_json.Results | None:
   """Returns the results of a run, after writing all that is in its workdir.
@@ -120,7 +119,7 @@ def train_and_evaluate(
       if bar is None:
         _run_alone(config, training)
       else:
-        bar.update(training.step * config.train.batch_size)
+        bar.skip(training.step * config.train.batch_size)
         training.run(bar, label)
       results = objective.results(_best(config, workdir, data, saved, training))
       if results is None or jax.process_index() > 0:
@@ -131,7 +130,7 @@ def train_and_evaluate(
       return results
   except OSError as error:
     raise errors.UserError(
-      f"cannot write to --workdir={workdir}: {error}"
+      f"cannot write to --workdir={workdir}: {errors.reason(error)}"
     ) from None
 
 
@@ -145,10 +144,14 @@ def _run_alone(
   size = config.train.batch_size
   with console.progress(
     total=training.total_steps * size,
-    initial=training.step * size,
-    unit="img",
+    done=training.step * size,
+    unit="image",
     disable=jax.process_index() > 0,
   ) as bar:
+    if training.step < training.total_steps:
+      bar.begin("compiling")
+      seconds = training.estimate()
+      console.say(f"time to train: {progress.in_words(seconds)}")
     training.run(bar)
 
 

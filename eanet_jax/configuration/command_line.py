@@ -150,7 +150,7 @@ def _unusable_value(
   flat = config_tree.flatten(config.to_dict())
   named = re.match(r"flag --config\.([\w.]+)=", str(error))
   if named is None or named[1] not in flat:
-    return _one_line(error)
+    return _unknown_field(argv, config, error)
   field = named[1]
   given = [
     each[2]

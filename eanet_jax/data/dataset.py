@@ -49,7 +49,11 @@ class Dataset:
     return self.views.labels[self.views.micrograph]
 
   def describe(self) -> list[str]:
-    """Returns lines for people: sizes, what was left out, warnings."""
+    """Returns lines for people: sizes, what was left out.
+
+    The split's warnings are not among them: they are about figures, and stand
+    beside those.
+    """
     views, split = self.views, self.split
     noun = "class" if len(views.class_names) == 1 else "classes"
     lines = [
@@ -59,8 +63,7 @@ class Dataset:
       f" {len(split.test)} to test; {noun} {', '.join(views.class_names)}"
     ]
     lines += [f"left out: {file}: {why}" for file, why in views.skipped]
-    lines += [f"left out: {line}" for line in views.unmatched]
-    return lines + [f"note: {warning}" for warning in split.warnings]
+    return lines + [f"left out: {line}" for line in views.unmatched]
 
 
 def load(config: ml_collections.ConfigDict) -> Dataset:

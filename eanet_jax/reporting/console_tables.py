@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from eanet_jax.evaluation import metrics
+from eanet_jax.reporting import html_pages
 from eanet_jax.workdir import results_json
 
 
@@ -83,5 +84,9 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
     "",
   ]
   lines += [f"note: {warning}" for warning in results.warnings]
-  lines += ["", f"results: {workdir / results_json.FILE}"]
+  lines += [
+    "",
+    f"results: {workdir / results_json.FILE}",
+    f"report: {workdir / html_pages.FILE}",
+  ]
   return "\n".join(lines)

@@ -10,10 +10,14 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from eanet_jax import errors
 from eanet_jax.runtime import process
+from eanet_jax.runtime import progress as bars
+
+T = TypeVar("T")
 
 
 def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
@@ -36,8 +40,9 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   except BrokenPipeError:  # the reader of our output has gone
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
-  except OSError as error:  # a full disk, a missing permission: it names both
-    print(f"{pathlib.Path(argv[0]).name}: {error}", file=sys.stderr)
+  except OSError as error:  # a full disk, a missing permission
+    why = errors.reason(error)
+    print(f"{pathlib.Path(argv[0]).name}: {why}", file=sys.stderr)
     return 2
 
 
@@ -56,14 +61,12 @@ def say(text: str) -> None:
 
   if jax.process_index() == 0:
     tqdm.tqdm.write(text)
+    sys.stdout.flush()  # a log has it in the order in which it was said
 
 
-def progress(iterable=None, **kwargs):
-  """Returns a tqdm bar: one live line on a terminal, few lines in a log."""
-  import tqdm
-
-  interval = 0.1 if sys.stderr.isatty() else 10.0
-  return tqdm.tqdm(iterable, mininterval=interval, dynamic_ncols=True, **kwargs)
+def progress(items: Iterable[T] = (), **options: Any) -> bars.Progress[T]:
+  """Returns a bar, or lines in a log; for options see `progress.Progress`."""
+  return bars.Progress(items, **options)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,15 @@ history.csv in the workdir. Device work is in `train_step`; this module decides
 when.
 """
 
+import functools
 import pathlib
 import signal
 import time
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import ml_collections
-import tqdm
 from clu import parameter_overview
 
 from eanet_jax import errors
@@ -20,7 +21,13 @@ from eanet_jax.configuration import config_tree
 from eanet_jax.data import batching, dataset
 from eanet_jax.evaluation import answers, scoring
 from eanet_jax.inference import forward_pass
-from eanet_jax.runtime import atomic_files, console, sharding, versions
+from eanet_jax.runtime import (
+  atomic_files,
+  console,
+  progress,
+  sharding,
+  versions,
+)
 from eanet_jax.training import (
   initial_state,
   objectives,
@@ -76,6 +83,8 @@ class Training:
     self.forward = forward_pass.ForwardPass(
       model, data.mean, data.std, config.evaluation.batch_size, self.mesh
     )
+    self._train_steps = train_step.make_train_steps(self.mesh)
+    self._key = jax.random.key(config.train.seed)
     self.parameters = int(parameter_overview.count_parameters(state.params))
     self.state, meta = resuming.resume(
       state, saved, config, workdir, data, self.mesh
@@ -92,11 +101,49 @@ class Training:
     overview = parameter_overview.get_parameter_overview(self.state.params)
     atomic_files.write_text(self._workdir / "parameters.txt", overview + "\n")
 
-  def run(self, bar: tqdm.tqdm, label: str = "") -> None:
+  def estimate(self) -> float:
+    """Returns about how many seconds the training still to do takes.
+
+    Compiles what `run` uses, and times it on a copy of the state: nothing of
+    the run changes. All processes of a job call it together.
+    """
+    left = self.total_steps - self.step
+    if left <= 0:
+      return 0.0
+    self._begin_epoch()
+    batches = self._batches(self.step, self._per_dispatch)
+    # A dispatch takes the memory of its state.
+    copy = jax.jit(
+      functools.partial(jax.tree.map, jnp.copy),
+      out_shardings=sharding.replicated(self.mesh),
+    )(self.state)
+
+    def dispatch():
+      nonlocal copy
+      copy = self._train_steps(copy, batches, self._key)
+      copy.step.block_until_ready()
+
+    seconds = timing.seconds(dispatch) * left / self._per_dispatch
+    if self._objective.validates:
+      chosen = self._data.views.of(self._data.split.validation)
+      size = self.forward.batch_size
+      validate = functools.partial(
+        self.forward,
+        self.state.variables,
+        self._data.views.images,
+        chosen[:size],
+      )
+      epochs = -(-left // self.steps_per_epoch)
+      passes = epochs * -(-len(chosen) // size)
+      seconds += timing.seconds(validate) * passes
+    return seconds
+
+  def run(self, bar: progress.Progress, label: str = "") -> None:
     """Trains to the last epoch.
 
     Args:
-      bar: is told of every image; its length is the caller's.
+      bar: is told of every image; its length is the caller's, and it says
+        "compiling" or what else comes before the first of them.
       label: put before "epoch 3/50" on it.
 
     Raises:
@@ -108,16 +155,12 @@ class Training:
     if self.step >= self.total_steps:
       return
     epochs = self._config.train.epochs
-    train_steps, batches = (
-      train_step.make_train_steps(self.mesh),
-      self._batches(),
-    )
     with console.stop_signals() as stop_signal:
       while self.step < self.total_steps:
         epoch = self.step // self.steps_per_epoch + 1
-        bar.set_description_str(f"{label}epoch {epoch}/{epochs}", refresh=False)
+        stage = f"{label}epoch {epoch}/{epochs}"
         first, begun = self.step, time.monotonic()
-        self._run_epoch(train_steps, batches, stop_signal, bar)
+        self._run_epoch(stop_signal, bar, stage)
         self._saving.check_finite(self.state)
         if self.step < epoch * self.steps_per_epoch:
           self._saving.stop(self.state, self._meta(score=None))
@@ -126,7 +169,7 @@ class Training:
         self.clock.add_epoch(images, time.monotonic() - begun)
         row = self._row(epoch)
         self.history.add(row)
-        bar.set_postfix_str(_told(row), refresh=False)  # in a log, not each
+        bar.tell(_told(row))
         self._saving.end_epoch(
           self.state,
           self._meta(row.validation_macro_f1),
@@ -138,6 +181,7 @@ class Training:
       # Without one of its own, the cluster wants to go on on another host.
       raise errors.Stopped(stop_signal() or signal.SIGTERM)
 
+  @functools.cached_property
   def _batches(self) -> batching.Batches:
     return batching.Batches(
       self._data.views.images,
@@ -149,38 +193,44 @@ class Training:
       resident_bytes=self._config.dataset.resident_mb * 2**20,
     )
 
-  def _run_epoch(
-    self,
-    train_steps: train_step.TrainSteps,
-    batches: batching.Batches,
-    stop_signal: Callable[[], int],
-    bar: tqdm.tqdm,
-  ) -> None:
-    """Trains to the end of the epoch, or to where a signal says stop."""
+  @functools.cached_property
+  def _per_dispatch(self) -> int:
+    return train_step.steps_per_dispatch(
+      self._config.train.steps_per_dispatch,
+      self.steps_per_epoch,
+      self._batches.max_steps,
+    )
+
+  def _begin_epoch(self) -> None:
+    """Empties the sums of the epoch before, at the start of one."""
     if self.step % self.steps_per_epoch == 0:
       empty = jax.device_put(
         train_step.EpochMetrics.empty(), sharding.replicated(self.mesh)
       )
       self.state = self.state.replace(metrics=empty)
 
+  def _run_epoch(
+    self, stop_signal: Callable[[], int], bar: progress.Progress, stage: str
+  ) -> None:
+    """Trains to the end of the epoch, or to where a signal says stop."""
+    self._begin_epoch()
+
     def stop(step: int) -> bool:
       if jax.process_count() > 1:  # all must stop after the same step
         return self._saved.reached_preemption(step)
       return bool(stop_signal())
 
-    config = self._config.train
+    batch_size = self._config.train.batch_size
     self.state, self.step = train_step.run_steps(
       self.state,
-      train_steps,
-      batches,
-      jax.random.key(config.seed),
+      self._train_steps,
+      self._batches,
+      self._key,
       first_step=self.step,
       last_step=(self.step // self.steps_per_epoch + 1) * self.steps_per_epoch,
-      per_dispatch=train_step.steps_per_dispatch(
-        config.steps_per_dispatch, self.steps_per_epoch, batches.max_steps
-      ),
+      per_dispatch=self._per_dispatch,
       stop=stop,
-      on_steps=lambda steps: bar.update(steps * config.batch_size),
+      on_steps=lambda steps: bar.update(steps * batch_size, stage),
     )
 
   def _row(self, epoch: int) -> history_csv.Epoch:
