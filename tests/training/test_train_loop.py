@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL, launch, run
 
-from eanet_jax.training import train_step
+from eanet_jax.commands import train
+from eanet_jax.configuration import command_line
+from eanet_jax.runtime import console
+from eanet_jax.training import train_loop, train_step
 from eanet_jax.workdir import checkpoints, history_csv
 
 
@@ -92,6 +95,24 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   assert results[0] == results[1]
 
 
+def test_an_estimate_changes_nothing(tmp_path, data_dir):
+  config = command_line.override(
+    command_line.load(str(ROOT / "configs" / "eanet.py")),
+    ["", f"--config.dataset.data_dir={data_dir}", *SMALL],
+  )
+  data, objective = train.load(config)
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    training = train_loop.Training(config, tmp_path, data, objective, saved)
+    before = jax.tree.map(np.asarray, training.state)
+    assert 0 < training.estimate() < 600
+    after = jax.tree.map(np.asarray, training.state)
+    jax.tree.map(np.testing.assert_array_equal, before, after)
+    assert training.step == 0
+    with console.progress(total=1, disable=True) as bar:
+      training.run(bar)  # the state is still there
+    assert training.estimate() == 0
+
+
 def interrupted(arguments, number):
   """Starts a run, signals it as soon as it trains; returns how it ended."""
   process = subprocess.Popen(
@@ -101,12 +122,12 @@ def interrupted(arguments, number):
     stderr=subprocess.PIPE,
   )
   seen = b""
-  while b"%|" not in seen:  # the progress bar
-    seen += process.stderr.read(1) or pytest.fail("it ended by itself")
-  time.sleep(0.3)  # now it traces and compiles the first step
+  while b"time to train" not in seen:
+    seen += process.stdout.read(1) or pytest.fail("it ended by itself")
+  time.sleep(0.1)  # now it trains
   process.send_signal(number)
   out, _ = process.communicate(timeout=300)
-  return process.returncode, out.decode()
+  return process.returncode, (seen + out).decode()
 
 
 def one_long_epoch(workdir, data_dir):
