@@ -123,7 +123,14 @@ class Training:
       copy = self._train_steps(copy, batches, self._key)
       copy.step.block_until_ready()
 
-    seconds = timing.seconds(dispatch) * left / self._per_dispatch
+    # The very program that the first call uses: nothing compiles twice.
+    self._train_steps.lower(copy, batches, self._key).compile()
+    times = 1  # of many steps
+    if self._per_dispatch == 1:
+      dispatch()  # the first takes its memory from the system
+      times = 2
+    per_step = timing.seconds(dispatch, times) / self._per_dispatch
+    seconds = left * per_step
     if self._objective.validates:
       chosen = self._data.views.of(self._data.split.validation)
       size = self.forward.batch_size
@@ -135,7 +142,8 @@ class Training:
       )
       epochs = -(-left // self.steps_per_epoch)
       passes = epochs * -(-len(chosen) // size)
-      seconds += timing.seconds(validate) * passes
+      validate()  # compiles
+      seconds += passes * timing.seconds(validate)
     return seconds
 
   def run(self, bar: progress.Progress, label: str = "") -> None:

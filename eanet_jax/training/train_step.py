@@ -199,7 +199,7 @@ def train_step(
   )
 
 
-TrainSteps = Callable[[TrainState, Any, Array], TrainState]
+TrainSteps = jax.stages.Wrapped  # (state, batches, key) -> state
 
 
 def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
