@@ -16,7 +16,7 @@ from eanet_jax.data import dataset
 from eanet_jax.evaluation import run_results
 from eanet_jax.models import systems
 from eanet_jax.reporting import console_tables, html_pages
-from eanet_jax.runtime import console, progress, versions
+from eanet_jax.runtime import console, progress, versions, wording
 from eanet_jax.training import objectives, train_loop
 from eanet_jax.workdir import checkpoints, config_json, results_json
 
@@ -151,7 +151,7 @@ def _run_alone(
     if training.step < training.total_steps:
       bar.begin("compiling")
       seconds = training.estimate()
-      console.say(f"time to train: {progress.in_words(seconds)}")
+      console.say(f"time to train: {wording.duration(seconds)}")
     training.run(bar)
 
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from eanet_jax.runtime import wording
+
 T = TypeVar("T")
 
 _LINE_EVERY_S = 10.0  # in a log
@@ -17,22 +19,6 @@ _LEAST_S = 1.0  # of work to judge the rest by
 _BAR = (
   "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 )
-
-
-def in_words(seconds: float) -> str:
-  """Returns a time as people say it, "about 12 minutes"; at least 0."""
-  minutes, hours = seconds / 60, seconds / 3600
-  if minutes < 1:
-    return "less than a minute"
-  if minutes < 1.5:
-    return "about a minute"
-  if hours < 1.25:
-    return f"about {minutes:.0f} minutes"
-  if hours < 9.75:
-    return f"about {round(2 * hours) / 2:g} hours"  # by halves
-  if hours < 36:
-    return f"about {hours:.0f} hours"
-  return f"about {hours / 24:.0f} days"
 
 
 class Rest:
@@ -189,7 +175,7 @@ class Progress(Generic[T]):
       done = f"{100 * self.done // total} %"
     else:
       done = f"{self.done} {self._unit}".strip()
-    parts = [done, *self._told(in_words)]
+    parts = [done, *self._told(wording.duration)]
     if self.done == total:
       parts.append(f"took {_clock(self._line_at - self._begun)}")
     _print(f"{self._stage}: " * bool(self._stage) + ", ".join(parts))

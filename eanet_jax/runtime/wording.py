@@ -6,3 +6,19 @@ def count(number: int, noun: str) -> str:
   if number != 1:
     noun += "es" if noun.endswith("s") else "s"
   return f"{number} {noun}"
+
+
+def duration(seconds: float) -> str:
+  """Returns a time as people say it, "about 12 minutes"; at least 0."""
+  minutes, hours = seconds / 60, seconds / 3600
+  if minutes < 1:
+    return "less than a minute"
+  if minutes < 1.5:
+    return "about a minute"
+  if hours < 1.25:
+    return f"about {minutes:.0f} minutes"
+  if hours < 9.75:
+    return f"about {round(2 * hours) / 2:g} hours"  # by halves
+  if hours < 36:
+    return f"about {hours:.0f} hours"
+  return f"about {hours / 24:.0f} days"

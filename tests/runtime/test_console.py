@@ -27,25 +27,6 @@ def clock(monkeypatch):
   return found
 
 
-@pytest.mark.parametrize(
-  ("seconds", "words"),
-  [
-    (0, "less than a minute"),
-    (59, "less than a minute"),
-    (61, "about a minute"),
-    (95, "about 2 minutes"),
-    (12 * 60, "about 12 minutes"),
-    (74 * 60, "about 74 minutes"),
-    (76 * 60, "about 1.5 hours"),
-    (2 * 3600, "about 2 hours"),
-    (11.4 * 3600, "about 11 hours"),
-    (50 * 3600, "about 2 days"),
-  ],
-)
-def test_times_are_told_as_people_tell_them(seconds, words):
-  assert progress.in_words(seconds) == words
-
-
 def test_the_rest_is_judged_by_what_this_process_did_after_the_first(clock):
   rest = progress.Rest(total=1000, done=500)
   assert rest.seconds is None

@@ -1,4 +1,4 @@
-"""Counts are written as grammar has it."""
+"""Counts and times are written as people have them."""
 
 import pytest
 
@@ -16,3 +16,22 @@ from eanet_jax.runtime import wording
 )
 def test_a_noun_agrees_with_its_number(number, noun, expected):
   assert wording.count(number, noun) == expected
+
+
+@pytest.mark.parametrize(
+  ("seconds", "words"),
+  [
+    (0, "less than a minute"),
+    (59, "less than a minute"),
+    (61, "about a minute"),
+    (95, "about 2 minutes"),
+    (12 * 60, "about 12 minutes"),
+    (74 * 60, "about 74 minutes"),
+    (76 * 60, "about 1.5 hours"),
+    (2 * 3600, "about 2 hours"),
+    (11.4 * 3600, "about 11 hours"),
+    (50 * 3600, "about 2 days"),
+  ],
+)
+def test_times_are_told_as_people_tell_them(seconds, words):
+  assert wording.duration(seconds) == words
