@@ -228,13 +228,14 @@ def _help(usage: str) -> str:
     words = field_words.read(configs / f"{source}.py", functions)
     tree = load(str(configs / f"{stem}.py")).to_dict()
     flat = config_tree.flatten({group: tree[group]} if group else tree)
-    ordered = sorted(flat, key=list(words).index)  # as in the file
+    place = {field: i for i, field in enumerate(words)}  # in the file
+    ordered = sorted(flat, key=lambda field: place.get(field, len(place)))
     for each, fields in itertools.groupby(ordered, lambda f: f.split(".")[0]):
       heading = f"{each}{of_what}: {words.get(each, '')}"
       lines += ["", *(textwrap.wrap(heading, 80) if each not in flat else [])]
       for field in fields:
         name = f"--config.{field}={flat[field]}"
-        lines += field_words.entry(name, words[field])
+        lines += field_words.entry(name, words.get(field, ""))
   return "\n".join(lines)
 
 

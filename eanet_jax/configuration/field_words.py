@@ -53,7 +53,7 @@ def entry(name: str, words: str) -> list[str]:
   return [
     f"  {name}",
     *textwrap.wrap(
-      words.removesuffix(".") + ".",
+      words and words.removesuffix(".") + ".",
       80,
       initial_indent=" " * 6,
       subsequent_indent=" " * 6,
