@@ -62,7 +62,8 @@ def vgg() -> ml_collections.ConfigDict:
 
 def _weights(model):
   """Adds the fields that both kinds of network have."""
-  # Weights to start from: .h5 of Keras, .safetensors or .npz, see BUILD.md.
+  # Weights to start from: .h5 of Keras, .safetensors or .npz; see
+  # docs/weights.md.
   model.pretrained = ""
   # For so many epochs the weights that were read from it stay as they are.
   model.frozen_epochs = 0.0

@@ -1,14 +1,22 @@
 """EANet for few, real micrographs: the network and recipe to use.
 
+  eanet train my_steels
   python launch.py --config configs/eanet_best.py
 
-Beside the paper's (configs/eanet.py): a convolutional stem and the mean of
-each of its maps beside that of the tokens, so that fine texture is seen from
-the first epoch on; depthwise convolutions in half as many blocks; no position
-embedding, for a microstructure has no place; each image standardised by
-itself, so that brightness tells nothing; cross-entropy with smoothed labels and
-balanced classes; eight times the learning rate, warmed up and annealed; some
-blur and noise, that it reads the structure through either.
+Attention is the paper's. What differs from its recipe (configs/eanet.py): a
+convolutional stem, and the mean of each of its maps beside that of the tokens,
+so that fine texture is seen from the first epoch on; depthwise convolutions, in
+half as many blocks; no position embedding, because a microstructure has no
+place; each image standardised by itself, so that brightness tells nothing;
+cross-entropy with smoothed labels and balanced classes; eight times the
+learning rate, warmed up and annealed; some blur and noise, so that the network
+learns to read the structure through both.
+
+Speed: 188 to 240 images/s in training on 2 CPU cores, 24,000 images in all.
+Reached: accuracy 0.945 [0.894, 0.962] and macro F1 0.943 [0.867, 0.953] of 200
+drawn micrographs of 7 specimens that were not trained on; one seed, 193,363
+parameters. Of 24 real light micrographs of 4 specimens, each left out in turn,
+24 with each of three seeds, and 96.1 % of their tiles. See docs/results.md.
 """
 
 from configs import default
@@ -34,7 +42,7 @@ def get_config():
   config.optimizer.warmup_epochs = 3.0
   config.optimizer.weight_decay = 0.02
   config.augment.crop = 0.8
-  config.augment.exact = 0.5  # else it never sees an image as sharp as a test's
+  config.augment.exact = 0.5  # else none is as sharp as a test image
   config.augment.blur = 1.0
   config.augment.noise = 0.5  # fine texture is what it reads, and noise is one
   config.augment.contrast = 0.0  # once standardised, no image differs in either

@@ -3,12 +3,17 @@
   python launch.py --config configs/pretrain.py --workdir runs/pretrained \\
     --config.dataset.source=unlabelled --config.dataset.path=micrographs
   python launch.py --config configs/eanet_best.py \\
-    --config.init_from=runs/pretrained
+    --config.init_from=runs/pretrained --config.optimizer.learning_rate=4e-3
 
 The network of configs/eanet_best.py learns to tell which two of a batch's views
 are of one image: two quarters of it that share no pixel, at its magnification,
-turned, cropped a little, blurred, made noisy and exposed at random each. By
-default on the drawn micrographs, but for those that are tested on.
+each turned, cropped a little, blurred, made noisy and exposed at random. By
+default it sees all drawn micrographs except the test images.
+
+Reached, by benchmarks/label_efficiency.py (drawn micrographs, one in ten
+labelled, 128 px, 3 folds by specimen, two seeds, half an hour): accuracy 0.690
+[0.663, 0.718] from pre-trained weights, 0.588 [0.515, 0.661] from nothing. See
+docs/results.md.
 """
 
 from configs import eanet_best

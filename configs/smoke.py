@@ -1,6 +1,9 @@
 """The whole path in under a minute on two cores; its figures mean nothing.
 
-python launch.py --config configs/smoke.py
+  python launch.py --config configs/smoke.py
+
+EANet by the paper's recipe with two blocks, on six 64 px images of each drawn
+specimen, for two epochs.
 """
 
 from configs import default

@@ -2,8 +2,14 @@
 
   python launch.py --config configs/vgg_attention.py
 
-The paper's table has a row of this name and does not say which attention it is;
-this is its own mechanism, applied to the positions of the last feature map.
+The table of configs/eanet.py's paper has a row of this name and does not say
+which attention it is. This is its own mechanism, applied to the positions of
+the last feature map.
+
+Reached, by configs/compare.py:laptop (drawn micrographs, 128 px, 60 epochs, 3
+folds by specimen, about an hour for all systems):
+accuracy 0.790 [0.672, 0.890], macro F1 0.782 [0.623, 0.877].
+The paper has 0.945 of its own images, split by image. See docs/results.md.
 """
 
 from configs import default
