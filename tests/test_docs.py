@@ -10,10 +10,12 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import tomllib
 
+import conftest
 import pytest
 from conftest import ROOT, load_comparison
 from PIL import Image
@@ -116,14 +118,17 @@ def run(folder, environment, *command, **kwargs):
 
 @pytest.fixture(scope="module")
 def walked(folder, environment):
-  """The folder after every `eanet` line was run in it, once each, in order."""
-  start = "import sys; from eanet_jax.cli import main; sys.exit(main())"
+  """The folder after all `eanet` lines and the Python were run in it."""
+  lines = []
   for command in dict.fromkeys(EANET):
-    words = shlex.split(command)[1:]
-    if words[0] == "train":
+    words = shlex.split(command)
+    if words[1] == "train":
       words += [f"--set={field}={value}" for field, value in SMALL.items()]
       words += ["--epochs=1"]
-    run(folder, environment, "-c", start, *words)
+    lines.append(words)
+  lines += dict.fromkeys(blocks("python"))
+  script = str(ROOT / "tests" / "walk_docs.py")
+  run(folder, environment, script, input=json.dumps(lines))
   return folder
 
 
@@ -182,9 +187,39 @@ def test_the_commands_for_own_micrographs_run(walked):
     assert (walked / "runs" / name / "report.html").exists(), name
 
 
-def test_the_python_examples_run(walked, environment):
-  for code in blocks("python"):
-    run(walked, environment, "-c", code)
+def test_the_python_examples_run(walked):
+  assert len(blocks("python")) >= 4
+  assert (walked / "built").is_dir()  # by the TFDS builder
+
+
+def test_the_commands_of_several_hosts_run(folder, environment):
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+  processes = [
+    subprocess.Popen(
+      [
+        sys.executable,
+        *shlex.split(line.replace("host0:1234", f"127.0.0.1:{port}"))[1:],
+        *conftest.SMALL,
+        "--workdir=runs/hosts",
+      ],
+      cwd=folder,
+      env=environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    for line in LAUNCHES
+    if "coordinator" in line
+  ]
+  assert len(processes) == 2
+  outputs = [process.communicate(timeout=300) for process in processes]
+  assert [process.returncode for process in processes] == [0, 0], outputs
+  assert "on 2 x cpu" in outputs[0][0]
+  assert "macro f1" not in outputs[1][0]  # one process speaks for all
+  result = json.loads((folder / "runs" / "hosts" / "results.json").read_text())
+  assert result["device"] == "2 x cpu"
 
 
 @functools.cache
