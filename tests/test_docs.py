@@ -347,6 +347,17 @@ def test_links_lead_somewhere(page):
       assert anchor in headings(path.read_text()), target
 
 
+def test_files_named_are_there():
+  named = set(
+    re.findall(
+      r"`((?:eanet_jax|tests|configs|docs|benchmarks)/[\w/]+\.\w+)", TEXT
+    )
+  )
+  assert len(named) > 20
+  missing = {file for file in named if not (ROOT / file).exists()}
+  assert missing <= {"configs/NAME.py"}  # of whoever adds one
+
+
 def test_documented_extras_are_declared():
   project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
   named = re.findall(r"pip install (?:-e )?'\.\[([\w,]+)\]'", TEXT)
