@@ -14,7 +14,7 @@ from eanet_jax import errors
 from eanet_jax.configuration import field_rules
 from eanet_jax.data import dataset
 from eanet_jax.evaluation import run_results
-from eanet_jax.models import systems
+from eanet_jax.models import networks
 from eanet_jax.reporting import console_tables, html_pages
 from eanet_jax.runtime import console, progress, versions, wording
 from eanet_jax.training import objectives, train_loop
@@ -138,7 +138,7 @@ def _run_alone(
   config: ml_collections.ConfigDict, training: train_loop.Training
 ) -> None:
   console.say(
-    f"{systems.title(config.model.to_dict())}: {training.parameters:,}"
+    f"{networks.title(config.model.to_dict())}: {training.parameters:,}"
     f" parameters, on {versions.device()}"
   )
   size = config.train.batch_size

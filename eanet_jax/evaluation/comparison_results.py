@@ -14,7 +14,7 @@ import numpy as np
 
 from eanet_jax.data import splits
 from eanet_jax.evaluation import baselines, pooled_scores
-from eanet_jax.models import systems
+from eanet_jax.models import networks
 from eanet_jax.workdir import (
   comparison_json,
   history_csv,
@@ -226,7 +226,7 @@ def _network(
 
   return {
     "name": runs[0].system,
-    "title": systems.title(runs[0].config.model.to_dict()),
+    "title": networks.title(runs[0].config.model.to_dict()),
     "kind": "network",
     "parameters": own[0].parameters,
     "gflop_per_image": own[0].gflop_per_image,

@@ -26,7 +26,7 @@ from eanet_jax.evaluation import (
 )
 from eanet_jax.explanation import attention_maps
 from eanet_jax.inference import forward_pass
-from eanet_jax.models import cost, systems
+from eanet_jax.models import cost, networks
 from eanet_jax.runtime import sharding, versions
 from eanet_jax.workdir import (
   examples_npz,
@@ -101,7 +101,7 @@ def of_pairs(trained: FinishedTraining) -> results_json.PretrainingResults:
   """Returns the results of a pre-training: there is nothing to score."""
   config, history = trained.config, trained.history
   return results_json.PretrainingResults(
-    title=systems.title(config.model.to_dict()),
+    title=networks.title(config.model.to_dict()),
     pair_accuracy=history[-1].train_accuracy if history else None,
     views_in_a_batch=2 * config.train.batch_size,
     parameters=trained.parameters,
@@ -177,7 +177,7 @@ def _results(
   }
   return results_json.RunResults(
     name=config.model.name,
-    title=systems.title(config.model.to_dict()),
+    title=networks.title(config.model.to_dict()),
     validation=scoring.score(outputs.validation, resamples=resamples),
     test=scoring.score(test, resamples=resamples),
     baselines=of_baselines,

@@ -14,7 +14,7 @@ import optax
 
 from eanet_jax import errors
 from eanet_jax.data import dataset
-from eanet_jax.models import systems
+from eanet_jax.models import networks
 from eanet_jax.models.pretrained import convert
 from eanet_jax.runtime import sharding
 from eanet_jax.training import augment, objectives, optimizer, train_step
@@ -43,7 +43,7 @@ def create(
     round(config.optimizer.warmup_epochs * steps_per_epoch),
     config.train.epochs * steps_per_epoch,
   )
-  model = systems.create(config.model.to_dict(), objective.outputs)
+  model = networks.create(config.model.to_dict(), objective.outputs)
   state = train_step.create_state(
     model,
     optimizer.adamw(

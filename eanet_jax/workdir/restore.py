@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.models import systems
+from eanet_jax.models import networks
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import checkpoints, run_meta
 
@@ -36,7 +36,7 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
 
   def template(meta: run_meta.RunMeta):
     nonlocal model
-    model = systems.create(meta.config["model"], meta.outputs)
+    model = networks.create(meta.config["model"], meta.outputs)
     return _shapes(model, meta.config["dataset"]["image_px"], mesh)
 
   with checkpoints.open_existing(workdir) as saved:

@@ -8,7 +8,7 @@ from scipy import special
 from test_eanet import count, flat, norm
 
 from eanet_jax.configuration import command_line
-from eanet_jax.models import eanet, systems
+from eanet_jax.models import eanet, networks
 
 # What configs/eanet_best.py makes of it, small.
 LOCAL = {
@@ -191,5 +191,5 @@ def test_without_position_and_neighbours_the_order_of_patches_is_nothing(size):
 
 def test_recommended_network_has_at_most_450000_parameters():
   config = command_line.load("configs/eanet_best.py")
-  model = systems.create(config.model.to_dict(), 6)
+  model = networks.create(config.model.to_dict(), 6)
   assert 150_000 < count(model, 256) <= 450_000
