@@ -173,32 +173,30 @@ class _Clock:
     return [b - a for a, b in itertools.pairwise(times)]
 
 
-def gflop_per_image(model, image_px: int) -> float:
+def gflop_per_image(group, model, image_px: int) -> float:
   """Returns 1e9 operations of the forward pass's products, by the formulas.
 
   A multiplication and an addition are two. Of a network that has no formula
   here, what XLA counts.
+
+  Args:
+    group: `model` of a configuration.
+    model: the network it describes.
+    image_px: side of an image.
   """
-  import jax
-  import numpy as np
+  from eanet_jax.models import cost
 
-  from eanet_jax.models import cost, eanet
-
-  if not isinstance(model, eanet.EANet) or model.stem != "patches":
-    images = np.zeros((1, image_px, image_px, 1), np.float32)
-    variables = jax.eval_shape(
-      lambda: model.init(jax.random.key(0), images, deterministic=True)
-    )
-    return cost.gflop_per_image(model, variables, image_px)
-  n, d = (image_px // model.patch_px) ** 2, model.width
-  if model.attention_type == "self":
-    attention = 2 * n * model.num_heads * model.key_width * (4 * d + 2 * n)
-  elif model.attention_type == "simplified":
+  if group.name != "eanet" or group.stem != "patches":
+    return cost.gflop_per_image(model, image_px)
+  n, d = (image_px // group.patch_px) ** 2, group.width
+  if group.attention_type == "self":
+    attention = 2 * n * group.num_heads * group.key_width * (4 * d + 2 * n)
+  elif group.attention_type == "simplified":
     attention = 2 * n * n * d * 2
   else:
-    attention = 2 * n * d * model.num_heads * model.num_slots * 2
-  block = attention + 2 * n * d * model.mlp_width * 2
-  return (2 * n * model.patch_px**2 * d + model.num_blocks * block) / 1e9
+    attention = 2 * n * d * group.num_heads * group.num_slots * 2
+  block = attention + 2 * n * d * group.mlp_width * 2
+  return (2 * n * group.patch_px**2 * d + group.num_blocks * block) / 1e9
 
 
 def matmul_gflops(dtype: str) -> float:
@@ -248,7 +246,8 @@ def measure(bench: Bench, mode: str, steps: int) -> dict:
       "loop_over_step": round(statistics.median(rates) / bare, 3),
     }
   low, median, high = statistics.quantiles(rates, n=4)
-  gflop = gflop_per_image(bench.model, px) * (1 if mode == "infer" else 3)
+  gflop = gflop_per_image(config.model, bench.model, px)
+  gflop *= 1 if mode == "infer" else 3
   peak = max(peak, matmul_gflops(config.model.dtype))
   usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   return {

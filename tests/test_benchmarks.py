@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from conftest import ROOT, run, script
 
-from eanet_jax.models import eanet
+from eanet_jax.configuration import command_line
+from eanet_jax.models import networks
 
 FAST = ["--image-px=32", "--batch=8"]
 # For a program of its own: TensorFlow cannot be imported in it.
@@ -75,14 +76,15 @@ def test_gflop_of_the_default_networks_by_hand():
   external = 2 * n * d * 256
   single = 2 * n * d * 64
   self_attention = 4 * n * d * 256 + 2 * n * n * 256
-  for fields, attention in (
-    ({}, external),
-    ({"num_heads": 1, "num_slots": 64}, single),
-    ({"attention_type": "self", "num_heads": 4}, self_attention),
+  for config, attention in (
+    ("eanet.py", external),
+    ("eanet.py:single_head", single),
+    ("vit.py", self_attention),
   ):
-    network = eanet.EANet(3, **fields)
+    group = command_line.load(str(ROOT / "configs" / config)).model
+    network = networks.create(group.to_dict(), 3)
     expected = 2 * (embedding + 8 * (attention + mlp)) / 1e9
-    found = benchmark("throughput").gflop_per_image(network, 256)
+    found = benchmark("throughput").gflop_per_image(group, network, 256)
     assert found == pytest.approx(expected)
 
 

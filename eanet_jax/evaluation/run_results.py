@@ -200,7 +200,7 @@ def _results(
     versions=versions.installed(),
     parameters=trained.parameters,
     gflop_per_image=cost.gflop_per_image(
-      trained.forward.model, trained.variables, config.dataset.image_px
+      trained.forward.model, config.dataset.image_px
     ),
     epochs=config.train.epochs,
     best_epoch=trained.best_epoch,

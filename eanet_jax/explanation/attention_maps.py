@@ -12,7 +12,7 @@ import flax.traverse_util
 import jax
 import numpy as np
 
-from eanet_jax.models import inputs
+from eanet_jax.models import attention, inputs
 from eanet_jax.runtime import sharding
 
 _SHOWN = 3
@@ -51,11 +51,11 @@ def attention_maps(
     )
     found = flax.traverse_util.flatten_dict(sown.get("intermediates", {}))
     of_block = {
-      tuple(int(part) for part in path[0].split("_")[1:]): values[0]
+      tuple(int(part) for part in path[0].split("_")[1:]): {path[-1]: values[0]}
       for path, values in found.items()
-      if path[-1] == "attention"
+      if path[-1] in (attention.SLOT_WEIGHTS, attention.TOKEN_WEIGHTS)
     }
-    last = [of_block[max(of_block)]] if of_block else []
+    last = of_block[max(of_block)] if of_block else {}
     return jax.lax.with_sharding_constraint(last, whole)
 
   # A few images at a time: self-attention's maps are large.
@@ -65,8 +65,9 @@ def attention_maps(
   ]
   if not parts or not parts[0]:
     return None
-  maps = np.concatenate([sharding.fetch(part[0]) for part in parts])
-  if model.attention_type in ("self", "simplified"):
+  (kind,) = parts[0]
+  maps = np.concatenate([sharding.fetch(part[kind]) for part in parts])
+  if kind == attention.TOKEN_WEIGHTS:
     # Rows are the tokens that attend.
     maps, heads = maps.mean(2), maps.shape[1]
     names = [f"head {i + 1}" for i in range(heads)]

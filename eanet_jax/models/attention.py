@@ -3,6 +3,11 @@
 Takes the tokens (b, n, d) of an image, gives as many of the same width. Given
 `dropout_words`, see `layers.Dropout`, weights of the attention map are dropped.
 External attention is linear in the number of tokens, self-attention quadratic.
+
+Products are in the type of the tokens, normalisations always in float32. Every
+module sows its map into "intermediates", under a name that says what it is over
+(`SLOT_WEIGHTS` or `TOKEN_WEIGHTS`), and says with `cancels_bias` whether one
+vector added to all tokens leaves that map as it is.
 """
 
 import flax.linen as nn
@@ -13,6 +18,9 @@ from eanet_jax.models import layers
 from eanet_jax.runtime import compiler
 
 Array = jax.Array
+
+SLOT_WEIGHTS = "slot_weights"  # (b, n, h, s): of each token over the slots
+TOKEN_WEIGHTS = "token_weights"  # (b, h, n, n): of each token over the tokens
 
 
 @jax.custom_vjp
@@ -101,23 +109,30 @@ class ExternalAttention(nn.Module):
     num_slots: s, memory vectors of each head.
     single_memory: M is both M_k and M_v (paper, F_out = A M).
     normalisation: see `normalise`.
-    attention_dropout_rate: on the attention map.
-    dtype: of the two products; the normalisation is float32 always.
+    dropout_rate: on the attention map.
   """
 
   num_heads: int = 16
   num_slots: int = 16
   single_memory: bool = False
   normalisation: str = "double"
-  attention_dropout_rate: float = 0.0
-  dtype: jnp.dtype = jnp.float32
+  dropout_rate: float = 0.0
+
+  @property
+  def cancels_bias(self) -> bool:
+    """Whether a bias on all tokens changes no weight of the map.
+
+    It shifts a slot's logit by as much at every token, and a softmax over the
+    tokens takes that out again.
+    """
+    return self.normalisation != "slots"
 
   @nn.compact
   def __call__(
     self, tokens: Array, dropout_words: Array | None = None
   ) -> Array:
-    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,n,h,s)."""
-    d = tokens.shape[-1]
+    """Returns (b, n, d) from tokens (b, n, d); sows its `SLOT_WEIGHTS`."""
+    d, dtype = tokens.shape[-1], tokens.dtype
     shape = (self.num_heads, self.num_slots, d)
     # Fan-in of a slot is d on the way in; on the way out a token sums h heads,
     # each a mean of its slots.
@@ -130,13 +145,13 @@ class ExternalAttention(nn.Module):
       memory_value = self.param("memory_value", value_init, shape)
     bias = self.param("bias", nn.initializers.zeros, (d,))
 
-    logits = layers.einsum("bnd,hsd->bnhs", tokens, memory_key, self.dtype)
+    logits = layers.einsum("bnd,hsd->bnhs", tokens, memory_key, dtype)
     attention = normalise(logits.astype(jnp.float32), self.normalisation)
-    self.sow("intermediates", "attention", attention)  # (b, n, h, s)
-    attention = layers.Dropout(self.attention_dropout_rate)(
-      attention.astype(self.dtype), dropout_words
+    self.sow("intermediates", SLOT_WEIGHTS, attention)
+    attention = layers.Dropout(self.dropout_rate)(
+      attention.astype(dtype), dropout_words
     )
-    out = layers.einsum("bnhs,hsd->bnd", attention, memory_value, self.dtype)
+    out = layers.einsum("bnhs,hsd->bnd", attention, memory_value, dtype)
     return layers.add_bias(out, bias)
 
 
@@ -148,63 +163,62 @@ class SelfAttention(nn.Module):
   Attributes:
     num_heads: h.
     key_width: k, channels of a head; h k need not be d.
-    attention_dropout_rate: on the attention map.
-    dtype: of the products; the softmax is float32 always.
+    dropout_rate: on the attention map.
   """
 
   num_heads: int = 4
   key_width: int = 64
-  attention_dropout_rate: float = 0.0
-  dtype: jnp.dtype = jnp.float32
+  dropout_rate: float = 0.0
+
+  cancels_bias = False
 
   @nn.compact
   def __call__(
     self, tokens: Array, dropout_words: Array | None = None
   ) -> Array:
-    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,h,n,n).
+    """Returns (b, n, d) from tokens (b, n, d); sows its `TOKEN_WEIGHTS`.
 
     The map's last axis is the tokens attended to, and sums to 1.
     """
-    d = tokens.shape[-1]
+    d, dtype = tokens.shape[-1], tokens.dtype
 
     def project(name):
       return nn.DenseGeneral(
-        (self.num_heads, self.key_width), dtype=self.dtype, name=name
+        (self.num_heads, self.key_width), dtype=dtype, name=name
       )(tokens)  # (b, n, h, k)
 
     query, key, value = project("query"), project("key"), project("value")
     query = query * self.key_width**-0.5
     logits = jnp.einsum("bnhk,bmhk->bhnm", query, key)
     attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
-    self.sow("intermediates", "attention", attention)
-    attention = layers.Dropout(self.attention_dropout_rate)(
-      attention.astype(self.dtype), dropout_words
+    self.sow("intermediates", TOKEN_WEIGHTS, attention)
+    attention = layers.Dropout(self.dropout_rate)(
+      attention.astype(dtype), dropout_words
     )
     out = jnp.einsum("bhnm,bmhk->bnhk", attention, value)
-    return nn.DenseGeneral(d, axis=(-2, -1), dtype=self.dtype, name="out")(out)
+    return nn.DenseGeneral(d, axis=(-2, -1), dtype=dtype, name="out")(out)
 
 
 class SimplifiedSelfAttention(nn.Module):
   """softmax(F F^T) F, the paper's simplified self-attention: no parameters.
 
   Attributes:
-    attention_dropout_rate: on the attention map.
-    dtype: of the products; the softmax is float32 always.
+    dropout_rate: on the attention map.
   """
 
-  attention_dropout_rate: float = 0.0
-  dtype: jnp.dtype = jnp.float32
+  dropout_rate: float = 0.0
+
+  cancels_bias = False
 
   @nn.compact
   def __call__(
     self, tokens: Array, dropout_words: Array | None = None
   ) -> Array:
-    """Returns (b, n, d) from tokens (b, n, d); sows "attention" (b,1,n,n)."""
-    tokens = tokens.astype(self.dtype)
+    """Returns (b, n, d) from tokens (b, n, d); sows `TOKEN_WEIGHTS`, h = 1."""
     logits = jnp.einsum("bnd,bmd->bnm", tokens, tokens)
     attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
-    self.sow("intermediates", "attention", attention[:, None])
-    attention = layers.Dropout(self.attention_dropout_rate)(
-      attention.astype(self.dtype), dropout_words
+    self.sow("intermediates", TOKEN_WEIGHTS, attention[:, None])
+    attention = layers.Dropout(self.dropout_rate)(
+      attention.astype(tokens.dtype), dropout_words
     )
     return jnp.einsum("bnm,bmd->bnd", attention, tokens)

@@ -1,22 +1,28 @@
-"""What a network costs to run."""
+"""What a network costs to run.
 
-from typing import Any
+Takes a network and the size of an image, gives operations. Nothing is run.
+"""
 
 import flax.linen as nn
 import jax
 import numpy as np
 
 
-def gflop_per_image(model: nn.Module, variables: Any, image_px: int) -> float:
+def gflop_per_image(model: nn.Module, image_px: int) -> float:
   """Returns 1e9 floating-point operations of one image, forward, by XLA.
 
   A multiplication and an addition are two.
+
+  Args:
+    model: takes (b, y, x, 1) images, gives (b, l) logits.
+    image_px: side of the image.
   """
   images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
-  shapes = jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), variables
+  variables = jax.eval_shape(
+    lambda images: model.init(jax.random.key(0), images, deterministic=True),
+    images,
   )
   lowered = jax.jit(
     lambda variables, images: model.apply(variables, images, deterministic=True)
-  ).lower(shapes, images)
+  ).lower(variables, images)
   return lowered.cost_analysis()["flops"] / 1e9

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax.models import attention, layers
+from eanet_jax.models import layers
 
 Array = jax.Array
 
@@ -40,11 +40,43 @@ def patches(images: Array, patch_px: int) -> Array:
   return images.reshape(b, rows * columns, patch_px * patch_px * c)
 
 
-class ConvStem(nn.Module):
-  """Overlapping 3 x 3 convolutions of stride 2, down to one token a patch.
+class PatchEmbedding(nn.Module):
+  """Tokens of an image: one product of each patch, the paper's.
 
-  Batch norm and GELU after each; channels double from one to the next, up to
-  `width`. Xiao et al., "Early Convolutions Help Transformers See Better".
+  Attributes:
+    patch_px: side of a square patch.
+    width: d, channels of a token.
+    dtype: of the product and of what comes back.
+  """
+
+  patch_px: int
+  width: int
+  dtype: jnp.dtype = jnp.float32
+
+  scope_name = "embedding"
+
+  @nn.compact
+  def __call__(
+    self, images: Array, *, deterministic: bool
+  ) -> tuple[Array, tuple[int, int], list[Array]]:
+    """Returns tokens (b, n, d) of images (b, y, x, c), their grid, no maps.
+
+    Raises:
+      ValueError: a side is not a multiple of patch_px.
+    """
+    del deterministic
+    grid = token_grid(images, self.patch_px)
+    dense = layers.Dense(self.width, self.dtype)
+    nn.share_scope(self, dense)  # its parameters are this module's
+    return dense(patches(images.astype(self.dtype), self.patch_px)), grid, []
+
+
+class ConvStem(nn.Module):
+  """Tokens of an image: overlapping 3 x 3 convolutions of stride 2.
+
+  As many as halve a patch to one token. Batch norm and GELU after each;
+  channels double from one to the next, up to `width`. Xiao et al., "Early
+  Convolutions Help Transformers See Better".
 
   Attributes:
     patch_px: a power of 2.
@@ -56,14 +88,22 @@ class ConvStem(nn.Module):
   width: int
   dtype: jnp.dtype = jnp.float32
 
-  @nn.compact
-  def __call__(self, images: Array, *, deterministic: bool) -> list[Array]:
-    """Returns the maps of each convolution, of images (b, y, x, c).
+  scope_name = "stem"
 
-    The last is (b, y // patch_px, x // patch_px, d), each before it twice as
-    high and wide, of half its channels.
+  @nn.compact
+  def __call__(
+    self, images: Array, *, deterministic: bool
+  ) -> tuple[Array, tuple[int, int], list[Array]]:
+    """Returns tokens (b, n, d) of images (b, y, x, c), their grid, and maps.
+
+    Those are what each convolution gives. The tokens are the last of them, each
+    before it is twice as high and wide, of half the channels.
+
+    Raises:
+      ValueError: a side is not a multiple of patch_px.
     """
-    maps = [images]
+    grid = token_grid(images, self.patch_px)
+    maps = [images.astype(self.dtype)]
     depth = self.patch_px.bit_length() - 1
     for i in range(depth):
       y = nn.Conv(
@@ -82,27 +122,27 @@ class ConvStem(nn.Module):
         name=f"norm_{i}",
       )(y)
       maps.append(nn.gelu(y, approximate=False).astype(self.dtype))
-    return maps[1:]
+    return maps[-1].reshape(images.shape[0], -1, self.width), grid, maps[1:]
 
 
 class Block(nn.Module):
-  """Pre-norm block: tokens + attention, then tokens + MLP; fields of EANet.
+  """Pre-norm block: tokens + attention, then tokens + MLP.
 
   With a `depthwise_size`, a depthwise convolution is added to the tokens before
-  either: what a token sees of its neighbours, which external attention does
-  not tell from any other tokens.
+  either. It shows a token its neighbours, which external attention cannot tell
+  from any other tokens.
+
+  Attributes:
+    attention: a module of `models.attention`.
+    mlp_width: hidden channels of the MLP.
+    depthwise_size: side of the depthwise convolution; 0 for none.
+    dropout_rate: on the attention's output, and twice in the MLP.
   """
 
-  attention_type: str
-  num_heads: int
-  num_slots: int
-  normalisation: str
-  key_width: int
-  mlp_width: int
-  depthwise_size: int
-  dropout_rate: float
-  attention_dropout_rate: float
-  dtype: jnp.dtype
+  attention: nn.Module
+  mlp_width: int = 64
+  depthwise_size: int = 0
+  dropout_rate: float = 0.2
 
   @nn.compact
   def __call__(
@@ -111,14 +151,14 @@ class Block(nn.Module):
     grid: tuple[int, int],
     dropout_words: Array | None,
   ) -> Array:
-    """Returns (b, n, d) from tokens (b, n, d).
+    """Returns (b, n, d) from tokens (b, n, d), in their type.
 
     Args:
       tokens: of each image.
       grid: rows and columns of the tokens.
       dropout_words: uint32 (4, 2), see `layers.Dropout`; None drops nothing.
     """
-    d = tokens.shape[-1]
+    d, dtype = tokens.shape[-1], tokens.dtype
     words = [None] * 4 if dropout_words is None else dropout_words
     dropout = layers.Dropout(self.dropout_rate)
 
@@ -127,39 +167,18 @@ class Block(nn.Module):
       y = layers.DepthwiseConv(self.depthwise_size, name="depthwise")(y)
       tokens = tokens + y.reshape(tokens.shape)
 
-    external = self.attention_type in ("external", "single_memory")
-    # Before a softmax over tokens a bias would shift a slot's logit by as much
-    # at every token, which cancels: its gradient would be rounding noise.
-    cancels = external and self.normalisation != "slots"
+    # The gradient of a bias that cancels would be rounding noise.
     y = layers.LayerNorm(
-      self.dtype, use_bias=not cancels, name="attention_norm"
+      dtype, use_bias=not self.attention.cancels_bias, name="attention_norm"
     )(tokens)
-    y = self._attention()(y, words[0])
+    y = self.attention(y, words[0])
     tokens = tokens + dropout(y, words[1])
 
-    y = layers.LayerNorm(self.dtype, name="mlp_norm")(tokens)
-    y = layers.Dense(self.mlp_width, self.dtype, name="mlp_in")(y)
+    y = layers.LayerNorm(dtype, name="mlp_norm")(tokens)
+    y = layers.Dense(self.mlp_width, dtype, name="mlp_in")(y)
     y = dropout(nn.gelu(y, approximate=False), words[2])
-    y = layers.Dense(d, self.dtype, name="mlp_out")(y)
+    y = layers.Dense(d, dtype, name="mlp_out")(y)
     return tokens + dropout(y, words[3])
-
-  def _attention(self) -> nn.Module:
-    shared = {
-      "attention_dropout_rate": self.attention_dropout_rate,
-      "dtype": self.dtype,
-      "name": "attention",
-    }
-    if self.attention_type == "self":
-      return attention.SelfAttention(self.num_heads, self.key_width, **shared)
-    if self.attention_type == "simplified":
-      return attention.SimplifiedSelfAttention(**shared)
-    return attention.ExternalAttention(
-      num_heads=self.num_heads,
-      num_slots=self.num_slots,
-      single_memory=self.attention_type == "single_memory",
-      normalisation=self.normalisation,
-      **shared,
-    )
 
 
 class EANet(nn.Module):
@@ -167,85 +186,54 @@ class EANet(nn.Module):
 
   Attributes:
     num_classes: l.
-    attention_type: "external"; "single_memory", external with M_k = M_v;
-      "self", which makes it a ViT; or "simplified", softmax(F F^T) F.
-    patch_px: side of a square patch; one patch is one token.
-    width: d, channels of a token.
-    num_blocks: transformer blocks.
-    num_heads: h, memories of each block, or heads of self-attention.
-    num_slots: s, slots of each memory.
-    normalisation: of external attention, see `attention.normalise`.
-    key_width: k, channels of a head of self-attention.
-    mlp_width: hidden channels of each block's MLP.
-    stem: "patches", one product of each patch, or "convolutions", `ConvStem`.
-    depthwise_size: side of the depthwise convolution of each block; 0 for none.
+    tokenizer: a `PatchEmbedding` or a `ConvStem`; its dtype is that of all
+      activations and products. Parameters, normalisations and logits are
+      float32 always.
+    block: what every block is like.
+    num_blocks: how many, each with parameters of its own.
     position_embedding: whether a token knows where it is.
-    pooling: "mean" of the tokens; or "maps", beside it the mean of each map of
-      the stem, batch-normalised: what the texture is like at every scale.
-    dropout_rate: on the attention's projection, in the MLP and on such means.
-    attention_dropout_rate: on the attention map.
-    dtype: of activations and products; parameters, normalisations and logits
-      are float32 always.
+    pool_maps: beside the mean of the tokens, also that of each map of the
+      tokenizer, batch-normalised: what the texture is like at every scale.
+    dropout_rate: on those means. The paper's network drops nothing behind its
+      pooling, and nor does this one without `pool_maps`.
   """
 
   num_classes: int
-  attention_type: str = "external"
-  patch_px: int = 16
-  width: int = 64
+  tokenizer: nn.Module
+  block: Block
   num_blocks: int = 8
-  num_heads: int = 16
-  num_slots: int = 16
-  normalisation: str = "double"
-  key_width: int = 64
-  mlp_width: int = 64
-  stem: str = "patches"
-  depthwise_size: int = 0
   position_embedding: bool = True
-  pooling: str = "mean"
+  pool_maps: bool = False
   dropout_rate: float = 0.2
-  attention_dropout_rate: float = 0.2
-  dtype: jnp.dtype = jnp.float32
 
   @nn.compact
   def __call__(self, images: Array, *, deterministic: bool) -> Array:
-    """Returns float32 logits (b, l) of standardised images (b, y, x, c)."""
-    images = images.astype(self.dtype)
-    grid = token_grid(images, self.patch_px)
-    maps = []
-    if self.stem == "convolutions":
-      stem = ConvStem(self.patch_px, self.width, self.dtype, name="stem")
-      maps = stem(images, deterministic=deterministic)
-      tokens = maps[-1].reshape(len(images), -1, self.width)
-    else:
-      tokens = patches(images, self.patch_px)  # (b, n, p*p*c)
-      tokens = layers.Dense(self.width, self.dtype, name="embedding")(tokens)
+    """Returns float32 logits (b, l) of standardised images (b, y, x, c).
+
+    Unless `deterministic`, batch norm is of this batch and moves the running
+    averages in "batch_stats", which must then be mutable.
+
+    Raises:
+      ValueError: a side of the images is not a multiple of a patch's.
+    """
+    # A copy, for the name that its parameters have in checkpoints.
+    tokenizer = self.tokenizer.copy(name=self.tokenizer.scope_name)
+    tokens, grid, maps = tokenizer(images, deterministic=deterministic)
     if self.position_embedding:
       position = self.param(
         "position_embedding", nn.initializers.normal(0.02), tokens.shape[1:]
       )
-      position = jnp.expand_dims(position.astype(self.dtype), 0)
-      tokens = tokens + position  # (b, n, d)
-    # The paper's network has no dropout behind its pooling.
-    sites = self.num_blocks + (self.pooling == "maps")
+      position = jnp.expand_dims(position.astype(tokens.dtype), 0)
+      tokens = tokens + position
+    sites = self.num_blocks + self.pool_maps
     words = [None] * sites
     if not deterministic:
       words = layers.dropout_words(self, sites, 4)
     for i in range(self.num_blocks):
-      tokens = Block(
-        attention_type=self.attention_type,
-        num_heads=self.num_heads,
-        num_slots=self.num_slots,
-        normalisation=self.normalisation,
-        key_width=self.key_width,
-        mlp_width=self.mlp_width,
-        depthwise_size=self.depthwise_size,
-        dropout_rate=self.dropout_rate,
-        attention_dropout_rate=self.attention_dropout_rate,
-        dtype=self.dtype,
-        name=f"block_{i}",
-      )(tokens, grid, words[i])
+      block = self.block.copy(name=f"block_{i}")
+      tokens = block(tokens, grid, words[i])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, d)
-    if self.pooling == "maps":
+    if self.pool_maps:
       means = [each.astype(jnp.float32).mean(axis=(1, 2)) for each in maps]
       pooled = jnp.concatenate([*means, pooled], axis=-1)
       pooled = nn.BatchNorm(

@@ -1,10 +1,10 @@
 """Products, layer norm and dropout whose cost is near that of their arithmetic.
 
-Takes and gives activations (b, ..., d). All are drop-in forms of the layers of
-flax.linen: on a CPU stock ones took more of a training step than all matrix
-products together, because compilers emit the gradient of a weight and a
-backward reduction over tokens badly and because threefry makes one 32-bit word
-for each element dropped or kept.
+Takes and gives activations (b, ..., d). All compute what the layers of
+flax.linen compute. On a CPU those took more of a training step than all matrix
+products together: compilers emit the gradient of a weight and a backward
+reduction over tokens badly, and threefry makes a 32-bit word for each element
+that is dropped or kept.
 """
 
 import functools
@@ -27,8 +27,8 @@ def einsum(
 ) -> Array:
   """Returns jnp.einsum of activations and weights, computed in `dtype`.
 
-  Its gradient by the weights is written as one product of two matrices, the
-  narrower one first: as autodiff writes it, it was a third of a CPU's step.
+  Its gradient with respect to the weights is one product of two matrices, the
+  narrower first. As autodiff writes it, it took a third of a CPU's step.
 
   Args:
     subscripts: "x,w->y" with the batch axis first in x and y.
@@ -172,8 +172,8 @@ layer_norm.defvjp(_layer_norm_fwd, _layer_norm_bwd)
 def depthwise_conv(x: Array, kernel: Array) -> Array:
   """Convolves each channel by its own square kernel; zeros beyond the edges.
 
-  As sums of shifted maps: a grouped convolution of the compiler's own takes
-  four times as long on a CPU, and its autodiff'd sum ten times.
+  It sums shifted maps. On a CPU the compiler's own grouped convolution takes
+  four times as long, and the gradient that autodiff makes of this sum ten.
 
   Args:
     x: (b, y, x, d).
@@ -228,7 +228,7 @@ class DepthwiseConv(nn.Module):
   def __call__(self, x: Array) -> Array:
     """Returns (b, y, x, d) of x (b, y, x, d), of its type."""
     shape = (self.kernel_size, self.kernel_size, x.shape[-1])
-    # Its fan-in is its taps: a channel sees no other.
+    # Its fan-in is its taps: a channel sees no other channel.
     init = nn.initializers.normal(1 / self.kernel_size)
     kernel = self.param("kernel", init, shape)
     bias = self.param("bias", nn.initializers.zeros, shape[2:])
@@ -260,8 +260,11 @@ class LayerNorm(nn.Module):
 class Dropout(nn.Module):
   """Dropout that spends one random byte on an element.
 
-  The rate is therefore a multiple of 1/256: 0.2 is 51/256 = 0.1992, and what
-  is kept is scaled by exactly the inverse of what is kept on average.
+  The rate is therefore a multiple of 1/256: 0.2 is 51/256 = 0.1992. What is
+  kept is scaled by the exact inverse of its share, here 256/205.
+
+  Attributes:
+    rate: share of the elements that is dropped.
   """
 
   rate: float
@@ -283,9 +286,9 @@ class Dropout(nn.Module):
 
 
 def dropout_words(network: nn.Module, *shape: int) -> Array:
-  """Returns uint32 (*shape, 2), two for each dropout, by the rng "dropout".
+  """Returns uint32 (*shape, 2): two words for each dropout of a network.
 
-  One draw for a whole network: a key of its own for each dropout would be as
-  much to compile as all that the network itself computes.
+  They are drawn from the rng "dropout", all at once: a key for each dropout
+  would be as much to compile as all that the network itself computes.
   """
   return jax.random.bits(network.make_rng("dropout"), (*shape, 2), jnp.uint32)

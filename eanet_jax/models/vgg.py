@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax.models import attention, layers
+from eanet_jax.models import layers
 
 Array = jax.Array
 
@@ -21,8 +21,8 @@ class Backbone(nn.Module):
   """The 13 convolutions of VGG16, each stage halved by a max pool.
 
   Attributes:
-    width_multiplier: of every layer's channels; 1 is VGG16, which pretrained
-      weights need.
+    width_multiplier: of every layer's channels; 1 is VGG16, and what
+      pretrained weights need.
     batch_norm: between each convolution and its ReLU.
     dtype: of convolutions and activations; batch norm is float32 always.
   """
@@ -71,8 +71,8 @@ class Backbone(nn.Module):
 def _max_pool(features: Array) -> Array:
   """Returns (b, y // 2, x // 2, c): the maximum of each 2 x 2 square.
 
-  On the way back equal maxima share the gradient. As a reduction it is ten
-  times faster there on a CPU than as a window that is scattered to.
+  Equal maxima share the gradient. On a CPU that of this reduction is ten times
+  as fast as that of a pooling window, which scatters.
   """
   b, y, x, c = features.shape
   features = features[:, : y // 2 * 2, : x // 2 * 2]
@@ -82,37 +82,27 @@ def _max_pool(features: Array) -> Array:
 class VGG(nn.Module):
   """VGG16 classifier with the mean of its features under one dense layer.
 
-  That mean replaces VGG16's three dense layers, nine tenths of its weights:
-  it takes images of any size from 32 px, and a few hundred micrographs could
-  not train 120 million weights.
+  That mean replaces VGG16's three dense layers, nine tenths of its weights. It
+  takes images of any size from 32 px, and a few hundred micrographs could not
+  train 120 million weights.
 
   The paper's table of results has a row "VGG + Attention" and does not define
-  that attention. `attention_type="external"` is the paper's own mechanism: a
-  residual block of external attention over the positions of the last feature
-  map.
+  that attention. Given one, the network has a residual block of it over the
+  positions of the last feature map; with external attention that is the paper's
+  own mechanism.
 
   Attributes:
     num_classes: l.
-    width_multiplier: of the channels of every convolution.
-    batch_norm: between each convolution and its ReLU.
-    attention_type: "none" or "external".
-    num_heads: h, memories of that attention.
-    num_slots: s, slots of each memory.
+    backbone: its convolutions; its dtype is that of all activations and
+      products. Parameters, normalisations and logits are float32 always.
+    attention: a module of `models.attention`, or None.
     dropout_rate: on the pooled features.
-    attention_dropout_rate: on the attention map.
-    dtype: of activations and products; parameters, normalisations and logits
-      are float32 always.
   """
 
   num_classes: int
-  width_multiplier: float = 1.0
-  batch_norm: bool = False
-  attention_type: str = "none"
-  num_heads: int = 16
-  num_slots: int = 16
+  backbone: Backbone
+  attention: nn.Module | None = None
   dropout_rate: float = 0.2
-  attention_dropout_rate: float = 0.2
-  dtype: jnp.dtype = jnp.float32
 
   @nn.compact
   def __call__(self, images: Array, *, deterministic: bool) -> Array:
@@ -124,27 +114,17 @@ class VGG(nn.Module):
     Raises:
       ValueError: an image below 32 px.
     """
-    features = Backbone(
-      width_multiplier=self.width_multiplier,
-      batch_norm=self.batch_norm,
-      dtype=self.dtype,
-      name="backbone",
-    )(images, deterministic=deterministic)
+    features = self.backbone(images, deterministic=deterministic)
     b, _, _, c = features.shape
     tokens = features.reshape(b, -1, c)  # (b, n, c)
     words = [None] * 2 if deterministic else layers.dropout_words(self, 2)
-    if self.attention_type == "external":
-      # No bias, as in EANet's blocks: the softmax over tokens cancels it.
-      y = layers.LayerNorm(self.dtype, use_bias=False, name="attention_norm")(
-        tokens
-      )
-      tokens = tokens + attention.ExternalAttention(
-        num_heads=self.num_heads,
-        num_slots=self.num_slots,
-        attention_dropout_rate=self.attention_dropout_rate,
-        dtype=self.dtype,
-        name="attention",
-      )(y, words[0])
+    if self.attention is not None:
+      y = layers.LayerNorm(
+        tokens.dtype,
+        use_bias=not self.attention.cancels_bias,
+        name="attention_norm",
+      )(tokens)
+      tokens = tokens + self.attention(y, words[0])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, c)
     pooled = layers.Dropout(self.dropout_rate)(pooled, words[1])
     return nn.Dense(self.num_classes, name="head")(pooled)

@@ -3,9 +3,10 @@
 import jax
 import numpy as np
 import pytest
+from made_networks import eanet
 
 from eanet_jax.explanation import attention_maps
-from eanet_jax.models import eanet, inputs, vgg
+from eanet_jax.models import attention, inputs, vgg
 from eanet_jax.runtime import sharding
 
 
@@ -25,7 +26,7 @@ LOCAL = {"stem": "convolutions", "depthwise_size": 3, "pooling": "maps"}
 
 @pytest.mark.parametrize("fields", [{}, LOCAL])
 def test_external_attention_shows_the_slots_that_vary_most(fields):
-  model = eanet.EANet(
+  model = eanet(
     2, patch_px=8, width=12, num_blocks=2, num_heads=2, num_slots=5, **fields
   )
   images = made_images(3, 24)
@@ -38,7 +39,7 @@ def test_external_attention_shows_the_slots_that_vary_most(fields):
   _, sown = model.apply(
     variables, standardised, deterministic=True, mutable=["intermediates"]
   )
-  (whole,) = sown["intermediates"]["block_1"]["attention"]["attention"]
+  (whole,) = sown["intermediates"]["block_1"]["attention"]["slot_weights"]
   spread = np.asarray(whole).std(1).mean(0)  # (h, s)
   for i, name in enumerate(names):
     head, slot = (int(part.split()[1]) - 1 for part in name.split(", "))
@@ -49,7 +50,7 @@ def test_external_attention_shows_the_slots_that_vary_most(fields):
 
 
 def test_self_attention_shows_what_each_head_attends_to():
-  model = eanet.EANet(
+  model = eanet(
     2, attention_type="self", patch_px=8, width=12, num_blocks=1, num_heads=2
   )
   images = made_images(2, 32)
@@ -66,11 +67,11 @@ def test_self_attention_shows_what_each_head_attends_to():
   np.testing.assert_allclose(maps.sum((2, 3)), 1, rtol=1e-4)
 
 
-@pytest.mark.parametrize("attention_type", ["none", "external"])
-def test_vgg_has_maps_only_with_attention(attention_type):
-  model = vgg.VGG(
-    2, width_multiplier=1 / 32, attention_type=attention_type, batch_norm=True
-  )
+@pytest.mark.parametrize(
+  "attend", [None, attention.ExternalAttention()], ids=["plain", "attention"]
+)
+def test_vgg_has_maps_only_with_attention(attend):
+  model = vgg.VGG(2, vgg.Backbone(1 / 32, batch_norm=True), attend)
   images = made_images(2, 64)
   found = attention_maps.attention_maps(
     model,
@@ -80,7 +81,7 @@ def test_vgg_has_maps_only_with_attention(attention_type):
     60.0,
     sharding.data_mesh(),
   )
-  if attention_type == "none":
+  if attend is None:
     assert found is None
   else:
     assert found[0].shape == (2, 3, 2, 2)

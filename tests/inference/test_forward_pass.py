@@ -4,9 +4,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 import pytest
+from made_networks import eanet
 
 from eanet_jax.inference import forward_pass
-from eanet_jax.models import eanet
 from eanet_jax.runtime import sharding
 
 MEAN, STD = 120.0, 40.0
@@ -14,9 +14,7 @@ MEAN, STD = 120.0, 40.0
 
 @pytest.fixture(scope="module")
 def network():
-  model = eanet.EANet(
-    3, patch_px=8, width=12, num_blocks=1, num_heads=3, num_slots=5
-  )
+  model = eanet(patch_px=8, width=12, num_blocks=1, num_heads=3, num_slots=5)
   images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 1))
   images = images.astype(np.uint8)
   init = jax.jit(lambda key: model.init(key, images[:1], deterministic=True))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from reference import attention as reference
 
 from eanet_jax.models import attention
 
@@ -19,22 +20,6 @@ SHAPES = [
   (5, 4, 64, 1, 64),
   (3, 256, 64, 16, 16),
 ]
-
-
-def attend(tokens, memory_key, memory_value, bias):
-  """The formula, head by head: float64 tokens (b, n, d) and map (b,n,h,s)."""
-  b, n, d = tokens.shape
-  h, s, _ = memory_key.shape
-  out, weights = np.zeros((b, n, d)), np.zeros((b, n, h, s))
-  for i in range(b):
-    for j in range(h):
-      logits = memory_key[j] @ tokens[i].T  # (s, n)
-      a = np.exp(logits - logits.max(axis=1, keepdims=True))
-      a /= a.sum(axis=1, keepdims=True)  # softmax over tokens
-      a /= a.sum(axis=0, keepdims=True)  # L1 over slots
-      weights[i, :, j] = a.T
-      out[i] += a.T @ memory_value[j]
-  return out + bias, weights
 
 
 def inputs(b, n, d, h, s, seed=0):
@@ -68,10 +53,10 @@ def float64(arrays):
 def test_jitted_output_and_map_equal_the_formula(shape):
   arrays = inputs(*shape)
   out, sown = apply(arrays, mutable=("intermediates",))
-  expected, weights = attend(**float64(arrays))
+  expected, weights = reference.external(**float64(arrays))
   scale = abs(expected).max()
   np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5 * scale)
-  (weight,) = sown["intermediates"]["attention"]
+  (weight,) = sown["intermediates"][attention.SLOT_WEIGHTS]
   np.testing.assert_allclose(weight, weights, rtol=1e-5, atol=1e-6)
 
 
@@ -90,8 +75,10 @@ def test_jitted_gradient_equals_differences_of_the_formula(shape):
     # Along the gradient and across it: one sees its size, one its direction.
     for direction in (g, rng.normal(size=g.shape)):
       direction = direction / np.linalg.norm(direction)
-      ahead = attend(**{**exact, name: array + 1e-5 * direction})[0]
-      behind = attend(**{**exact, name: array - 1e-5 * direction})[0]
+      ahead, behind = (
+        reference.external(**{**exact, name: array + step * direction})[0]
+        for step in (1e-5, -1e-5)
+      )
       slope = ((ahead - behind) * projection).sum() / 2e-5
       error = abs((g * direction).sum() - slope)
       assert error < 1e-5 * np.linalg.norm(g), (name, error)
@@ -100,7 +87,7 @@ def test_jitted_gradient_equals_differences_of_the_formula(shape):
 @pytest.mark.parametrize("shape", [(3, 9, 12, 3, 5), (1, 15, 64, 1, 64)])
 def test_weights_of_a_token_over_the_memory_sum_to_1_in_each_head(shape):
   _, sown = apply(inputs(*shape), mutable=("intermediates",))
-  (weights,) = sown["intermediates"]["attention"]
+  (weights,) = sown["intermediates"][attention.SLOT_WEIGHTS]
   b, n, _, h, s = shape
   assert weights.shape == (b, n, h, s)
   assert (np.asarray(weights) > 0).all()
@@ -173,7 +160,7 @@ def test_every_weight_lies_in_0_to_1_at_extreme_logits():
   arrays = inputs(3, 9, 12, 3, 5)
   arrays["memory_key"] *= 1e4
   _, sown = apply(arrays, mutable=("intermediates",))
-  (weights,) = sown["intermediates"]["attention"]
+  (weights,) = sown["intermediates"][attention.SLOT_WEIGHTS]
   total = np.asarray(weights).sum(axis=3)
   # A token that no slot prefers has no weight at all; no token has more than 1.
   assert (np.asarray(weights) >= 0).all()
@@ -196,67 +183,24 @@ def test_parameters_are_two_memories_and_a_bias():
 
 def test_attention_dropout_drops_only_when_given_words():
   layer = attention.ExternalAttention(
-    num_heads=3, num_slots=5, attention_dropout_rate=0.5
+    num_heads=3, num_slots=5, dropout_rate=0.5
   )
   arrays = inputs(2, 9, 12, 3, 5)
   tokens = arrays.pop("tokens")
   run = lambda words: layer.apply({"params": arrays}, tokens, words)
-  expected, _ = attend(tokens, **arrays)
+  expected, _ = reference.external(tokens, **arrays)
   np.testing.assert_allclose(run(None), expected, rtol=1e-4, atol=1e-5)
   words = jax.random.bits(jax.random.key(0), (2,), jnp.uint32)
   assert abs(np.asarray(run(words)) - expected).max() > 0.1
 
 
-def self_attend(params, tokens):
-  """softmax(Q K^T / sqrt(k)) V head by head; every loop in the open."""
-  b, n, d = tokens.shape
-  q, k, v = (params[name] for name in ("query", "key", "value"))
-  h, width = q["bias"].shape
-  out = np.zeros((b, n, d)) + params["out"]["bias"]
-  for i in range(b):
-    for j in range(h):
-      project = lambda p, i=i, j=j: tokens[i] @ p["kernel"][:, j] + p["bias"][j]
-      logits = project(q) @ project(k).T / np.sqrt(width)
-      weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-      weights /= weights.sum(axis=1, keepdims=True)
-      out[i] += weights @ project(v) @ params["out"]["kernel"][j]
-  return out
-
-
-def simplified_attend(params, tokens):
-  """softmax(F F^T) F."""
-  del params
-  out = []
-  for f in tokens:
-    logits = f @ f.T
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    out.append(weights / weights.sum(axis=1, keepdims=True) @ f)
-  return np.stack(out)
-
-
-def one_memory(params, tokens):
-  memory = params["memory"]
-  return attend(tokens, memory, memory, params["bias"])[0]
-
-
-def one_softmax(axis):
-  def attended(params, tokens):
-    logits = np.einsum("bnd,hsd->bnhs", tokens, params["memory_key"])
-    weights = np.exp(logits - logits.max(axis=axis, keepdims=True))
-    weights /= weights.sum(axis=axis, keepdims=True)
-    out = np.einsum("bnhs,hsd->bnd", weights, params["memory_value"])
-    return out + params["bias"]
-
-  return attended
-
-
 external = functools.partial(attention.ExternalAttention, 3, 5)
 VARIANTS = {
-  "self": (attention.SelfAttention(3, 4), self_attend),
-  "simplified": (attention.SimplifiedSelfAttention(), simplified_attend),
-  "single_memory": (external(single_memory=True), one_memory),
-  "tokens": (external(normalisation="tokens"), one_softmax(1)),
-  "slots": (external(normalisation="slots"), one_softmax(3)),
+  "self": (attention.SelfAttention(3, 4), reference.self_attention),
+  "simplified": (attention.SimplifiedSelfAttention(), reference.simplified),
+  "single_memory": (external(single_memory=True), reference.single_memory),
+  "tokens": (external(normalisation="tokens"), reference.one_softmax(1)),
+  "slots": (external(normalisation="slots"), reference.one_softmax(3)),
 }
 
 
@@ -300,20 +244,38 @@ def test_variant_and_its_gradient_equal_the_formula(name, shape):
 
 
 @pytest.mark.parametrize(
-  ("name", "shape", "axis"),
+  ("name", "of", "shape", "axis"),
   [
-    ("self", (2, 3, 9, 9), -1),
-    ("simplified", (2, 1, 9, 9), -1),
-    ("single_memory", (2, 9, 3, 5), -1),
-    ("tokens", (2, 9, 3, 5), 1),
-    ("slots", (2, 9, 3, 5), -1),
+    ("self", "token_weights", (2, 3, 9, 9), -1),
+    ("simplified", "token_weights", (2, 1, 9, 9), -1),
+    ("single_memory", "slot_weights", (2, 9, 3, 5), -1),
+    ("tokens", "slot_weights", (2, 9, 3, 5), 1),
+    ("slots", "slot_weights", (2, 9, 3, 5), -1),
   ],
 )
-def test_every_variant_sows_its_map(name, shape, axis):
+def test_every_variant_sows_its_map_and_says_of_what(name, of, shape, axis):
   layer, _ = VARIANTS[name]
   tokens = np.random.default_rng(0).normal(size=(2, 9, 12)).astype("f4")
   variables = layer.init(jax.random.key(0), tokens)
   _, sown = layer.apply(variables, tokens, mutable=["intermediates"])
-  (weights,) = sown["intermediates"]["attention"]
+  ((kind, (weights,)),) = sown["intermediates"].items()
+  assert kind == of
   assert weights.shape == shape
   np.testing.assert_allclose(weights.sum(axis), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["external", *VARIANTS])
+def test_a_bias_on_all_tokens_cancels_where_the_module_says_so(name):
+  layer = external() if name == "external" else VARIANTS[name][0]
+  rng = np.random.default_rng(0)
+  tokens = rng.normal(size=(2, 9, 12)).astype("f4")
+  shifted = tokens + rng.normal(size=12).astype("f4")
+  variables = layer.init(jax.random.key(0), tokens)
+
+  def weights(tokens):
+    _, sown = layer.apply(variables, tokens, mutable=["intermediates"])
+    ((found,),) = sown["intermediates"].values()
+    return np.asarray(found)
+
+  change = abs(weights(shifted) - weights(tokens)).max()
+  assert change < 1e-5 if layer.cancels_bias else change > 1e-2

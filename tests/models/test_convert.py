@@ -9,9 +9,10 @@ import jax
 import numpy as np
 import pytest
 from made_files import write_weights as write
+from made_networks import eanet, shapes
 
 from eanet_jax import errors
-from eanet_jax.models import eanet, vgg
+from eanet_jax.models import attention, vgg
 from eanet_jax.models.pretrained import convert
 
 STAGES = [
@@ -28,14 +29,9 @@ TINY = 1 / 32  # width of a VGG whose files are quick to write
 
 def initialised(model, images):
   """(params, batch_stats) as drawn by NumPy, which compiles nothing."""
-  shapes = jax.eval_shape(
-    lambda: model.init(
-      jax.random.key(0), jax.numpy.zeros(images), deterministic=True
-    )
-  )
   rng = np.random.default_rng(4)
   draw = lambda leaf: rng.uniform(0.1, 1, leaf.shape).astype("f4")
-  variables = jax.tree.map(draw, shapes)
+  variables = jax.tree.map(draw, shapes(model, images))
   return variables["params"], variables.get("batch_stats", {})
 
 
@@ -88,7 +84,8 @@ def keras_vgg(keras):
 
 @pytest.fixture(scope="module")
 def our_vgg():
-  return initialised(vgg.VGG(3, attention_type="external"), (1, 64, 64, 1))
+  model = vgg.VGG(3, vgg.Backbone(), attention.ExternalAttention())
+  return initialised(model, (1, 64, 64, 1))
 
 
 def published_layout(model, path):
@@ -187,7 +184,7 @@ def randomised(tree):
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_torchvision_names_give_back_the_network(prefix, batch_norm, tmp_path):
-  model = vgg.VGG(3, width_multiplier=TINY, batch_norm=batch_norm)
+  model = vgg.VGG(3, vgg.Backbone(TINY, batch_norm))
   blank = initialised(model, (1, 32, 32, 1))
   drawn = randomised(blank)
   drawn[0]["head"] = blank[0]["head"]
@@ -199,7 +196,7 @@ def test_torchvision_names_give_back_the_network(prefix, batch_norm, tmp_path):
 
 
 def test_a_network_of_three_channels_takes_keras_blue_first(tmp_path):
-  blank = initialised(vgg.VGG(3, width_multiplier=TINY), (1, 32, 32, 3))
+  blank = initialised(vgg.VGG(3, vgg.Backbone(TINY)), (1, 32, 32, 3))
   drawn = randomised(blank)[0]["backbone"]
   tensors = {}
   for i, stage in enumerate(STAGES):
@@ -291,7 +288,7 @@ def keras_eanet(keras):
 
 @pytest.fixture(scope="module")
 def our_eanet():
-  return initialised(eanet.EANet(3, **SMALL), (1, 16, 16, 1))
+  return initialised(eanet(**SMALL), (1, 16, 16, 1))
 
 
 def torch_eanet(model):
@@ -337,14 +334,12 @@ def test_a_grey_image_has_the_logits_of_the_keras_example(
   for path, leaf in flat(params).items():
     assert leaf is not flat(our_eanet[0])[path]
     assert leaf.dtype == np.float32 and leaf.flags.c_contiguous
-  logits = eanet.EANet(3, **SMALL).apply(
-    {"params": params}, images, deterministic=True
-  )
+  logits = eanet(**SMALL).apply({"params": params}, images, deterministic=True)
   close(logits, expected)
 
 
 def test_a_head_of_other_classes_stays_as_initialised(keras_eanet, tmp_path):
-  params, _ = initialised(eanet.EANet(5, **SMALL), (1, 16, 16, 1))
+  params, _ = initialised(eanet(5, **SMALL), (1, 16, 16, 1))
   file = write(tmp_path / "x.npz", torch_eanet(keras_eanet[0]))
   loaded, _ = convert.load(file, params, {})
   assert loaded["head"] is not params["head"]
@@ -364,7 +359,7 @@ def test_nothing_given_is_changed(keras_eanet, our_eanet, tmp_path):
 
 @pytest.fixture(scope="module")
 def tiny_vgg():
-  return initialised(vgg.VGG(3, width_multiplier=TINY), (1, 32, 32, 1))
+  return initialised(vgg.VGG(3, vgg.Backbone(TINY)), (1, 32, 32, 1))
 
 
 def without(name):
@@ -402,7 +397,7 @@ def test_a_file_of_another_vgg_is_refused(change, message, tiny_vgg, tmp_path):
 
 @pytest.mark.parametrize("in_file", [False, True])
 def test_batch_norm_on_one_side_names_the_field(in_file, tiny_vgg, tmp_path):
-  normed = vgg.VGG(3, width_multiplier=TINY, batch_norm=True)
+  normed = vgg.VGG(3, vgg.Backbone(TINY, batch_norm=True))
   normed = initialised(normed, (1, 32, 32, 1))
   source, target, numbers = tiny_vgg, normed, PLAIN
   if in_file:
@@ -469,7 +464,7 @@ def test_a_file_of_another_eanet_is_refused(
 def test_a_keras_file_of_other_sizes_is_refused(
   fields, message, keras_eanet, tmp_path
 ):
-  model = eanet.EANet(3, **{**SMALL, **fields})
+  model = eanet(**{**SMALL, **fields})
   keras_eanet[0].save_weights(tmp_path / "x.weights.h5")
   params, _ = initialised(model, (1, 16, 16, 1))
   assert re.search(message, reason(tmp_path / "x.weights.h5", params))

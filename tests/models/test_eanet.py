@@ -7,9 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special
+from made_networks import by_path, count, shapes
+from made_networks import eanet as made
+from reference import eanet as reference
 
-from eanet_jax.models import eanet
+from eanet_jax.models import attention, eanet
 
 # (b, y, x, patch_px, d, h, s, mlp_width, blocks, c)
 NETWORKS = [
@@ -19,57 +21,18 @@ NETWORKS = [
 ]
 
 
-def norm(x, scale, bias):
-  centred = x - x.mean(axis=-1, keepdims=True)
-  variance = (centred**2).mean(axis=-1, keepdims=True)
-  return centred / np.sqrt(variance + 1e-6) * scale + bias
-
-
-def network(p, images, patch_px):
-  """float64 logits (b, l) of parameters by path and images (b, y, x, c)."""
-  b, y, x, _ = images.shape
-  cut = [
-    images[:, i : i + patch_px, j : j + patch_px].reshape(b, -1)
-    for i in range(0, y, patch_px)
-    for j in range(0, x, patch_px)
-  ]
-  tokens = np.stack(cut, axis=1) @ p["embedding/kernel"] + p["embedding/bias"]
-  tokens = tokens + p["position_embedding"]
-  blocks = {path.split("/")[0] for path in p if path.startswith("block_")}
-  for i in range(len(blocks)):
-    q = {
-      path.split("/", 1)[1]: leaf
-      for path, leaf in p.items()
-      if path.startswith(f"block_{i}/")
-    }
-    f = norm(tokens, q["attention_norm/scale"], 0)
-    logits = np.einsum("bnd,hsd->bhsn", f, q["attention/memory_key"])
-    a = special.softmax(logits, axis=3)
-    a = a / a.sum(axis=2, keepdims=True)
-    out = np.einsum("bhsn,hsd->bnd", a, q["attention/memory_value"])
-    tokens = tokens + out + q["attention/bias"]
-    f = norm(tokens, q["mlp_norm/scale"], q["mlp_norm/bias"])
-    f = f @ q["mlp_in/kernel"] + q["mlp_in/bias"]
-    f = f * (1 + special.erf(f / np.sqrt(2))) / 2
-    tokens = tokens + f @ q["mlp_out/kernel"] + q["mlp_out/bias"]
-  return tokens.mean(axis=1) @ p["head/kernel"] + p["head/bias"]
-
-
-def build(b, y, x, patch_px, d, h, s, mlp_width, blocks, c):
-  model = eanet.EANet(
-    num_classes=3,
+def build(b, y, x, patch_px, d, h, s, mlp_width, blocks, c, **fields):
+  model = made(
     patch_px=patch_px,
     width=d,
     num_blocks=blocks,
     num_heads=h,
     num_slots=s,
     mlp_width=mlp_width,
+    **fields,
   )
   rng = np.random.default_rng(0)
   images = rng.normal(size=(b, y, x, c)).astype("f4")
-  shapes = jax.eval_shape(
-    lambda: model.init(jax.random.key(0), images, deterministic=True)
-  )["params"]
 
   def draw(path, leaf):
     # Biases and norms start at 0 and 1, where a mistake would not show.
@@ -80,12 +43,8 @@ def build(b, y, x, patch_px, d, h, s, mlp_width, blocks, c):
       "f4"
     )
 
-  return model, jax.tree_util.tree_map_with_path(draw, shapes), images
-
-
-def flat(params):
-  leaves = flax.traverse_util.flatten_dict(params, sep="/")
-  return {path: np.asarray(leaf, np.float64) for path, leaf in leaves.items()}
+  params = shapes(model, images.shape)["params"]
+  return model, jax.tree_util.tree_map_with_path(draw, params), images
 
 
 def default_sizes(blocks):
@@ -98,7 +57,8 @@ def test_jitted_logits_equal_the_numpy_network(sizes):
   logits = jax.jit(
     lambda p, i: model.apply({"params": p}, i, deterministic=True)
   )(params, images)
-  expected = network(flat(params), images.astype(np.float64), sizes[3])
+  pixels = images.astype(np.float64)
+  expected = reference.paper(by_path(params), pixels, sizes[3])
   scale = abs(expected).max()
   np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5 * scale)
 
@@ -115,13 +75,13 @@ def test_jitted_gradient_equals_differences_of_the_numpy_network(sizes):
     return (logits * jax_projection).sum()
 
   d_params, d_images = jax.jit(jax.grad(projected, (0, 1)))(params, images)
-  gradient = {**flat(d_params), "images": np.asarray(d_images, np.float64)}
-  exact = {**flat(params), "images": images.astype(np.float64)}
+  gradient = {**by_path(d_params), "images": np.asarray(d_images, np.float64)}
+  exact = {**by_path(params), "images": images.astype(np.float64)}
 
   def value(path, moved):
     arrays = {**exact, path: exact[path] + moved}
     pixels = arrays.pop("images")
-    return (network(arrays, pixels, sizes[3]) * projection).sum()
+    return (reference.paper(arrays, pixels, sizes[3]) * projection).sum()
 
   assert len(gradient) == 6 + 10 * sizes[8]
   for path, g in gradient.items():
@@ -133,21 +93,12 @@ def test_jitted_gradient_equals_differences_of_the_numpy_network(sizes):
     assert error < 1e-5 * np.linalg.norm(g), (path, error)
 
 
-def count(model, side_px):
-  shapes = jax.eval_shape(
-    lambda: model.init(
-      jax.random.key(0), jnp.zeros((1, side_px, side_px, 1)), deterministic=True
-    )
-  )
-  return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
-
-
 def test_default_network_at_256_px_has_363779_parameters():
-  assert count(eanet.EANet(3), 256) == 363_779
+  assert count(made(), 256) == 363_779
 
 
 def test_single_head_network_at_256_px_has_167171_parameters():
-  assert count(eanet.EANet(3, num_heads=1, num_slots=64), 256) == 167_171
+  assert count(made(num_heads=1, num_slots=64), 256) == 167_171
 
 
 def test_multi_head_form_of_the_reference_has_370691_parameters():
@@ -156,7 +107,7 @@ def test_multi_head_form_of_the_reference_has_370691_parameters():
   d, wide, k, s, h = 64, 256, 16, 16, 16
   unfolded = d * wide + wide + k * s + s + s * k + k + wide * d + d
   folded = 2 * h * s * d + d
-  ours = count(eanet.EANet(3), 256)
+  ours = count(made(), 256)
   assert ours + 8 * (unfolded + d - folded) == 370_691
 
 
@@ -169,7 +120,7 @@ def test_multi_head_form_of_the_reference_has_370691_parameters():
   ],
 )
 def test_variants_at_256_px_have_their_parameters(fields, parameters):
-  assert count(eanet.EANet(3, **fields), 256) == parameters
+  assert count(made(**fields), 256) == parameters
 
 
 @pytest.mark.parametrize(
@@ -185,7 +136,7 @@ def test_variants_at_256_px_have_their_parameters(fields, parameters):
   ],
 )
 def test_no_parameter_of_a_variant_is_without_a_gradient(fields):
-  model = eanet.EANet(3, patch_px=8, width=12, num_blocks=2, **fields)
+  model = made(patch_px=8, width=12, num_blocks=2, **fields)
   images = np.random.default_rng(0).normal(size=(3, 24, 24, 1)).astype("f4")
   init = jax.jit(model.init, static_argnames="deterministic")
   params = init(jax.random.key(0), images, deterministic=True)["params"]
@@ -203,7 +154,7 @@ def test_no_parameter_of_a_variant_is_without_a_gradient(fields):
 
 
 def test_every_layer_has_its_shape():
-  model = eanet.EANet(5, patch_px=8, width=12, num_blocks=2, mlp_width=20)
+  model = made(5, patch_px=8, width=12, num_blocks=2, mlp_width=20)
   images = jax.ShapeDtypeStruct((3, 24, 40, 1), jnp.float32)
 
   def forward(images):
@@ -233,7 +184,7 @@ def test_every_layer_has_its_shape():
       block: (3, 15, 12),
       f"{block}/attention_norm": (3, 15, 12),
       f"{block}/attention": (3, 15, 12),
-      f"{block}/attention/attention": (3, 15, 16, 16),
+      f"{block}/attention/slot_weights": (3, 15, 16, 16),
       f"{block}/mlp_norm": (3, 15, 12),
       f"{block}/mlp_in": (3, 15, 20),
       f"{block}/mlp_out": (3, 15, 12),
@@ -243,11 +194,13 @@ def test_every_layer_has_its_shape():
 
 
 def test_bfloat16_logits_are_float32_and_close_to_float32s():
-  model, params, images = build(3, 32, 32, 8, 64, 3, 5, 64, 1, 1)
+  sizes = (3, 32, 32, 8, 64, 3, 5, 64, 1, 1)
+  model, params, images = build(*sizes)
+  rounding, *_ = build(*sizes, dtype="bfloat16")
   apply = lambda model: jax.jit(model.apply, static_argnames="deterministic")(
     {"params": params}, images, deterministic=True
   )
-  exact, rounded = apply(model), apply(model.copy(dtype=jnp.bfloat16))
+  exact, rounded = apply(model), apply(rounding)
   assert rounded.dtype == jnp.float32
   scale = abs(np.asarray(exact)).max()
   np.testing.assert_allclose(rounded, exact, atol=5e-2 * scale, rtol=0)
@@ -255,11 +208,8 @@ def test_bfloat16_logits_are_float32_and_close_to_float32s():
 
 
 def test_bfloat16_network_has_float32_parameters():
-  model = eanet.EANet(3, patch_px=8, num_blocks=1, dtype=jnp.bfloat16)
-  images = jnp.zeros((1, 16, 16, 1))
-  variables = jax.eval_shape(
-    lambda: model.init(jax.random.key(0), images, deterministic=True)
-  )
+  model = made(patch_px=8, num_blocks=1, dtype="bfloat16")
+  variables = shapes(model, (1, 16, 16, 1))
   assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {
     jnp.dtype("float32")
   }
@@ -273,7 +223,8 @@ def test_sowing_attention_does_not_change_the_logits():
     )
   )(params)
   plain, (sown, seen) = run(False), run(["intermediates"])
-  assert "attention" in seen["intermediates"]["block_1"]["attention"]
+  maps = seen["intermediates"]["block_1"]["attention"]
+  assert set(maps) == {attention.SLOT_WEIGHTS}
   np.testing.assert_array_equal(plain, sown)
 
 
@@ -293,8 +244,9 @@ def test_dropout_changes_the_logits_by_its_key():
 
 def test_two_dropouts_of_a_block_draw_different_masks():
   # One key for all three would drop the same elements in each.
-  model, params, images = build(2, 32, 32, 8, 64, 3, 5, 64, 1, 1)
-  model = model.copy(dropout_rate=0.5)
+  model, params, images = build(
+    *(2, 32, 32, 8, 64, 3, 5, 64, 1, 1), dropout_rate=0.5
+  )
   _, seen = jax.jit(
     lambda params, key: model.apply(
       {"params": params},

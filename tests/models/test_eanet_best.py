@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special
-from test_eanet import count, flat, norm
+from made_networks import by_path, count, shapes
+from made_networks import eanet as made
+from reference import eanet as reference
+from reference import layers
 
 from eanet_jax.configuration import command_line
-from eanet_jax.models import eanet, networks
+from eanet_jax.models import networks
 
 # What configs/eanet_best.py makes of it, small.
 LOCAL = {
@@ -25,75 +27,11 @@ LOCAL = {
 }
 
 
-def batch_norm(x, p, stats, name):
-  centred = x - stats[f"{name}/mean"]
-  scale = p[f"{name}/scale"] / np.sqrt(stats[f"{name}/var"] + 1e-5)
-  return centred * scale + p[f"{name}/bias"]
-
-
-def gelu(x):
-  return x * (1 + special.erf(x / np.sqrt(2))) / 2
-
-
-def halved(x, kernel):
-  """A 3 x 3 convolution of stride 2, one row and column of zeros at the end."""
-  padded = np.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
-  height, width = x.shape[1:3]
-  return sum(
-    padded[:, i : i + height : 2, j : j + width : 2] @ kernel[i, j]
-    for i, j in np.ndindex(3, 3)
-  )
-
-
-def depthwise(x, kernel, bias):
-  padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-  height, width = x.shape[1:3]
-  return bias + sum(
-    padded[:, i : i + height, j : j + width] * kernel[i, j]
-    for i, j in np.ndindex(3, 3)
-  )
-
-
-def local_network(p, stats, images):
-  """float64 logits of LOCAL by its description."""
-  maps = [images]
-  for i in range(2):
-    y = halved(maps[-1], p[f"stem/conv_{i}/kernel"])
-    maps.append(gelu(batch_norm(y, p, stats, f"stem/norm_{i}")))
-  tokens = maps[-1]
-  for i in range(2):
-    q = {
-      path.split("/", 1)[1]: leaf
-      for path, leaf in p.items()
-      if path.startswith(f"block_{i}/")
-    }
-    tokens = tokens + depthwise(
-      tokens, q["depthwise/kernel"], q["depthwise/bias"]
-    )
-    f = norm(tokens, q["attention_norm/scale"], 0)
-    f = f.reshape(len(f), -1, f.shape[-1])
-    logits = np.einsum("bnd,hsd->bhsn", f, q["attention/memory_key"])
-    a = special.softmax(logits, axis=3)
-    a = a / a.sum(axis=2, keepdims=True)
-    out = np.einsum("bhsn,hsd->bnd", a, q["attention/memory_value"])
-    tokens = tokens + out.reshape(tokens.shape) + q["attention/bias"]
-    f = norm(tokens, q["mlp_norm/scale"], q["mlp_norm/bias"])
-    f = gelu(f @ q["mlp_in/kernel"] + q["mlp_in/bias"])
-    tokens = tokens + f @ q["mlp_out/kernel"] + q["mlp_out/bias"]
-  means = [each.mean(axis=(1, 2)) for each in (*maps[1:], tokens)]
-  pooled = np.concatenate(means, axis=-1)
-  pooled = batch_norm(pooled, p, stats, "pool_norm")
-  return pooled @ p["head/kernel"] + p["head/bias"]
-
-
 def build_local(b, y, x):
   """The network of LOCAL, its variables drawn at random, and images."""
-  model = eanet.EANet(3, **LOCAL)
+  model = made(**LOCAL)
   rng = np.random.default_rng(0)
   images = rng.normal(size=(b, y, x, 1)).astype("f4")
-  shapes = jax.eval_shape(
-    lambda: model.init(jax.random.key(0), images, deterministic=True)
-  )
 
   def draw(path, leaf):
     name = path[-1].key
@@ -102,19 +40,20 @@ def build_local(b, y, x):
     moved = 0.3 * rng.normal(size=leaf.shape) + (name == "scale")
     return moved.astype("f4")
 
-  return model, jax.tree_util.tree_map_with_path(draw, shapes), images
+  drawn = jax.tree_util.tree_map_with_path(draw, shapes(model, images.shape))
+  return model, drawn, images
 
 
 @pytest.mark.parametrize("sizes", [(1, 16, 16), (3, 24, 40), (5, 32, 32)])
 def test_jitted_local_logits_and_gradient_equal_the_numpy_network(sizes):
   model, variables, images = build_local(*sizes)
-  stats = flat(variables["batch_stats"])
+  stats = by_path(variables["batch_stats"])
   run = lambda params, images: model.apply(
     {**variables, "params": params}, images, deterministic=True
   )
   logits = jax.jit(run)(variables["params"], images)
-  exact = {**flat(variables["params"]), "images": images.astype(np.float64)}
-  expected = local_network(exact, stats, exact["images"])
+  exact = {**by_path(variables["params"]), "images": images.astype(np.float64)}
+  expected = reference.local(exact, stats, exact["images"])
   scale = abs(expected).max()
   np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5 * scale)
 
@@ -123,14 +62,14 @@ def test_jitted_local_logits_and_gradient_equal_the_numpy_network(sizes):
   d_params, d_images = jax.jit(
     jax.grad(lambda *a: (run(*a) * projection.astype("f4")).sum(), (0, 1))
   )(variables["params"], images)
-  gradient = {**flat(d_params), "images": np.asarray(d_images, np.float64)}
+  gradient = {**by_path(d_params), "images": np.asarray(d_images, np.float64)}
   for path, g in gradient.items():
     direction = rng.normal(size=g.shape) + np.sign(g)
     direction /= np.linalg.norm(direction)
     ends = []
     for sign in (1, -1):
       arrays = {**exact, path: exact[path] + sign * 1e-5 * direction}
-      out = local_network(arrays, stats, arrays["images"])
+      out = reference.local(arrays, stats, arrays["images"])
       ends.append((out * projection).sum())
     slope = (ends[0] - ends[1]) / 2e-5
     error = abs((g * direction).sum() - slope)
@@ -145,7 +84,7 @@ def test_training_a_local_network_normalises_by_the_batch_and_keeps_count():
       v, images, deterministic=False, rngs=rngs, mutable=["batch_stats"]
     )
   )(variables)
-  first = halved(
+  first = layers.strided_conv(
     images.astype(np.float64),
     np.asarray(variables["params"]["stem"]["conv_0"]["kernel"], np.float64),
   )
@@ -171,8 +110,7 @@ def test_a_local_network_takes_images_of_any_size():
 @pytest.mark.parametrize("size", [0, 3])
 def test_without_position_and_neighbours_the_order_of_patches_is_nothing(size):
   # External attention, the MLP and the pooling do not know where a token is.
-  model = eanet.EANet(
-    3,
+  model = made(
     patch_px=4,
     width=12,
     num_blocks=2,

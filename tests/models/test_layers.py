@@ -5,17 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from reference import layers as reference
 
 from eanet_jax.models import layers
 
 SHAPES = [(5,), (3, 12), (2, 9, 64), (3, 256, 64), (2, 1, 3, 7)]
-
-
-def norm(x, scale, bias):
-  """The formula in float64."""
-  centred = x - x.mean(axis=-1, keepdims=True)
-  variance = (centred**2).mean(axis=-1, keepdims=True)
-  return centred / np.sqrt(variance + 1e-6) * scale + bias
 
 
 def norm_inputs(shape, seed=0):
@@ -28,7 +22,7 @@ def norm_inputs(shape, seed=0):
 def test_layer_norm_equals_the_formula(shape):
   arrays = norm_inputs(shape)
   out = jax.jit(layers.layer_norm)(*arrays)
-  expected = norm(*[a.astype(np.float64) for a in arrays])
+  expected = reference.layer_norm(*[a.astype(np.float64) for a in arrays])
   assert out.shape == shape
   np.testing.assert_allclose(out, expected, rtol=1e-5, atol=2e-5)
 
@@ -50,7 +44,7 @@ def test_layer_norm_gradient_equals_differences_of_the_formula(shape):
     for sign in (1, -1):
       moved = list(exact)
       moved[i] = exact[i] + sign * 1e-5 * direction
-      slope += sign * (norm(*moved) * projection).sum() / 2e-5
+      slope += sign * (reference.layer_norm(*moved) * projection).sum() / 2e-5
     error = abs((g * direction).sum() - slope)
     assert error < 1e-5 * np.linalg.norm(g), (i, error)
 
@@ -74,7 +68,10 @@ def test_layer_norm_module_starts_as_plain_normalisation():
     "bias": (12,),
   }
   np.testing.assert_allclose(
-    module.apply(variables, x), norm(x, 1, 0), rtol=1e-5, atol=1e-5
+    module.apply(variables, x),
+    reference.layer_norm(x, 1, 0),
+    rtol=1e-5,
+    atol=1e-5,
   )
 
 
@@ -86,7 +83,7 @@ def test_layer_norm_module_without_bias_has_only_a_scale():
   scale = np.linspace(-1, 2, 12)
   np.testing.assert_allclose(
     module.apply({"params": {"scale": scale.astype("f4")}}, x),
-    norm(x, scale, 0),
+    reference.layer_norm(x, scale, 0),
     rtol=1e-5,
     atol=1e-5,
   )
@@ -99,7 +96,7 @@ def test_layer_norm_module_computes_bfloat16_in_float32():
   out = module.apply(variables, x)
   assert out.dtype == jnp.bfloat16
   assert variables["params"]["scale"].dtype == jnp.float32
-  exact = norm(np.asarray(x, np.float64), 1, 0)
+  exact = reference.layer_norm(np.asarray(x, np.float64), 1, 0)
   # Half a unit in the last of 8 bits: nothing is lost but by the last cast.
   np.testing.assert_allclose(
     out.astype(jnp.float32), exact, rtol=2**-8 * 1.01, atol=1e-6
@@ -237,17 +234,6 @@ def test_dropout_gradient_is_the_mask():
   np.testing.assert_array_equal(gradient, expected)
 
 
-def convolved(x, kernel):
-  """The depthwise convolution in float64, tap by tap and place by place."""
-  k, out = len(kernel), np.zeros_like(x)
-  for b, y, z in np.ndindex(x.shape[:3]):
-    for i, j in np.ndindex(k, k):
-      row, column = y + i - k // 2, z + j - k // 2
-      if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
-        out[b, y, z] += x[b, row, column] * kernel[i, j]
-  return out
-
-
 @pytest.mark.parametrize(
   ("shape", "size"), [((1, 4, 5, 3), 3), ((3, 2, 1, 2), 3), ((2, 6, 4, 5), 5)]
 )
@@ -257,7 +243,9 @@ def test_depthwise_convolution_and_gradient_equal_loops(shape, size):
   projection = rng.normal(size=shape)
   arrays = [a.astype("f4") for a in (x, kernel)]
   out = jax.jit(layers.depthwise_conv)(*arrays)
-  np.testing.assert_allclose(out, convolved(x, kernel), rtol=1e-5, atol=1e-5)
+  np.testing.assert_allclose(
+    out, reference.depthwise_conv(x, kernel), rtol=1e-5, atol=1e-5
+  )
   d_x, d_kernel = jax.jit(
     jax.grad(
       lambda *a: (layers.depthwise_conv(*a) * projection.astype("f4")).sum(),
@@ -268,10 +256,10 @@ def test_depthwise_convolution_and_gradient_equal_loops(shape, size):
   for index in np.ndindex(x.shape):
     unit = np.zeros_like(x)
     unit[index] = 1
-    slope = (convolved(unit, kernel) * projection).sum()
+    slope = (reference.depthwise_conv(unit, kernel) * projection).sum()
     np.testing.assert_allclose(d_x[index], slope, rtol=1e-4, atol=1e-5)
   for index in np.ndindex(kernel.shape):
     unit = np.zeros_like(kernel)
     unit[index] = 1
-    slope = (convolved(x, unit) * projection).sum()
+    slope = (reference.depthwise_conv(x, unit) * projection).sum()
     np.testing.assert_allclose(d_kernel[index], slope, rtol=1e-4, atol=1e-5)

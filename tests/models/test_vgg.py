@@ -7,23 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import signal
+from made_networks import by_path, shapes
+from reference import vgg as reference
+from reference.vgg import STAGES
 
-from eanet_jax.models import vgg
+from eanet_jax.models import attention, vgg
 
 CHANNELS = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
-STAGES = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3"]
-STAGES += ["4_1", "4_2", "4_3", "5_1", "5_2", "5_3"]
 
 
 def shapes_of(model, images):
   """{path: shape} of the variables."""
-  images = jax.ShapeDtypeStruct(images, jnp.float32)
-  variables = jax.eval_shape(
-    lambda images: model.init(jax.random.key(0), images, deterministic=True),
-    images,
-  )
-  flat = flax.traverse_util.flatten_dict(variables, sep="/")
+  flat = flax.traverse_util.flatten_dict(shapes(model, images), sep="/")
   assert {leaf.dtype for leaf in flat.values()} == {jnp.dtype("float32")}
   return {path: leaf.shape for path, leaf in flat.items()}
 
@@ -45,55 +40,17 @@ def draw(model, images, seed=0):
   return variables, rng.normal(size=images).astype("f4")
 
 
-def correlations(image, kernel, bias):
-  """(y, x, d) of image (y, x, c), zeros around it, and kernel (3, 3, c, d)."""
-  maps = [
-    sum(
-      signal.correlate2d(image[..., c], kernel[..., c, d], mode="same")
-      for c in range(kernel.shape[2])
-    )
-    for d in range(kernel.shape[3])
-  ]
-  return np.stack(maps, axis=-1) + bias
-
-
-def halved(image):
-  """The largest of each 2 x 2 pixels; an odd last row or column is left."""
-  rows, columns = image.shape[0] // 2, image.shape[1] // 2
-  out = np.empty((rows, columns, image.shape[2]))
-  for y in range(rows):
-    for x in range(columns):
-      out[y, x] = image[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].max(axis=(0, 1))
-  return out
-
-
-def features(variables, image):
-  """float64 features (y, x, c) of one image (y, x, c)."""
-  params = variables["params"]["backbone"]
-  for before, stage in zip(["1", *STAGES], STAGES, strict=False):
-    if before[0] != stage[0]:
-      image = halved(image)
-    layer = params[f"conv{stage}"]
-    kernel = layer["kernel"].astype("f8")
-    image = correlations(image, kernel, layer["bias"].astype("f8"))
-    if "batch_stats" in variables:
-      norm = params[f"norm{stage}"]
-      stats = variables["batch_stats"]["backbone"][f"norm{stage}"]
-      spread = np.sqrt(stats["var"].astype("f8") + 1e-5)
-      image = (image - stats["mean"]) / spread * norm["scale"] + norm["bias"]
-    image = np.maximum(image, 0)
-  return halved(image)
-
-
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("size", [(2, 32, 32, 1), (1, 37, 70, 3)])
 def test_logits_equal_the_numpy_network(size, batch_norm):
-  model = vgg.VGG(3, width_multiplier=1 / 32, batch_norm=batch_norm)
+  model = vgg.VGG(3, vgg.Backbone(1 / 32, batch_norm))
   variables, images = draw(model, size)
   logits = jax.jit(lambda v, i: model.apply(v, i, deterministic=True))(
     variables, images
   )
-  maps = np.stack([features(variables, image) for image in images])
+  params = by_path(variables["params"]["backbone"])
+  stats = by_path(variables["batch_stats"]["backbone"]) if batch_norm else {}
+  maps = np.stack([reference.features(params, stats, i) for i in images])
   assert maps.shape == (size[0], size[1] // 32, size[2] // 32, 16)
   head = variables["params"]["head"]
   expected = maps.mean(axis=(1, 2)) @ head["kernel"] + head["bias"]
@@ -103,13 +60,13 @@ def test_logits_equal_the_numpy_network(size, batch_norm):
 
 
 def test_backbone_alone_gives_the_feature_map():
-  model = vgg.VGG(3, width_multiplier=1 / 32)
-  variables, images = draw(model, (1, 64, 32, 1))
-  backbone = vgg.Backbone(width_multiplier=1 / 32)
+  backbone = vgg.Backbone(1 / 32)
+  variables, images = draw(vgg.VGG(3, backbone), (1, 64, 32, 1))
+  params = variables["params"]["backbone"]
   maps = jax.jit(lambda p, i: backbone.apply(p, i, deterministic=True))(
-    {"params": variables["params"]["backbone"]}, images
+    {"params": params}, images
   )
-  expected = features(variables, images[0])
+  expected = reference.features(by_path(params), {}, images[0])
   scale = abs(expected).max()
   np.testing.assert_allclose(maps[0], expected, rtol=0, atol=1e-5 * scale)
 
@@ -118,7 +75,7 @@ def test_backbone_alone_gives_the_feature_map():
   ("channels", "count"), [(3, 14_714_688), (1, 14_714_688 - 64 * 9 * 2)]
 )
 def test_the_backbone_has_vgg16s_convolutions(channels, count):
-  shapes = shapes_of(vgg.VGG(5), (1, 32, 32, channels))
+  shapes = shapes_of(vgg.VGG(5, vgg.Backbone()), (1, 32, 32, channels))
   expected = {"params/head/kernel": (512, 5), "params/head/bias": (5,)}
   for stage, c, d in zip(
     STAGES, [channels, *CHANNELS[:-1]], CHANNELS, strict=True
@@ -131,8 +88,8 @@ def test_the_backbone_has_vgg16s_convolutions(channels, count):
 
 
 def test_batch_norm_adds_four_vectors_to_a_convolution():
-  plain = shapes_of(vgg.VGG(5), (1, 32, 32, 1))
-  normed = shapes_of(vgg.VGG(5, batch_norm=True), (1, 32, 32, 1))
+  plain = shapes_of(vgg.VGG(5, vgg.Backbone()), (1, 32, 32, 1))
+  normed = shapes_of(vgg.VGG(5, vgg.Backbone(batch_norm=True)), (1, 32, 32, 1))
   added = {}
   for stage, d in zip(STAGES, CHANNELS, strict=True):
     for leaf in ("params/{}/scale", "params/{}/bias"):
@@ -143,8 +100,8 @@ def test_batch_norm_adds_four_vectors_to_a_convolution():
 
 
 def test_attention_adds_a_norm_and_two_memories():
-  plain = shapes_of(vgg.VGG(5), (1, 32, 32, 1))
-  model = vgg.VGG(5, attention_type="external", num_heads=3, num_slots=7)
+  plain = shapes_of(vgg.VGG(5, vgg.Backbone()), (1, 32, 32, 1))
+  model = vgg.VGG(5, vgg.Backbone(), attention.ExternalAttention(3, 7))
   assert shapes_of(model, (1, 32, 32, 1)) == plain | {
     "params/attention_norm/scale": (512,),
     "params/attention/memory_key": (3, 7, 512),
@@ -154,16 +111,18 @@ def test_attention_adds_a_norm_and_two_memories():
 
 
 def test_width_multiplier_rounds_and_keeps_a_channel():
-  shapes = shapes_of(vgg.VGG(5, width_multiplier=1 / 200), (1, 32, 32, 1))
+  shapes = shapes_of(vgg.VGG(5, vgg.Backbone(1 / 200)), (1, 32, 32, 1))
   assert shapes["params/backbone/conv1_1/kernel"] == (3, 3, 1, 1)
   assert shapes["params/backbone/conv3_1/kernel"] == (3, 3, 1, 1)
   assert shapes["params/backbone/conv5_3/kernel"] == (3, 3, 3, 3)
 
 
 @pytest.mark.parametrize("b", [1, 3, 5])
-@pytest.mark.parametrize("attention", ["none", "external"])
-def test_each_image_has_logits_of_its_own(b, attention):
-  model = vgg.VGG(4, width_multiplier=1 / 32, attention_type=attention)
+@pytest.mark.parametrize(
+  "attend", [None, attention.ExternalAttention()], ids=["plain", "attention"]
+)
+def test_each_image_has_logits_of_its_own(b, attend):
+  model = vgg.VGG(4, vgg.Backbone(1 / 32), attend)
   variables, images = draw(model, (b, 64, 96, 1))
   apply = jax.jit(lambda v, i: model.apply(v, i, deterministic=True))
   logits = apply(variables, images)
@@ -173,7 +132,7 @@ def test_each_image_has_logits_of_its_own(b, attention):
 
 
 def test_running_averages_move_in_training_alone():
-  model = vgg.VGG(3, width_multiplier=1 / 32, batch_norm=True, dropout_rate=0)
+  model = vgg.VGG(3, vgg.Backbone(1 / 32, batch_norm=True), dropout_rate=0)
   variables, images = draw(model, (3, 32, 32, 1))
   run = lambda deterministic: jax.jit(
     lambda v, i: model.apply(
@@ -195,7 +154,7 @@ def test_running_averages_move_in_training_alone():
   layer = variables["params"]["backbone"]["conv1_1"]
   maps = np.stack(
     [
-      correlations(i, layer["kernel"].astype("f8"), layer["bias"])
+      reference.correlations(i, layer["kernel"].astype("f8"), layer["bias"])
       for i in images
     ]
   )
@@ -209,25 +168,19 @@ def test_running_averages_move_in_training_alone():
 
 
 def test_attention_is_a_residual_of_weights_that_sum_to_one():
-  model = vgg.VGG(
-    3,
-    width_multiplier=1 / 8,
-    attention_type="external",
-    num_heads=3,
-    num_slots=5,
-  )
+  backbone = vgg.Backbone(1 / 8)
+  model = vgg.VGG(3, backbone, attention.ExternalAttention(3, 5))
   variables, images = draw(model, (2, 64, 96, 1))
   logits, seen = jax.jit(
     lambda v, i: model.apply(
       v, i, deterministic=True, mutable=["intermediates"]
     )
   )(variables, images)
-  (weights,) = seen["intermediates"]["attention"]["attention"]
+  (weights,) = seen["intermediates"]["attention"][attention.SLOT_WEIGHTS]
   assert weights.shape == (2, 6, 3, 5)
   np.testing.assert_allclose(weights.sum(axis=3), 1, rtol=1e-5)
 
   params = variables["params"]
-  backbone = vgg.Backbone(width_multiplier=1 / 8)
   maps = backbone.apply(
     {"params": params["backbone"]}, images, deterministic=True
   )
@@ -242,7 +195,7 @@ def test_attention_is_a_residual_of_weights_that_sum_to_one():
 
 
 def test_dropout_changes_the_logits_by_its_key():
-  model = vgg.VGG(3, width_multiplier=1 / 8, attention_type="external")
+  model = vgg.VGG(3, vgg.Backbone(1 / 8), attention.ExternalAttention())
   variables, images = draw(model, (2, 32, 32, 1))
   run = jax.jit(
     lambda seed: model.apply(
@@ -257,12 +210,14 @@ def test_dropout_changes_the_logits_by_its_key():
 
 
 def test_bfloat16_logits_are_float32_and_close_to_float32s():
-  model = vgg.VGG(3, width_multiplier=1 / 8, batch_norm=True)
+  backbone = vgg.Backbone(1 / 8, batch_norm=True)
+  model = vgg.VGG(3, backbone)
   variables, images = draw(model, (2, 64, 64, 1))
   apply = lambda model: jax.jit(
     lambda v, i: model.apply(v, i, deterministic=True)
   )(variables, images)
-  exact, rounded = apply(model), apply(model.copy(dtype=jnp.bfloat16))
+  rounding = backbone.copy(dtype=jnp.bfloat16)
+  exact, rounded = apply(model), apply(model.copy(backbone=rounding))
   assert rounded.dtype == jnp.float32
   scale = abs(np.asarray(exact)).max()
   np.testing.assert_allclose(rounded, exact, atol=5e-2 * scale, rtol=0)
@@ -273,4 +228,4 @@ def test_bfloat16_logits_are_float32_and_close_to_float32s():
 def test_an_image_too_small_for_five_halvings_is_refused(side):
   message = re.escape(f"{side[0]} x {side[1]} px") + ".* 32 px"
   with pytest.raises(ValueError, match=message):
-    shapes_of(vgg.VGG(3), (1, *side, 1))
+    shapes_of(vgg.VGG(3, vgg.Backbone()), (1, *side, 1))

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from made_networks import eanet, shapes
 
-from eanet_jax.models import eanet
 from eanet_jax.training import optimizer
 
 COS_45 = (1 + np.sqrt(0.5)) / 2
@@ -32,13 +32,10 @@ def test_learning_rate_by_step(schedule, warmup_steps, expected):
 
 @pytest.fixture(scope="module")
 def params():
-  model = eanet.EANet(3, patch_px=8, width=12, num_blocks=1, mlp_width=20)
-  images = jnp.zeros((1, 32, 32, 1))
-  shapes = jax.eval_shape(
-    lambda: model.init(jax.random.key(0), images, deterministic=True)
-  )["params"]
+  model = eanet(patch_px=8, width=12, num_blocks=1, mlp_width=20)
   rng = np.random.default_rng(0)
-  return jax.tree.map(lambda s: rng.normal(size=s.shape).astype("f4"), shapes)
+  draw = lambda leaf: rng.normal(size=leaf.shape).astype("f4")
+  return jax.tree.map(draw, shapes(model, (1, 32, 32, 1))["params"])
 
 
 DECAYED = {

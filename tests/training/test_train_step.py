@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
+from made_networks import eanet
 
 from eanet_jax.data import batching
-from eanet_jax.models import eanet
 from eanet_jax.runtime import sharding
 from eanet_jax.training import augment, objectives, optimizer, train_step
 
@@ -26,7 +26,7 @@ def make_state(
   fields = {"patch_px": 8, "width": 16, "num_blocks": 1, "mlp_width": 16}
   mean, std = levels
   return train_step.create_state(
-    eanet.EANet(objective.outputs, **{**fields, **model}),
+    eanet(objective.outputs, **{**fields, **model}),
     optimizer.adamw(lambda step: rate, 1e-4, 0.0),
     train_step.Recipe(mean, std, objective, ranges),
     image_px=32,

@@ -33,7 +33,6 @@ _LAYERS = {
   "mlp.fc2": "mlp_out",
   "head": "head",
 }
-
 _POOLED_OTHERWISE = (
   "has a class token or a norm behind the last block; this network classifies"
   " the mean of its tokens and has neither"
@@ -45,13 +44,13 @@ def load(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
   """Returns new (params, batch_stats), float32 where the file has weights.
 
-  A VGG keeps its head and its attention as initialised; an EANet keeps its
-  head if the file's is of another number of classes. Where the file takes
-  three channels and the network one, their sum is what a grey image needs.
+  A VGG keeps its head and attention as initialised, an EANet its head if the
+  file's has another number of classes. A kernel of three channels is summed
+  over them where the network has one: a grey image has the same in all three.
 
-  The Keras example standardises images itself; here they come standardised.
-  Its GELU is the tanh form, within 5e-4 of the exact one here, and its layer
-  norms add 1e-5 to the variance where these add 1e-6.
+  The Keras example of an EANet standardises images itself; here they come
+  standardised. Its GELU is the tanh form, within 5e-4 of the exact one, and its
+  layer norms add 1e-5 to the variance where these add 1e-6.
 
   Args:
     file: a Keras model as .h5 or .hdf5, or a PyTorch state dict, under
@@ -101,12 +100,12 @@ def _check(path: str, new: np.ndarray | None, old: Any) -> None:
 
 
 def _keras_layers(tensors: Tensors, kind: str) -> list[Tensors]:
-  """Returns [{"weight": .., "bias": ..}] of a kind, in order of making."""
-  found = collections.defaultdict(dict)
+  """Returns [{"weight": .., "bias": ..}] of a kind, as they were made."""
+  leaves, found = {"0": "weight", "1": "bias"}, collections.defaultdict(dict)
   for name, tensor in tensors.items():
-    if re.fullmatch(rf"(.*/)?({kind})(_\d+)?/vars/[01]", name):
-      layer = name.removesuffix("/vars/0").removesuffix("/vars/1")
-      found[layer]["bias" if name.endswith("1") else "weight"] = tensor
+    layer, _, leaf = name.rpartition("/vars/")
+    if leaf in leaves and re.fullmatch(rf"(.*/)?({kind})(_\d+)?", layer):
+      found[layer][leaves[leaf]] = tensor
   # dense, dense_1, ..., dense_9, dense_10
   number = lambda layer: [int(n) for n in re.findall(r"\d+", layer)]
   return [found[layer] for layer in sorted(found, key=number)]
@@ -116,8 +115,7 @@ def _sum_over_rgb(kernel: np.ndarray, old: Any) -> np.ndarray:
   """Returns kernel (..., c, d), summed over c if it has 3 and `old` has 1."""
   d = old.shape[-1]
   if kernel.size == 3 * old.size and kernel.shape[-1] == d:
-    kernel = kernel.reshape(-1, 3, d).sum(axis=1, dtype=np.float64)
-    return kernel.reshape(old.shape)
+    kernel = kernel.reshape(-1, 3, d).sum(axis=1, dtype="f8").reshape(old.shape)
   return kernel
 
 
@@ -171,8 +169,7 @@ def _eanet(tensors: Tensors, old: dict[str, Any]) -> Tensors:
       "cannot be loaded: only external attention with two memories can be, and"
       " this network's attention is another"
     )
-  dense = _keras_layers(tensors, "dense")
-  if dense:
+  if dense := _keras_layers(tensors, "dense"):
     tensors = _keras_eanet(tensors, dense, blocks)
   else:
     tensors = _torch_eanet(tensors, blocks)
