@@ -47,9 +47,9 @@ def main(argv: list[str]) -> int:
     _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
   )
   if "systems" in config:
-    from eanet_jax.commands import compare as job
+    from eanet_jax.commands import comparison_job as job
   else:
-    from eanet_jax.commands import train as job
+    from eanet_jax.commands import training_job as job
   return job.run(config, _WORKDIR.value or f"runs/{name}")
 
 

@@ -35,13 +35,13 @@ def config_of(name: str, arguments: argparse.Namespace, fold: int) -> Any:
 
 def finished(config: Any, workdir: pathlib.Path, label: str) -> Any:
   """Returns the results of a run, of now or of before."""
-  from eanet_jax.commands import train
+  from eanet_jax.commands import training_job
 
-  results = train.finished(config, workdir)
+  results = training_job.finished(config, workdir)
   if results is None:
     console.say(label)
-    data, objective = train.load(config)
-    results = train.train_and_evaluate(config, workdir, data, objective)
+    data, objective = training_job.load(config)
+    results = training_job.train_and_evaluate(config, workdir, data, objective)
   return results
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 import launch
 from eanet_jax import errors
-from eanet_jax.commands import compare, train
+from eanet_jax.commands import comparison_job, training_job
 from eanet_jax.data import dataset, sources, view_store
 from eanet_jax.runtime import sharding
 
@@ -48,9 +48,11 @@ def plan(argv: list[str]) -> tuple[str, int]:
   launch.main(argv)
   ((config, workdir),) = found
   if "systems" in config:
-    runs = [each.config for each in compare.plan(config, pathlib.Path(workdir))]
+    runs = [
+      each.config for each in comparison_job.plan(config, pathlib.Path(workdir))
+    ]
   else:
-    train.check(config)
+    training_job.check(config)
     runs = [config]
   for each in {f"{run.dataset}{run.split}": run for run in runs}.values():
     split = dataset.load(each).split

@@ -311,19 +311,19 @@ def test_a_built_data_set_trains_without_tensorflow(
 
 
 def test_every_config_builds_and_validates():
-  from eanet_jax.commands import compare, train
+  from eanet_jax.commands import comparison_job, training_job
 
   files = sorted((ROOT / "configs").glob("*.py"))
   assert len(files) >= 6
   for file in files:
     config = command_line.load(str(file))
     if "systems" in config:
-      compare.plan(config, pathlib.Path("nowhere"))
+      comparison_job.plan(config, pathlib.Path("nowhere"))
     else:
-      train.check(config)
+      training_job.check(config)
   for variant in ("laptop", "ablations", "ingredients", "smoke"):
     config = command_line.load(f"{ROOT / 'configs/compare.py'}:{variant}")
-    compare.plan(config, pathlib.Path("nowhere"))
+    comparison_job.plan(config, pathlib.Path("nowhere"))
   literal = command_line.load(str(ROOT / "configs/eanet.py") + ":single_head")
   assert (literal.model.num_heads, literal.model.num_slots) == (1, 64)
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT, launch
 
 from eanet_jax import errors
-from eanet_jax.commands import train
+from eanet_jax.commands import training_job
 from eanet_jax.configuration import (
   command_line,
   config_tree,
@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_one_clear_error(file, change, says):
   config = command_line.load(str(ROOT / "configs" / f"{file}.py"))
   config.update_from_flattened_dict(change)
   with pytest.raises(errors.UserError, match=says):
-    train.check(config)
+    training_job.check(config)
 
 
 def test_a_model_has_the_fields_of_its_kind_and_no_others():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import load_comparison
 
-from eanet_jax.commands import compare
+from eanet_jax.commands import comparison_job
 from eanet_jax.evaluation import comparison_results
 from eanet_jax.reporting import markdown_table
 from eanet_jax.workdir import predictions_csv, results_json
@@ -52,7 +52,7 @@ def finish(run, right, seed, specimen="{true}-{fold}-{i}", **changes):
 def collected(tmp_path_factory):
   chance = {"eanet": 0.8, "vit": 0.5, "vgg": 0.99, "vgg_attention": 0.6}
   config = load_comparison(folds=3, micrograph_folds=1, only=tuple(chance))
-  runs = compare.plan(config, tmp_path_factory.mktemp("made"))
+  runs = comparison_job.plan(config, tmp_path_factory.mktemp("made"))
   finished = {
     run: finish(run, chance[run.system], i)
     for i, run in enumerate(runs)
@@ -107,7 +107,7 @@ def test_tiles_are_counted_over_all_folds(tmp_path):
   config = load_comparison(micrograph_folds=0, folds=2)
   config.compare.only = ("eanet", "vit")
   finished = {}
-  for run in compare.plan(config, tmp_path):
+  for run in comparison_job.plan(config, tmp_path):
     right = 6 + run.fold if run.system == "vit" else 9
     matrix = [[right, 10 - right], [0, 10 * run.fold]]
     of_baseline = tiled([[1, 1], [1, 1]])
@@ -138,7 +138,7 @@ def test_tiles_are_counted_over_all_folds(tmp_path):
 def test_systems_that_share_a_network_are_told_apart(tmp_path):
   config = load_comparison("ablations", micrograph_folds=0, folds=2)
   config.compare.only = ("eanet", "slots_8", "cross_entropy")
-  runs = compare.plan(config, tmp_path)
+  runs = comparison_job.plan(config, tmp_path)
   found = comparison_results.collect(
     config, {r: finish(r, 0.5, 0) for r in runs}, {}
   )
@@ -153,12 +153,12 @@ def test_a_set_without_specimens_is_compared_by_image(tmp_path):
   config = load_comparison(folds=2, only=("eanet", "vit"))
   config.split.by = "micrograph"
   chance = {"eanet": 0.9, "vit": 0.5}
-  failed = compare.plan(config, tmp_path / "failed")[0]
+  failed = comparison_job.plan(config, tmp_path / "failed")[0]
   found = comparison_results.collect(
     config,
     {
       run: finish(run, chance[run.system], i, specimen="{true}")
-      for i, run in enumerate(compare.plan(config, tmp_path))
+      for i, run in enumerate(comparison_job.plan(config, tmp_path))
     },
     {failed: "the loss was not finite"},
   )

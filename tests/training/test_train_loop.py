@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL, launch, run
 
-from eanet_jax.commands import train
+from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
 from eanet_jax.runtime import console
 from eanet_jax.training import train_loop, train_step
@@ -100,7 +100,7 @@ def test_an_estimate_changes_nothing(tmp_path, data_dir):
     command_line.load(str(ROOT / "configs" / "eanet.py")),
     ["", f"--config.dataset.data_dir={data_dir}", *SMALL],
   )
-  data, objective = train.load(config)
+  data, objective = training_job.load(config)
   with checkpoints.Checkpoints(tmp_path) as saved:
     training = train_loop.Training(config, tmp_path, data, objective, saved)
     before = jax.tree.map(np.asarray, training.state)

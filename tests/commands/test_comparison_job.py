@@ -7,13 +7,13 @@ import pytest
 from conftest import ROOT, SMALL_COMPARISON, launch, load_comparison
 
 from eanet_jax import errors
-from eanet_jax.commands import compare
+from eanet_jax.commands import comparison_job
 from eanet_jax.configuration import command_line, config_tree
 
 
 def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
   config = load_comparison(seeds=(3, 4), folds=3, micrograph_folds=1)
-  runs = compare.plan(config, tmp_path)
+  runs = comparison_job.plan(config, tmp_path)
   assert len(runs) == 5 * 2 * (3 + 1)
   assert len({each.folder for each in runs}) == len(runs)
   for each in runs:
@@ -29,7 +29,7 @@ def test_every_system_is_planned_on_every_fold_and_seed(tmp_path):
 def test_images_alone_may_be_split(tmp_path):
   config = load_comparison(folds=3, micrograph_folds=1, only=("eanet", "vit"))
   config.split.by = "micrograph"
-  runs = compare.plan(config, tmp_path)
+  runs = comparison_job.plan(config, tmp_path)
   assert len(runs) == 2 * 3
   assert {each.by for each in runs} == {"micrograph"}
   assert {each.config.split.by for each in runs} == {"micrograph"}
@@ -38,7 +38,9 @@ def test_images_alone_may_be_split(tmp_path):
 def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
   config = load_comparison("ablations", micrograph_folds=0)
   config.train.epochs = 7
-  of = {each.system: each.config for each in compare.plan(config, tmp_path)}
+  of = {
+    each.system: each.config for each in comparison_job.plan(config, tmp_path)
+  }
   assert {own.train.epochs for own in of.values()} == {7}
   changed = {
     "slots_8": "model.num_slots",
@@ -57,7 +59,7 @@ def test_a_shared_field_holds_for_every_system_and_an_own_one_for_one(tmp_path):
 
 def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
   config = load_comparison("full")
-  runs = compare.plan(config, tmp_path)
+  runs = comparison_job.plan(config, tmp_path)
   for name in config.systems:
     alone = command_line.load(str(ROOT / "configs" / f"{name}.py"))
     own = next(each.config for each in runs if each.system == name)
@@ -75,7 +77,9 @@ def test_a_configuration_is_that_of_the_system_by_itself(tmp_path):
 
 def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
   config = load_comparison("ingredients", micrograph_folds=0)
-  of = {each.system: each.config for each in compare.plan(config, tmp_path)}
+  of = {
+    each.system: each.config for each in comparison_job.plan(config, tmp_path)
+  }
   whole = config_tree.flatten(of.pop("eanet_best").to_dict())
   assert len(of) == 14
   for name, own in of.items():
@@ -101,14 +105,14 @@ def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
 )
 def test_what_cannot_be_compared_is_one_clear_error(compare, says, tmp_path):
   with pytest.raises(errors.UserError, match=says.replace("(", r"\(")):
-    compare.plan(load_comparison(**compare), tmp_path)
+    comparison_job.plan(load_comparison(**compare), tmp_path)
 
 
 def test_an_invalid_field_of_a_system_names_the_system(tmp_path):
   config = load_comparison()
   config.systems.vit.model.num_blocks = 0
   with pytest.raises(errors.UserError, match=r"system vit: .*num_blocks"):
-    compare.plan(config, tmp_path)
+    comparison_job.plan(config, tmp_path)
 
 
 def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):

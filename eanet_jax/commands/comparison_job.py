@@ -12,7 +12,7 @@ import jax
 import ml_collections
 
 from eanet_jax import errors
-from eanet_jax.commands import train
+from eanet_jax.commands import training_job
 from eanet_jax.configuration import field_rules
 from eanet_jax.data import batching, dataset
 from eanet_jax.evaluation import comparison_results
@@ -36,7 +36,9 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
   workdir = pathlib.Path(workdir).expanduser()
   begun = time.monotonic()
   runs = plan(config, workdir)
-  done = {each: train.finished(each.config, each.folder) for each in runs}
+  done = {
+    each: training_job.finished(each.config, each.folder) for each in runs
+  }
   waiting = [each for each in runs if not done[each]]
   console.say(
     f"{len(runs)} runs of {len({r.system for r in runs})} systems,"
@@ -90,7 +92,7 @@ def plan(
           }
           whole = ml_collections.ConfigDict(tree).lock()
           try:
-            train.check(whole)
+            training_job.check(whole)
           except errors.UserError as error:
             raise errors.UserError(f"system {name}: {error}") from None
           folder = workdir / "runs" / f"{by}-{fold}" / f"{name}-seed{seed}"
@@ -111,7 +113,7 @@ def _train(
     own = each.config
     key = f"{own.dataset} {own.split} {own.loss}"
     if key not in loaded:
-      loaded[key] = train.load(own)
+      loaded[key] = training_job.load(own)
     return loaded[key]
 
   def images(each):
@@ -133,7 +135,7 @@ def _train(
       label = f"{i}/{len(waiting)} {each}: "
       bar.begin(f"{label}compiling")
       try:
-        result = train.train_and_evaluate(
+        result = training_job.train_and_evaluate(
           each.config, each.folder, *load(each), bar, label
         )
       except errors.UserError as error:
