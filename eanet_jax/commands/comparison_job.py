@@ -19,7 +19,7 @@ from eanet_jax.evaluation import comparison_results
 from eanet_jax.reporting import html_pages, markdown_table
 from eanet_jax.runtime import atomic_files, console
 from eanet_jax.training import objectives
-from eanet_jax.workdir import comparison_json, results_json
+from eanet_jax.workdir import comparison_json, left_out_csv, results_json
 
 
 def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
@@ -122,7 +122,10 @@ def _train(
     steps = batching.steps_per_epoch(views, train.batch_size)
     return train.epochs * steps * train.batch_size
 
-  for line in load(waiting[0])[0].describe():
+  first = waiting[0]
+  console.say(f"{first}:")
+  listed = first.folder / left_out_csv.FILE
+  for line in load(first)[0].describe(str(listed)):
     console.say(line)
   failed = {}
   with console.progress(

@@ -18,7 +18,12 @@ from eanet_jax.models import networks
 from eanet_jax.reporting import console_tables, html_pages
 from eanet_jax.runtime import console, progress, versions, wording
 from eanet_jax.training import objectives, train_loop
-from eanet_jax.workdir import checkpoints, config_json, results_json
+from eanet_jax.workdir import (
+  checkpoints,
+  config_json,
+  left_out_csv,
+  results_json,
+)
 
 
 def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
@@ -39,7 +44,7 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
     console.say(f"{workdir} is finished; another --workdir starts a new run")
   else:
     data, objective = load(config)
-    for line in data.describe():
+    for line in data.describe(str(workdir / left_out_csv.FILE)):
       console.say(line)
     result = train_and_evaluate(config, workdir, data, objective)
   if result is not None:
@@ -112,6 +117,8 @@ def train_and_evaluate(
     )
   try:
     workdir.mkdir(parents=True, exist_ok=True)
+    if jax.process_index() == 0:
+      left_out_csv.write(workdir, data.views.skipped, data.views.unmatched)
     with checkpoints.Checkpoints(workdir) as saved:
       training = train_loop.Training(config, workdir, data, objective, saved)
       if jax.process_index() == 0:

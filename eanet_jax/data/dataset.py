@@ -12,6 +12,10 @@ import numpy as np
 from eanet_jax.data import sources, splits, view_store
 from eanet_jax.runtime import sharding, wording
 
+# Of files left out and of test specimens, before training.
+_SHOWN = 5
+_TESTED_SHOWN = 8
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
@@ -48,22 +52,55 @@ class Dataset:
     """int32 (v,): the label of each view."""
     return self.views.labels[self.views.micrograph]
 
-  def describe(self) -> list[str]:
-    """Returns lines for people: sizes, what was left out.
+  def describe(self, listed: str) -> list[str]:
+    """Returns lines for people: what was found, its split, what was left out.
 
     The split's warnings are not among them: they are about figures, and stand
     beside those.
+
+    Args:
+      listed: where all that was left out is listed.
     """
     views, split = self.views, self.split
-    noun = "class" if len(views.class_names) == 1 else "classes"
     lines = [
       f"{wording.count(len(views.labels), 'micrograph')} of"
       f" {wording.count(len(set(views.specimens)), 'specimen')}:"
       f" {len(split.train)} to train on, {len(split.validation)} to validate,"
-      f" {len(split.test)} to test; {noun} {', '.join(views.class_names)}"
+      f" {len(split.test)} to test"
     ]
-    lines += [f"left out: {file}: {why}" for file, why in views.skipped]
-    return lines + [f"left out: {line}" for line in views.unmatched]
+    if len(views.class_names) > 1:
+      lines += self._table()
+    left_out = [f"{file}: {why}" for file, why in views.skipped]
+    left_out += views.unmatched
+    shown = left_out if len(left_out) <= _SHOWN + 1 else left_out[:_SHOWN]
+    lines += [f"left out: {each}" for each in shown]
+    if len(shown) < len(left_out):
+      lines.append(f"left out: {len(left_out) - len(shown)} more, see {listed}")
+    return lines
+
+  def _table(self) -> list[str]:
+    """A row for each class: its specimens, images and their split."""
+    views, split = self.views, self.split
+    specimens = np.asarray(views.specimens)
+    parts = (split.train, split.validation, split.test)
+    width = max(len("class"), *map(len, views.class_names))
+    header = ("specimens", "images", "train", "validate", "test")
+    row = lambda name, cells: (
+      f"  {name:<{width}}" + "".join(f"{cell:>11}" for cell in cells)
+    )
+    lines = [row("class", header)]
+    for label, name in enumerate(views.class_names):
+      of_class = views.labels == label
+      counts = [np.count_nonzero(of_class[part]) for part in parts]
+      own = len(set(specimens[of_class].tolist()))
+      lines.append(row(name, (own, np.count_nonzero(of_class), *counts)))
+    if split.by == "specimen" and len(split.test):
+      tested = sorted(set(specimens[split.test].tolist()))
+      named = ", ".join(tested[:_TESTED_SHOWN])
+      if len(tested) > _TESTED_SHOWN:
+        named += f" and {len(tested) - _TESTED_SHOWN} more"
+      lines.append(f"  test specimens, no image of them is trained on: {named}")
+    return lines
 
 
 def load(config: ml_collections.ConfigDict) -> Dataset:

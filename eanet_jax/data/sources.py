@@ -101,7 +101,7 @@ def find(
   root = _folder(path)
   entries, unmatched = _match_all(root, name)
   entries = _first_of_each(entries, images_per_specimen)
-  _check_classes(name, path, entries)
+  _check_classes(name, path, entries, unmatched)
   facts = [name, str(root)]
   for entry in entries:
     facts += [entry.file, *_stamps(root / entry.file)]
@@ -147,7 +147,9 @@ def _match_all(
   return entries, (*lines, *closed)
 
 
-def _check_classes(name: str, path: str, entries: Sequence[Entry]) -> None:
+def _check_classes(
+  name: str, path: str, entries: Sequence[Entry], unmatched: Sequence[str]
+) -> None:
   """Raises UserError where there is too little to train on."""
   suffixes = ", ".join(sorted(micrographs.SUFFIXES))
   if name == "unlabelled":
@@ -159,13 +161,16 @@ def _check_classes(name: str, path: str, entries: Sequence[Entry]) -> None:
   classes = {entry.label for entry in entries}
   if len(classes) < 2:
     layout = (
-      "<class>/<specimen>/image files"
+      "<class>/<specimen>/image files in it, e.g. P92/P92-1/a.tif"
       if name == "folder"
       else "one folder of images for each alloy (CPJ7, HR52-B, P92, ...)"
     )
+    found = f"found {wording.count(len(classes), 'class')} of images"
+    if unmatched:
+      found += f"; left out: {unmatched[0]}"
     raise errors.UserError(
-      f"{path}: found {wording.count(len(classes), 'class')} of images, at"
-      f" least 2 are needed; expected {layout}, as {suffixes}"
+      f"{path}: {found}; at least 2 classes are needed: expected {layout}, as"
+      f" {suffixes}"
     )
 
 
