@@ -39,7 +39,7 @@ def plan(argv: list[str]) -> tuple[str, int]:
     UserError: a run could not start.
   """
   found = []
-  for job in (train, compare):
+  for job in (training_job, comparison_job):
     job.run = lambda config, workdir: found.append((config, workdir)) or 0
   sharding.start_processes = lambda *_: None
   sharding.first_process_first = contextlib.nullcontext

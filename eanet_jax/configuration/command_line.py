@@ -60,7 +60,7 @@ def parse(argv: list[str], usage: str) -> tuple[ml_collections.ConfigDict, str]:
   try:
     config = load(argument)
   except Exception as error:  # whatever a config file raises as it runs
-    message = f"--config {argument}: {_one_line(error)}"
+    message = f"--config {argument}: {one_line(error)}"
     raise errors.UserError(message) from None
   config = override(config, rest, flags.FLAGS)
   flags.FLAGS.mark_as_parsed()
@@ -94,7 +94,7 @@ def override(
   except flags.IllegalFlagValueError as error:
     raise errors.UserError(_unusable_value(argv, config, error)) from None
   except flags.Error as error:
-    raise errors.UserError(_one_line(error)) from None
+    raise errors.UserError(one_line(error)) from None
   except (AttributeError, KeyError, TypeError, ValueError) as error:
     raise errors.UserError(_unknown_field(argv, config, error)) from None
   if rest:
@@ -138,7 +138,7 @@ def _unknown_field(
     near = difflib.get_close_matches(field, known, 3, 0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else "; see --help"
     return f"--config.{field} is no field of the configuration{hint}"
-  return _one_line(error)
+  return one_line(error)
 
 
 def _unusable_value(
@@ -239,7 +239,8 @@ def _help(usage: str) -> str:
   return "\n".join(lines)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+  """Returns what went wrong first, as one line."""
   cause = error
   while cause.__cause__ or cause.__context__:
     cause = cause.__cause__ or cause.__context__

@@ -64,7 +64,8 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
         f" with the other one of their image, of {results.views_in_a_batch}"
       )
     return (
-      f"\npre-trained: {told}\nstart from it with --config.init_from={workdir}"
+      f"\npre-trained: {told}\nstart from it with launch.py"
+      f" --config.init_from={workdir} or eanet train --set init_from={workdir}"
     )
   split = results.split
   intervals = "one specimen of each class: no intervals"

@@ -1,0 +1,40 @@
+"""`eanet compare`: several networks on equal terms, on one folder."""
+
+import argparse
+
+from eanet_jax import errors
+from eanet_jax.commands import own_folder
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+  """Adds the verb to the command line."""
+  parser = commands.add_parser(
+    "compare",
+    help="train several networks on a folder of micrographs, and compare them",
+    description="Trains each network of the comparison on each fold of"
+    " FOLDER/class/specimen/image files, and writes one table and a report."
+    " Takes an hour or more. The same command again resumes an unfinished"
+    " comparison.",
+  )
+  own_folder.add_options(
+    parser,
+    recipe="compare:laptop",
+    workdir="runs/<name of FOLDER>-compared",
+  )
+  parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+  """Runs or resumes the comparison; 1 if a run of it failed."""
+  with own_folder.said_as_set():
+    workdir = own_folder.workdir(arguments, "-compared")
+    config = own_folder.configuration(arguments)
+    if "systems" not in config:
+      raise errors.UserError(
+        f"--recipe={arguments.recipe} is one network, not a comparison: use"
+        " eanet train"
+      )
+
+    from eanet_jax.commands import comparison_job
+
+    return comparison_job.run(config, workdir)

@@ -1,0 +1,118 @@
+"""What `eanet train` and `eanet compare` share: a job on a user's own folder.
+
+Takes the command line, gives the merged configuration and the workdir.
+"""
+
+import argparse
+import contextlib
+import pathlib
+import typing
+from collections.abc import Iterator
+
+from eanet_jax import errors
+from eanet_jax.configuration import recipes
+
+if typing.TYPE_CHECKING:  # --help answers at once
+  import ml_collections
+
+
+def add_options(
+  parser: argparse.ArgumentParser, *, recipe: str, workdir: str
+) -> None:
+  """Adds the folder and the options.
+
+  Args:
+    parser: of the verb.
+    recipe: that is used unless another is named.
+    workdir: of a folder called NAME, as the help shows it.
+  """
+  parser.add_argument(
+    "folder",
+    type=pathlib.Path,
+    metavar="FOLDER",
+    help="of micrographs, as FOLDER/class/specimen/image files",
+  )
+  parser.add_argument(
+    "--recipe",
+    default=recipe,
+    metavar="NAME[:VARIANT]",
+    help=f"one of {', '.join(recipes.names())}, or the path of a config file"
+    f" [{recipe}]",
+  )
+  parser.add_argument(
+    "--workdir",
+    type=pathlib.Path,
+    help=f"folder that everything is written to [{workdir}]",
+  )
+  parser.add_argument(
+    "--epochs",
+    metavar="N",
+    help="passes over the training images [as the recipe says]",
+  )
+  parser.add_argument(
+    "--set",
+    action="append",
+    default=[],
+    dest="fields",
+    metavar="GROUP.FIELD=VALUE",
+    help="set any other field of the recipe, e.g. split.by=micrograph; may be"
+    f" given again. {recipes.folder() / 'default.py'} tells what each means",
+  )
+
+
+def configuration(arguments: argparse.Namespace) -> "ml_collections.ConfigDict":
+  """Returns the recipe on the user's folder, with the fields that are set.
+
+  Raises:
+    UserError: a recipe, folder, field or value that cannot be used.
+  """
+  from eanet_jax.configuration import command_line
+
+  folder = arguments.folder
+  if not folder.is_dir():
+    what = "is a file" if folder.exists() else "is not there"
+    raise errors.UserError(
+      f"{folder} {what}: name the folder that holds your micrographs as"
+      " FOLDER/class/specimen/image files, e.g. my_steels/P92/P92-1/a.tif"
+    )
+  fields = list(arguments.fields)
+  if arguments.epochs is not None:
+    fields.append(f"train.epochs={arguments.epochs}")
+  for each in fields:
+    if "=" not in each:
+      raise errors.UserError(f"--set {each} has no value: write {each}=VALUE")
+  config = recipes.load(arguments.recipe)
+  config.dataset.source = "folder"
+  # Absolute, so that the same folder under another name resumes the same run.
+  config.dataset.path = str(folder.resolve())
+  flags = [f"--config.{each}" for each in fields]
+  return command_line.override(config, ["eanet", *flags])
+
+
+def workdir(arguments: argparse.Namespace, ending: str = "") -> pathlib.Path:
+  """Returns the folder to write to: runs/<name of the folder> by default.
+
+  Raises:
+    UserError: it would lie among the micrographs.
+  """
+  folder = arguments.folder.resolve()
+  chosen = arguments.workdir or pathlib.Path("runs", folder.name + ending)
+  chosen = chosen.expanduser()
+  if chosen.resolve().is_relative_to(folder):
+    raise errors.UserError(
+      f"--workdir={chosen} lies inside {arguments.folder}, whose folders are"
+      " taken for classes: name one elsewhere with --workdir"
+    )
+  return chosen
+
+
+@contextlib.contextmanager
+def said_as_set() -> Iterator[None]:
+  """Errors say how a field is set here: `--set field`, not `--config.field`.
+
+  The package names fields as launch.py takes them.
+  """
+  try:
+    yield
+  except errors.UserError as error:
+    raise errors.UserError(str(error).replace("--config.", "--set ")) from None

@@ -1,0 +1,39 @@
+"""`eanet train`: train the recommended recipe on one's own micrographs."""
+
+import argparse
+
+from eanet_jax import errors
+from eanet_jax.commands import own_folder
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+  """Adds the verb to the command line."""
+  parser = commands.add_parser(
+    "train",
+    help="train a network on a folder of micrographs",
+    description="Trains the recommended network on FOLDER/class/specimen/image"
+    " files, tests it on specimens that it was not trained on, and writes a"
+    " report. Images right in a class folder count as one specimen. The same"
+    " command again resumes an unfinished run, and shows the results of a"
+    " finished one.",
+  )
+  own_folder.add_options(
+    parser, recipe="eanet_best", workdir="runs/<name of FOLDER>"
+  )
+  parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+  """Trains, resumes, or shows what has been trained."""
+  with own_folder.said_as_set():
+    workdir = own_folder.workdir(arguments)
+    config = own_folder.configuration(arguments)
+    if "systems" in config:
+      raise errors.UserError(
+        f"--recipe={arguments.recipe} compares several networks: use eanet"
+        " compare"
+      )
+
+    from eanet_jax.commands import training_job
+
+    return training_job.run(config, workdir)
