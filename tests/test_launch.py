@@ -14,6 +14,9 @@ from conftest import ROOT, SMALL, eanet, launch, run, small
 
 import eanet_jax
 from eanet_jax.configuration import command_line, config_tree
+from eanet_jax.models import attention, vgg
+from eanet_jax.models import eanet as eanet_network
+from eanet_jax.training import augment
 
 
 def test_results_hold_the_documented_fields(trained):
@@ -376,44 +379,67 @@ class Reads:
 
     return Noted(plain)
 
-  def of_attribute(self, group, this, name):
+  def of_attribute(self, group, called, this, name):
     if self.counts(depth=2):
-      self.fields.add(f"{group}.{name}")
+      self.fields.add(f"{group}.{called.get(name, name)}")
     return object.__getattribute__(this, name)
 
 
-@pytest.mark.parametrize(
-  "name", ["eanet", "eanet_best", "vgg_attention", "vit", "pretrain"]
-)
-def test_every_field_is_read_or_known_to_be_of_no_use(name, tmp_path, data_dir):
-  from eanet_jax.models import eanet, vgg
-  from eanet_jax.training import augment
+# Attributes of what a group is handed on to that are not called as the field.
+_ATTENTION = {"dropout_rate": "attention_dropout_rate"}
+_HANDED_ON = {
+  augment.Ranges: ("augment", {}),
+  eanet_network.EANet: ("model", {"tokenizer": "stem", "pool_maps": "pooling"}),
+  eanet_network.PatchEmbedding: ("model", {}),
+  eanet_network.ConvStem: ("model", {}),
+  eanet_network.Block: ("model", {"attention": "attention_type"}),
+  attention.ExternalAttention: ("model", _ATTENTION),
+  attention.SelfAttention: ("model", _ATTENTION),
+  attention.SimplifiedSelfAttention: ("model", _ATTENTION),
+  vgg.VGG: ("model", {"attention": "attention_type"}),
+  vgg.Backbone: ("model", {}),
+}
 
-  reads = Reads()
+
+@contextlib.contextmanager
+def noting(reads: Reads):
+  """Tells `reads` of every read within."""
   of_config = ml_collections.ConfigDict.__getattr__
   to_dict = ml_collections.ConfigDict.to_dict
-  patched = {
-    (ml_collections.ConfigDict, "__getattr__"): (
-      lambda config, field: reads.of_config(config, field, of_config)
+  patches = [
+    mock.patch.object(
+      ml_collections.ConfigDict,
+      "__getattr__",
+      lambda config, field: reads.of_config(config, field, of_config),
     ),
-    (ml_collections.ConfigDict, "to_dict"): (
-      lambda *args, **kwargs: reads.handed_on(
-        args[0], to_dict, *args[1:], **kwargs
+    mock.patch.object(
+      ml_collections.ConfigDict,
+      "to_dict",
+      lambda config, *args, **kwargs: reads.handed_on(
+        config, to_dict, *args, **kwargs
+      ),
+    ),
+    *(
+      mock.patch.object(
+        owner,
+        "__getattribute__",
+        lambda this, name, of=of: reads.of_attribute(*of, this, name),
       )
+      for owner, of in _HANDED_ON.items()
     ),
-  }
-  for group, owner in (
-    ("model", eanet.EANet),
-    ("model", vgg.VGG),
-    ("augment", augment.Ranges),
-  ):
-    patched[owner, "__getattribute__"] = lambda this, field, group=group: (
-      reads.of_attribute(group, this, field)
-    )
+  ]
   with contextlib.ExitStack() as stack:
-    for (owner, attribute), replacement in patched.items():
-      patch = mock.patch.object(owner, attribute, replacement)
+    for patch in patches:
       stack.enter_context(patch)
+    yield
+
+
+@pytest.mark.parametrize(
+  "name", ["eanet", "eanet_best", "vgg_attention", "pretrain"]
+)
+def test_every_field_is_read_or_known_to_be_of_no_use(name, tmp_path, data_dir):
+  reads = Reads()
+  with noting(reads):
     done = launch(
       f"--config=configs/{name}.py",
       f"--workdir={tmp_path / 'run'}",

@@ -47,7 +47,7 @@ def test_seeds_and_epochs_have_different_orders():
   assert (epochs != np.arange(50)).any(axis=1).all()
 
 
-def batches(resident_bytes, batch_size=4):
+def batches(resident_bytes, batch_size=8):
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (20, 6, 6, 1)).astype(np.uint8)
   labels = np.arange(20)
@@ -79,7 +79,7 @@ def test_resident_and_streamed_batches_are_equal(first_step):
     assert gathered.dtype == array.dtype
 
 
-@pytest.mark.parametrize("batch_size", [4, 10])
+@pytest.mark.parametrize("batch_size", [8, 24])
 def test_streamed_batches_hold_the_images_of_their_labels(batch_size):
   made, images, indices = batches(0, batch_size)
   batch = made(2, 3)

@@ -49,6 +49,11 @@ def make_batches(mesh, *, count=20, batch_size=8, resident=True):
   )
 
 
+def run_key(mesh):
+  """The key of a run, on every device as the state is."""
+  return jax.device_put(jax.random.key(0), sharding.replicated(mesh))
+
+
 def equal(a, b):
   leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
   return all(np.array_equal(x, y) for x, y in leaves)
@@ -57,7 +62,7 @@ def equal(a, b):
 def test_three_steps_compile_once_and_move_only_what_is_asked():
   mesh = sharding.data_mesh()
   train_steps, batches = train_step.make_train_steps(mesh), make_batches(mesh)
-  state, key = make_state(mesh), jax.random.key(0)
+  state, key = make_state(mesh), run_key(mesh)
   for step in range(3):
     batch = batches(step, 1)
     with jax.transfer_guard("disallow"):
@@ -71,7 +76,7 @@ def test_the_loop_fetches_and_sends_only_what_is_asked(per_dispatch):
   # No metric, loss or step number comes to the host while steps are run.
   mesh = sharding.data_mesh()
   state, batches = make_state(mesh), make_batches(mesh)
-  train_steps, key = train_step.make_train_steps(mesh), jax.random.key(0)
+  train_steps, key = train_step.make_train_steps(mesh), run_key(mesh)
   sent = {i: batches(i, per_dispatch) for i in range(0, 8, per_dispatch)}
   with jax.transfer_guard("disallow"):
     state, _ = train_step.run_steps(
