@@ -177,7 +177,7 @@ def train_step(
   (mean, (loss, logits, batch_stats)), gradient = jax.value_and_grad(
     mean_loss, has_aux=True
   )(state.params)
-  gradient_norm = optax.global_norm(gradient)
+  gradient_norm = optax.tree.norm(gradient)
   updates, opt_state = state.optimizer.update(
     gradient, state.opt_state, state.params
   )
