@@ -174,7 +174,7 @@ def test_a_folder_is_trained_on_and_the_same_command_shows_its_results(
   done = eanet(*command)
   assert done.returncode == 0, done.stderr
   assert "84 micrographs of 28 specimens" in done.stdout
-  assert "\n  CPJ             18         54" in done.stdout
+  assert "\n  CPJ           18         54" in done.stdout
   assert done.stdout.count("left out:") == 6
   listed = tmp_path / "run" / "left_out.csv"
   assert f"left out: 4 more, see {listed}" in done.stdout
