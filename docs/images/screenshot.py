@@ -3,7 +3,7 @@
   python docs/images/screenshot.py runs/eanet_best/report.html \\
     docs/images/report.png
 
-Takes the page of a run, gives a PNG of few colours. Needs Chromium.
+Takes the page of a run, gives a PNG of 128 colours. Needs Chromium.
 """
 
 import argparse
@@ -24,7 +24,7 @@ body { padding: 28px 32px 20px; }
 section { margin-top: 28px; }
 ::-webkit-scrollbar { display: none; }
 </style></head>"""
-WIDTH_PX, MARGIN_PX = 1184, 24
+WIDTH_PX, MARGIN_PX = 1080, 24
 
 
 def main() -> int:
