@@ -187,8 +187,8 @@ def test_inspect_lists_and_draws_every_file(mixed_folder, tmp_path):
   assert done.returncode == 1
   assert "512 x 512 px, 38 rows cut off" in done.stdout
   assert done.stdout.count(str(mixed_folder)) == 7
-  width, height = Image.open(out).size
-  assert (width, height) == (6 * 248, 2 * 278)
+  with Image.open(out) as sheet:
+    assert sheet.size == (6 * 248, 2 * 278)
 
 
 def test_stored_configuration_is_data(trained):

@@ -132,7 +132,14 @@ def interrupted(arguments, number):
 
 def one_long_epoch(workdir, data_dir):
   """A run, on one device, in whose only epoch a signal comes in time."""
-  extra = ["--config.train.epochs=1", "--config.train.batch_size=1"]
+  extra = [
+    "--config.train.epochs=1",
+    "--config.train.batch_size=1",
+    # A second of steps, or the run is over before the signal is sent.
+    "--config.dataset.image_px=128",
+    "--config.model.num_blocks=4",
+    "--config.model.width=64",
+  ]
   return command(workdir, data_dir, *extra)
 
 
