@@ -109,14 +109,16 @@ def _train(
   """Trains what waits, puts results into `done`; returns why runs failed."""
   loaded: dict[str, tuple[dataset.Dataset, objectives.Objective]] = {}
 
-  def load(each):
+  def load(
+    each: comparison_results.Run,
+  ) -> tuple[dataset.Dataset, objectives.Objective]:
     own = each.config
     key = f"{own.dataset} {own.split} {own.loss}"
     if key not in loaded:
       loaded[key] = training_job.load(own)
     return loaded[key]
 
-  def images(each):
+  def images(each: comparison_results.Run) -> int:
     (data, _), train = load(each), each.config.train
     views = len(data.views.of(data.split.train))
     steps = batching.steps_per_epoch(views, train.batch_size)

@@ -163,7 +163,11 @@ def _run_alone(
 
 
 def _best(
-  config, workdir, data, saved, training
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  data: dataset.Dataset,
+  saved: checkpoints.Checkpoints,
+  training: train_loop.Training,
 ) -> run_results.FinishedTraining:
   """The training with the variables of its best checkpoint."""
   best = saved.restore_best(lambda _: training.state.variables)

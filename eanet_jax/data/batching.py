@@ -26,6 +26,11 @@ class Batch(TypedDict):
   label: jax.Array
 
 
+# Of k steps: a batch whose arrays have a leading axis of k; or all examples and
+# int32 (k, b), which of them each step takes.
+ManyBatches = Batch | tuple[Batch, jax.Array]
+
+
 def batch_indices(
   num_examples: int, batch_size: int, seed: int, first_step: int, steps: int
 ) -> np.ndarray:
@@ -82,7 +87,7 @@ class Batches:
     """Takes uint8 images (v, y, x, 1), labels (v,) and the (k,) to train on."""
     self._images, self._labels, self._indices = images, labels, indices
     self._batch_size, self._seed, self._mesh = batch_size, seed, mesh
-    self._resident = None
+    self._resident: Batch | None = None
     # A dispatch of streamed batches holds this many at most.
     self.max_steps = max(1, _STREAMED_BYTES // (batch_size * images[0].nbytes))
     if len(indices) * images[0].nbytes <= resident_bytes:
@@ -93,7 +98,7 @@ class Batches:
         "label": sharding.put(labels[indices].astype(np.int32), whole),
       }
 
-  def __call__(self, first_step: int, steps: int):
+  def __call__(self, first_step: int, steps: int) -> ManyBatches:
     """Returns the batches of steps first_step to first_step + steps - 1."""
     order = batch_indices(
       len(self._indices), self._batch_size, self._seed, first_step, steps

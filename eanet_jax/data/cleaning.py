@@ -19,6 +19,8 @@ from eanet_jax.data import (
 from eanet_jax.runtime import console, wording
 
 MIN_IMAGES = 3  # of a class: one for each split
+# An entry with its micrograph, or with why there is none.
+_Found = tuple[sources.Entry, tuple[micrographs.Micrograph | None, str]]
 
 
 def usable(
@@ -35,7 +37,7 @@ def usable(
   Raises:
     UserError: a class has fewer than MIN_IMAGES; after all were yielded.
   """
-  counts = collections.Counter()
+  counts: collections.Counter[str] = collections.Counter()
   for entry, (micrograph, error) in console.progress(
     _drawn(source) if source.name == "synthetic" else _read(source),
     total=len(source.entries),
@@ -51,7 +53,7 @@ def usable(
   _check_classes(source.classes, counts, skipped)
 
 
-def _drawn(source):
+def _drawn(source: sources.Source) -> Iterator[_Found]:
   items = [(each.label, each.specimen, each.index) for each in source.entries]
   drawings = synthetic.draw_all(source.seed, items)
   for entry, drawing in zip(source.entries, drawings, strict=True):
@@ -61,10 +63,10 @@ def _drawn(source):
     yield entry, (micrographs.Micrograph(image, rows, drawing.um_per_px), "")
 
 
-def _read(source):
+def _read(source: sources.Source) -> Iterator[_Found]:
   root = pathlib.Path(source.root)
 
-  def read(entry):
+  def read(entry: sources.Entry) -> tuple[micrographs.Micrograph | None, str]:
     try:
       return micrographs.read(root / entry.file), ""
     except micrographs.MicrographError as error:

@@ -64,7 +64,9 @@ def inspect(
   return failed
 
 
-def _thumb(image, crop_rows: int, name: str, facts: str) -> Image.Image:
+def _thumb(
+  image: np.ndarray | None, crop_rows: int, name: str, facts: str
+) -> Image.Image:
   """A captioned thumbnail; grey and empty where `image` is None."""
   cell = Image.new("RGB", (_THUMB_PX, _THUMB_PX + _CAPTION_PX), "white")
   if image is None:

@@ -41,7 +41,7 @@ def choose(
 def _named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
   """The specimens named, by their whole name or its last part if unique."""
   known = sorted(set(specimens.tolist()))
-  by_name = collections.defaultdict(list)
+  by_name: dict[str, list[str]] = collections.defaultdict(list)
   for specimen in known:
     by_name[specimen].append(specimen)
     if "/" in specimen:
@@ -72,13 +72,20 @@ def _left_out(specimens: np.ndarray, folds: int, fold: int) -> set[str]:
   )
 
 
-def _of_fold(labels, specimens, folds, fold, rng) -> set[str]:
+def _of_fold(
+  labels: np.ndarray,
+  specimens: np.ndarray,
+  folds: int,
+  fold: int,
+  rng: np.random.Generator,
+) -> set[str]:
   """Deals each class's specimens out to the folds, the largest first.
 
   Each goes where the class has the fewest micrographs yet, and of such folds
   where all classes together have the fewest.
   """
-  chosen, total = set(), np.zeros(folds)
+  chosen: set[str] = set()
+  total = np.zeros(folds)
   for label in np.unique(labels):
     names, sizes = np.unique(specimens[labels == label], return_counts=True)
     if len(names) < folds:

@@ -15,6 +15,8 @@ import re
 import stat
 import threading
 import warnings
+from collections.abc import Iterator
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -131,7 +133,7 @@ def reason(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet_decoders():
+def _quiet_decoders() -> Iterator[None]:
   """Keeps the decoders' warnings and log lines off the terminal.
 
   Both switches belong to the process, so one file is decoded at a time:
@@ -166,7 +168,7 @@ def _decode_picture(picture: Image.Image) -> Raw:
   return Raw(np.asarray(_grey(_upright(picture))), False, tags)
 
 
-def _decode_rare_tiff(file) -> Raw:
+def _decode_rare_tiff(file: IO[bytes]) -> Raw:
   """Returns what Pillow has no mode for: 64-bit floats and integers."""
   import tifffile  # late, as it is slow to import and hardly ever needed
 

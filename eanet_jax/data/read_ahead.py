@@ -21,7 +21,9 @@ def in_order(
   """
   workers = min(8, os.cpu_count() or 1)
   pool = concurrent.futures.ThreadPoolExecutor(workers)
-  pending = collections.deque()
+  pending: collections.deque[
+    tuple[_Item, concurrent.futures.Future[_Result]]
+  ] = collections.deque()
   try:
     for item in items:
       pending.append((item, pool.submit(function, item)))

@@ -11,6 +11,7 @@ import io
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,9 @@ from eanet_jax.data import (
   cleaning,
   sources,
 )
+
+# A record by field, as TFDS writes and reads it.
+Example = dict[str, Any]
 
 SPLIT = "micrographs"
 
@@ -56,7 +60,7 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     source: sources.Source | None = None,
     path: str = "",
     seed: int = 0,
-    **kwargs,
+    **kwargs: Any,
   ):
     """As any TFDS builder, of `source` or of what is found at `path`."""
     config = source.name if source else kwargs.pop("config", None)
@@ -86,12 +90,14 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
       disable_shuffling=True,
     )
 
-  def _split_generators(self, dl_manager):
+  def _split_generators(
+    self, dl_manager: object
+  ) -> dict[str, Iterator[tuple[int, Example]]]:
     del dl_manager  # nothing is downloaded
     return {SPLIT: self._generate_examples()}
 
-  def _generate_examples(self):
-    skipped = []
+  def _generate_examples(self) -> Iterator[tuple[int, Example]]:
+    skipped: list[list[str]] = []
     examples = enumerate(cleaning.usable(self._source, skipped))
     for position, (entry, micrograph) in examples:
       scale = micrograph.um_per_px
@@ -155,7 +161,7 @@ def records(
       called in threads, on some images ahead.
   """
 
-  def with_views(example):
+  def with_views(example: Example) -> Example:
     views = tf.numpy_function(
       lambda image: make_views(image[..., 0]),
       [example["image"]],

@@ -95,24 +95,24 @@ def split(
     UserError: an argument out of range, an unknown specimen, or a class with
       too few specimens or micrographs.
   """
-  labels, specimens = np.asarray(labels), np.asarray(specimens)
+  of_label, of_specimen = np.asarray(labels), np.asarray(specimens)
   if by == "none":
     nothing = np.empty(0, np.int64)
-    return Split(np.arange(len(labels)), nothing, nothing, by)
+    return Split(np.arange(len(of_label)), nothing, nothing, by)
   fractions = _fractions(validation_fraction, test_fraction)
   _check_what_is_tested(by, test_specimens, folds)
   rng = np.random.default_rng(seed)
   if by == "micrograph":
-    parts, warnings = _by_micrograph(labels, fractions, folds, fold, rng)
+    parts, warnings = _by_micrograph(of_label, fractions, folds, fold, rng)
   else:
     tested = held_out.choose(
-      labels, specimens, test_specimens, folds, fold, leave_one_out, rng
+      of_label, of_specimen, test_specimens, folds, fold, leave_one_out, rng
     )
     parts, warnings = _by_specimen(
-      labels, specimens, tested, fractions, validate_by, rng
+      of_label, of_specimen, tested, fractions, validate_by, rng
     )
   if train_fraction != 1:
-    train = _some_of_each_class(parts.train, labels, train_fraction, rng)
+    train = _some_of_each_class(parts.train, of_label, train_fraction, rng)
     parts = parts._replace(train=train)
     warnings += [f"trained on {train_fraction:.0%} of the training micrographs"]
   return Split(*parts, by, tuple(warnings))
@@ -127,7 +127,9 @@ def _fractions(validation: float, test: float) -> Parts[float]:
   )
 
 
-def _check_what_is_tested(by, test_specimens, folds) -> None:
+def _check_what_is_tested(
+  by: str, test_specimens: Sequence[str], folds: int
+) -> None:
   """Raises UserError where the ways to choose a test split disagree."""
   if folds and test_specimens:
     raise errors.UserError(
@@ -143,7 +145,12 @@ def _check_what_is_tested(by, test_specimens, folds) -> None:
     )
 
 
-def _some_of_each_class(train, labels, fraction: float, rng) -> np.ndarray:
+def _some_of_each_class(
+  train: np.ndarray,
+  labels: np.ndarray,
+  fraction: float,
+  rng: np.random.Generator,
+) -> np.ndarray:
   """`fraction` of each class's training micrographs, at least one."""
   kept = []
   for label in np.unique(labels[train]):
@@ -152,9 +159,17 @@ def _some_of_each_class(train, labels, fraction: float, rng) -> np.ndarray:
   return np.sort(np.concatenate(kept))
 
 
-def _by_specimen(labels, specimens, tested, fractions, validate_by, rng):
+def _by_specimen(
+  labels: np.ndarray,
+  specimens: np.ndarray,
+  tested: set[str],
+  fractions: Parts[float],
+  validate_by: str,
+  rng: np.random.Generator,
+) -> tuple[Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of a split that parts no specimen."""
-  of_classes, warnings = [], []
+  of_classes: list[Parts[np.ndarray]] = []
+  warnings: list[str] = []
   for label in np.unique(labels):
     members = np.flatnonzero(labels == label)
     groups = {
@@ -179,7 +194,14 @@ def _joined(of_classes: Sequence[Parts[np.ndarray]]) -> Parts[np.ndarray]:
   return Parts(*(np.sort(np.concatenate(part)) for part in parts))
 
 
-def _class_by_specimen(label, groups, tested, fractions, validate_by, rng):
+def _class_by_specimen(
+  label: str,
+  groups: Mapping[str, np.ndarray],
+  tested: set[str],
+  fractions: Parts[float],
+  validate_by: str,
+  rng: np.random.Generator,
+) -> tuple[Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of one class; groups: {specimen: its indices}."""
   names = _deal(label, groups, tested, fractions, rng)
   warnings = []
@@ -206,11 +228,19 @@ def _class_by_specimen(label, groups, tested, fractions, validate_by, rng):
   return indices, warnings
 
 
-def _together(groups: Mapping[str, np.ndarray], names: Sequence[str]):
+def _together(
+  groups: Mapping[str, np.ndarray], names: Sequence[str]
+) -> np.ndarray:
   return np.concatenate([np.empty(0, np.int64), *(groups[n] for n in names)])
 
 
-def _deal(label, groups, tested, fractions, rng) -> Parts[list[str]]:
+def _deal(
+  label: str,
+  groups: Mapping[str, np.ndarray],
+  tested: set[str],
+  fractions: Parts[float],
+  rng: np.random.Generator,
+) -> Parts[list[str]]:
   """The names of a class's specimens in each part, in random order."""
   names = [list(groups)[i] for i in rng.permutation(len(groups))]
   if len(names) < 2:
@@ -255,7 +285,12 @@ def _share_out(
   return Parts(**names)
 
 
-def _validated_by_micrograph(label, indices, fractions, rng):
+def _validated_by_micrograph(
+  label: str,
+  indices: Parts[np.ndarray],
+  fractions: Parts[float],
+  rng: np.random.Generator,
+) -> Parts[np.ndarray]:
   """Moves some of one class's training micrographs to validation."""
   shuffled = rng.permutation(indices.train)
   count = round(
@@ -272,7 +307,13 @@ def _validated_by_micrograph(label, indices, fractions, rng):
   return Parts(shuffled[count:], shuffled[:count], indices.test)
 
 
-def _by_micrograph(labels, fractions, folds, fold, rng):
+def _by_micrograph(
+  labels: np.ndarray,
+  fractions: Parts[float],
+  folds: int,
+  fold: int,
+  rng: np.random.Generator,
+) -> tuple[Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of a split that asks for no specimen."""
   of_classes = []
   for label in np.unique(labels):

@@ -101,7 +101,7 @@ def draw_all(
     pool.shutdown(cancel_futures=True)
 
 
-def _follow_parent():
+def _follow_parent() -> None:
   """Leaves Ctrl-C to the parent, and ends the worker if the parent is gone."""
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   parent = multiprocessing.parent_process()
@@ -110,11 +110,13 @@ def _follow_parent():
   ).start()
 
 
-def _generator(*key):
+def _generator(*key: int) -> np.random.Generator:
   return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 
-def _steel(rng, seed, family, number):
+def _steel(
+  rng: np.random.Generator, seed: int, family: int, number: int
+) -> np.ndarray:
   """The five properties of one image of a specimen."""
   from scipy import special  # half a second of imports, to draw only
 
@@ -127,21 +129,23 @@ def _steel(rng, seed, family, number):
 
 
 @functools.cache
-def _spline(knots):
+def _spline(knots: int) -> np.ndarray:
   """The matrix (knots, x) that draws a smooth curve through so many values."""
   from scipy import ndimage
 
   return ndimage.zoom(np.eye(knots), (1, _SIDE_PX / knots), order=3)
 
 
-def _smooth(rng, knots):
+def _smooth(rng: np.random.Generator, knots: int) -> np.ndarray:
   """Smooth noise (y, x) of about unit deviation, `knots` bumps to a side."""
   # einsum, since BLAS would start threads beside those of other workers.
   spline, values = _spline(knots), rng.standard_normal((knots, knots))
   return np.einsum("yj,jx->yx", np.einsum("iy,ij->yj", spline, values), spline)
 
 
-def _packets(rng, x, y, packet_px):
+def _packets(
+  rng: np.random.Generator, x: np.ndarray, y: np.ndarray, packet_px: float
+) -> tuple[np.ndarray, np.ndarray]:
   """For each pixel its packet, and for each packet its grain: Voronoi cells."""
   from scipy import spatial
 
@@ -160,13 +164,20 @@ def _packets(rng, x, y, packet_px):
   return packet, spatial.cKDTree(seeds[: len(seeds) // 6 + 1]).query(seeds)[1]
 
 
-def _slices(rng, width_px):
+def _slices(rng: np.random.Generator, width_px: float) -> np.ndarray:
   """Number of the slice at each quarter pixel across a packet."""
   quarters = 4 * width_px * np.exp(0.4 * rng.standard_normal(2048))
   return np.arange(2048).repeat(np.rint(quarters).astype(int))
 
 
-def _laths(rng, x, y, packet, grain, lath_px):
+def _laths(
+  rng: np.random.Generator,
+  x: np.ndarray,
+  y: np.ndarray,
+  packet: np.ndarray,
+  grain: np.ndarray,
+  lath_px: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Numbers of each pixel's block and lath, and the laths' angle per packet.
 
   A packet is sliced into blocks, a block into laths a little off the packet's
@@ -188,13 +199,19 @@ def _laths(rng, x, y, packet, grain, lath_px):
   return block, (lath * 37 + part * 101 + packet * 11) & 4095, theta
 
 
-def _edges(labels):
+def _edges(labels: np.ndarray) -> np.ndarray:
   """Where a label differs from the one below or to the right, bool (y, x)."""
   below, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
   return np.pad(below, ((0, 1), (0, 0))) | np.pad(right, ((0, 0), (0, 1)))
 
 
-def _carbides(rng, sites, turn, count, radius_px):
+def _carbides(
+  rng: np.random.Generator,
+  sites: np.ndarray,
+  turn: np.ndarray,
+  count: int,
+  radius_px: float,
+) -> np.ndarray:
   """Carbides, brightness 0 to 1 (y, x), at pixels drawn with weight `sites`."""
   total = np.cumsum(sites)
   at = np.searchsorted(total, rng.uniform(0, 0.999999 * total[-1], count))
@@ -216,7 +233,12 @@ def _carbides(rng, sites, turn, count, radius_px):
   return field[half:-half, half:-half]
 
 
-def _surface(rng, steel, um_per_px, backscatter):
+def _surface(
+  rng: np.random.Generator,
+  steel: np.ndarray,
+  um_per_px: float,
+  backscatter: float,
+) -> tuple[np.ndarray, np.ndarray]:
   """The etched surface as a noiseless signal, and its carbides, both (y, x)."""
   y, x = np.mgrid[:_SIDE_PX, :_SIDE_PX].astype(float)
   for coordinate in (y, x):
@@ -253,7 +275,12 @@ def _surface(rng, steel, um_per_px, backscatter):
   return signal_, carbides
 
 
-def _expose(lot, rng, signal_, carbides):
+def _expose(
+  lot: np.random.Generator,
+  rng: np.random.Generator,
+  signal_: np.ndarray,
+  carbides: np.ndarray,
+) -> np.ndarray:
   """What the detector makes of the signal, uint8 (y, x)."""
   from scipy import ndimage
 

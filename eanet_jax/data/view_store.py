@@ -13,6 +13,8 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
 
 import filelock
 import numpy as np
@@ -20,6 +22,10 @@ import numpy as np
 from eanet_jax import errors
 from eanet_jax.data import cleaning, micrographs, sources
 from eanet_jax.runtime import atomic_files, console
+
+# From a uint8 image (y, x), uint8 views (t, y, x).
+_MakeViews = Callable[[np.ndarray], np.ndarray]
+_Found = tuple[sources.Entry, np.ndarray]  # an entry and its views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +134,14 @@ def _read(folder: pathlib.Path, image_px: int, digest: str) -> Views:
   )
 
 
-def _build(source, root, folder, view, image_px, tile_px) -> None:
+def _build(
+  source: sources.Source,
+  root: pathlib.Path,
+  folder: pathlib.Path,
+  view: str,
+  image_px: int,
+  tile_px: int,
+) -> None:
   """Writes the views of a source to `folder`.
 
   It appears under its final name only when it is whole: an interrupted build
@@ -138,7 +151,7 @@ def _build(source, root, folder, view, image_px, tile_px) -> None:
   for stale in folder.parent.glob("*.incomplete-*"):
     shutil.rmtree(stale, ignore_errors=True)
 
-  def make_views(image):
+  def make_views(image: np.ndarray) -> np.ndarray:
     """uint8 (t, image_px, image_px); none where a micrograph has no tile."""
     try:
       return micrographs.views(image, view, image_px, tile_px)
@@ -147,7 +160,7 @@ def _build(source, root, folder, view, image_px, tile_px) -> None:
 
   with atomic_files.replacing(folder) as building:
     building.mkdir()
-    unusable = []
+    unusable: list[list[str]] = []
     if _has_tensorflow():
       desc = "resizing" if view == "whole" else "cutting tiles"
       found = _through_records(source, root, make_views, unusable, desc)
@@ -177,7 +190,13 @@ def _has_tensorflow() -> bool:
   return True
 
 
-def _through_records(source, root, make_views, unusable, desc):
+def _through_records(
+  source: sources.Source,
+  root: pathlib.Path,
+  make_views: _MakeViews,
+  unusable: list[list[str]],
+  desc: str,
+) -> Generator[_Found, None, None]:
   """Yields (entry, views), of TFRecords that are written where there are none.
 
   Adds [file, reason] to `unusable`, as `_directly` does.
@@ -195,16 +214,29 @@ def _through_records(source, root, make_views, unusable, desc):
   )
 
 
-def _directly(source, make_views, unusable):
+def _directly(
+  source: sources.Source,
+  make_views: _MakeViews,
+  unusable: list[list[str]],
+) -> Generator[_Found, None, None]:
   """Yields (entry, views), of the micrographs themselves."""
   for entry, micrograph in cleaning.usable(source, unusable):
     yield entry, make_views(micrograph.image)
 
 
-def _write_images(found, path, source, tile_px) -> dict:
+def _write_images(
+  found: Iterable[_Found],
+  path: pathlib.Path,
+  source: sources.Source,
+  tile_px: int,
+) -> dict[str, list[Any]]:
   """Streams views to `path`; returns the index of those written."""
   class_names = source.classes
-  micrograph, labels, specimens, files, skipped = [], [], [], [], []
+  micrograph: list[int] = []
+  labels: list[int] = []
+  specimens: list[str] = []
+  files: list[str] = []
+  skipped: list[list[str]] = []
   with path.open("wb") as out:
     for entry, views in found:
       if not len(views):
@@ -234,7 +266,9 @@ def _write_images(found, path, source, tile_px) -> dict:
   }
 
 
-def pixel_statistics(images: np.ndarray, indices: np.ndarray):
+def pixel_statistics(
+  images: np.ndarray, indices: np.ndarray
+) -> tuple[float, float]:
   """Returns (mean, standard deviation) of the grey levels of these images.
 
   Args:

@@ -73,7 +73,7 @@ def fit_temperature(
   logits = np.asarray(logits, np.float64)
   truth = labels[group][:, None]  # (k, 1)
 
-  def loss(log_t):
+  def loss(log_t: float) -> float:
     log_p = special.log_softmax(logits / np.exp(log_t), axis=-1)
     log_p = np.take_along_axis(log_p, truth, axis=-1)[:, 0]  # (k,)
     # The mean over views in logarithms: p itself underflows at a small T.
@@ -105,7 +105,7 @@ def summary(
     validation.logits, validation.labels, validation.groups
   )
 
-  def of_test(t):
+  def of_test(t: float) -> results_json.Reliability:
     p = forward_pass.probabilities(np.asarray(test.logits, np.float64) / t)
     return reliability(metrics.mean_by_group(p, test.groups), test.labels)
 

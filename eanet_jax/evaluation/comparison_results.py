@@ -7,7 +7,7 @@ import collections
 import dataclasses
 import pathlib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import ml_collections
 import numpy as np
@@ -199,7 +199,9 @@ def _pooled(
   if not (keys and whole):
     return {}
 
-  def pool(own, baseline=""):
+  def pool(
+    own: Mapping[tuple[int, int], Run], baseline: str = ""
+  ) -> pooled_scores.Pooled:
     predictions = {
       key: predictions_csv.read_test(run.folder, class_names, baseline)
       for key, run in own.items()
@@ -220,7 +222,8 @@ def _network(
   """What is known of a system except its scores; curves of the main split."""
   own = [finished[run] for run in runs]
 
-  def median(values):  # what else the machine did in one run does not show
+  def median(values: Iterable[float | None]) -> float | None:
+    # What else the machine did in one run does not show.
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 

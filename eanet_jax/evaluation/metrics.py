@@ -147,7 +147,13 @@ def specimens_known(specimens: np.ndarray, labels: np.ndarray) -> bool:
   return len(np.unique(specimens)) > len(np.unique(labels))
 
 
-def _intervals(labels, predicted, units, num_classes, resamples):
+def _intervals(
+  labels: np.ndarray,
+  predicted: np.ndarray,
+  units: np.ndarray,
+  num_classes: int,
+  resamples: int,
+) -> dict[str, list[float]] | None:
   """Intervals by name; None where every class has one unit."""
   names, units = np.unique(units, return_inverse=True)
   counts = np.zeros((len(names), num_classes, num_classes), np.int64)

@@ -115,7 +115,7 @@ def pool(
   scores = {k: float(v[0]) for k, v in _scores(counts, *once).items()}
   scores["specimen_accuracy"] = float(right.mean())
   drawn = metrics.draw_units(counts[0], resamples) if resamples else None
-  resampled = {}
+  resampled: dict[str, np.ndarray] = {}
   if drawn is not None:
     draw_seeds = np.random.default_rng(1).multinomial
     share = np.full(len(seeds), 1 / len(seeds))
@@ -128,13 +128,17 @@ def pool(
   return Pooled(scores, by_fold, unit, resampled)
 
 
-def _scores(counts, drawn, drawn_seeds) -> dict[str, np.ndarray]:
+def _scores(
+  counts: np.ndarray, drawn: np.ndarray, drawn_seeds: np.ndarray
+) -> dict[str, np.ndarray]:
   """Scores (r,) of resamples: units (r, g), seeds (r, s)."""
   by_seed = metrics.headline(np.einsum("rg,sgij->rsij", drawn, counts))
   return {k: _mean_over_seeds(v, drawn_seeds) for k, v in by_seed.items()}
 
 
-def _mean_over_seeds(by_seed, drawn_seeds) -> np.ndarray:
+def _mean_over_seeds(
+  by_seed: np.ndarray, drawn_seeds: np.ndarray
+) -> np.ndarray:
   """Means (r,) of scores (r, s) over the seeds drawn (r, s)."""
   weights = drawn_seeds / drawn_seeds.sum(-1, keepdims=True)
   return (by_seed * weights).sum(-1)

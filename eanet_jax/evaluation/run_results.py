@@ -9,8 +9,7 @@ import dataclasses
 import pathlib
 import statistics
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import jax
 import ml_collections
@@ -27,7 +26,7 @@ from eanet_jax.evaluation import (
 from eanet_jax.explanation import attention_maps
 from eanet_jax.inference import forward_pass
 from eanet_jax.models import cost, networks
-from eanet_jax.runtime import sharding, versions
+from eanet_jax.runtime import pytrees, sharding, versions
 from eanet_jax.workdir import (
   examples_npz,
   history_csv,
@@ -58,7 +57,7 @@ class FinishedTraining:
   workdir: pathlib.Path
   data: dataset.Dataset
   forward: forward_pass.ForwardPass
-  variables: dict[str, Any]
+  variables: pytrees.Variables
   mesh: jax.sharding.Mesh
   parameters: int
   best_epoch: int
@@ -146,7 +145,13 @@ def _run_network(trained: FinishedTraining) -> _Outputs:
   )
 
 
-def _images_per_s(forward, variables, images, chosen, orientations) -> float:
+def _images_per_s(
+  forward: forward_pass.ForwardPass,
+  variables: pytrees.Variables,
+  images: np.ndarray,
+  chosen: np.ndarray,
+  orientations: int,
+) -> float:
   """Median of three passes over some whole batches, host to host."""
   size = forward.batch_size
   some = np.resize(chosen, min(4, -(-len(chosen) // size)) * size)
@@ -209,7 +214,9 @@ def _results(
   )
 
 
-def _split_summary(config, data) -> results_json.SplitSummary:
+def _split_summary(
+  config: ml_collections.ConfigDict, data: dataset.Dataset
+) -> results_json.SplitSummary:
   split = data.split
   return {
     "by": split.by,
@@ -222,14 +229,18 @@ def _split_summary(config, data) -> results_json.SplitSummary:
   }
 
 
-def _warnings(data, of_baselines) -> list[str]:
+def _warnings(
+  data: dataset.Dataset, of_baselines: Mapping[str, results_json.Levels]
+) -> list[str]:
   shortcut = baselines.shortcut_warning(
     of_baselines["grey"]["micrograph"], len(data.views.class_names)
   )
   return [*data.split.warnings, *([shortcut] if shortcut else [])]
 
 
-def _write_examples(workdir, outputs, images) -> results_json.Examples:
+def _write_examples(
+  workdir: pathlib.Path, outputs: _Outputs, images: np.ndarray
+) -> results_json.Examples:
   """Writes examples.npz; returns the words that go with its arrays."""
   shown = [each for kind in outputs.examples.values() for each in kind]
   taken = sorted({each["view"] for each in shown})

@@ -5,7 +5,6 @@ arrays out; knows no files.
 """
 
 import math
-from typing import Any
 
 import flax.linen as nn
 import flax.traverse_util
@@ -13,14 +12,14 @@ import jax
 import numpy as np
 
 from eanet_jax.models import attention, inputs
-from eanet_jax.runtime import sharding
+from eanet_jax.runtime import pytrees, sharding
 
 _SHOWN = 3
 
 
 def attention_maps(
   model: nn.Module,
-  variables: Any,
+  variables: pytrees.Variables,
   images: np.ndarray,
   mean: float,
   std: float,
@@ -44,7 +43,9 @@ def attention_maps(
   whole = sharding.replicated(mesh)
 
   @jax.jit
-  def last_attention(variables, images):
+  def last_attention(
+    variables: pytrees.Variables, images: jax.Array
+  ) -> dict[str, jax.Array]:
     images = inputs.standardise(images, mean, std)
     _, sown = model.apply(
       variables, images, deterministic=True, mutable=["intermediates"]

@@ -9,7 +9,7 @@ never imports TensorFlow.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -91,7 +91,8 @@ class Classifier:
 
   def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
     """Yields a prediction for each file, reading ahead of the network."""
-    waiting, views = [], 0
+    waiting: list[tuple[pathlib.Path, np.ndarray, int, str]] = []
+    views = 0
     for path, read in read_ahead.in_order(self._views, paths):
       waiting.append((path, *read))
       views += len(read[0])
@@ -113,7 +114,9 @@ class Classifier:
       return np.empty((0, side, side, 1), np.uint8), 0, str(error)
     return found[..., None], micrograph.crop_rows, ""
 
-  def _classify(self, waiting) -> Iterator[Prediction]:
+  def _classify(
+    self, waiting: Sequence[tuple[pathlib.Path, np.ndarray, int, str]]
+  ) -> Iterator[Prediction]:
     counts = [len(views) for _, views, _, _ in waiting]
     if not sum(counts):
       logits = np.empty((0, len(self.class_names)), np.float32)

@@ -6,14 +6,13 @@ evaluation and prediction all get theirs here.
 
 import collections
 from collections.abc import Iterator
-from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
 
 from eanet_jax.models import inputs
-from eanet_jax.runtime import sharding
+from eanet_jax.runtime import pytrees, sharding
 
 # Activations of more images at once leave a CPU's cache: at 64 it is a fifth
 # slower than at 16.
@@ -47,7 +46,7 @@ class ForwardPass:
     self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)
 
-    def logits(variables, images):
+    def logits(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
       images = inputs.standardise(images, mean, std)
       return model.apply(variables, images, deterministic=True)
 
@@ -55,7 +54,7 @@ class ForwardPass:
 
   def __call__(
     self,
-    variables: Any,
+    variables: pytrees.Variables,
     images: np.ndarray,
     indices: np.ndarray,
     orientations: int = 1,
@@ -71,7 +70,10 @@ class ForwardPass:
         those of an image turned by 90 degrees are the same.
     """
     size = self.batch_size
-    waiting, done = collections.deque(), []
+    waiting: collections.deque[tuple[list[jax.Array], int]] = (
+      collections.deque()
+    )
+    done: list[np.ndarray] = []
     for start in range(0, len(indices), size):
       chosen = images[indices[start : start + size]]
       batch = np.zeros((size, *images.shape[1:]), np.uint8)

@@ -41,7 +41,7 @@ def double_normalise(logits: Array) -> Array:
   return _double_normalise_fwd(logits)[0]
 
 
-def _double_normalise_fwd(logits):
+def _double_normalise_fwd(logits: Array) -> tuple[Array, tuple[Array, Array]]:
   # Heads and slots as one axis: sixteen slots alone make a short inner loop.
   shape, logits = logits.shape, _flat(logits)  # (b, n, h s)
   largest = compiler.fence(logits.max(axis=1, keepdims=True))
@@ -55,7 +55,9 @@ def _double_normalise_fwd(logits):
   return attention.reshape(shape), (attention, token_sum)
 
 
-def _double_normalise_bwd(residuals, cotangent):
+def _double_normalise_bwd(
+  residuals: tuple[Array, Array], cotangent: Array
+) -> tuple[Array]:
   # With B = A / t, A = softmax(l), t = sum_s A, both Jacobians collapse to two
   # sums: g = B (dB - sum_s B dB), dl = g - A sum_n g. Only B and t are kept.
   attention, token_sum = residuals
@@ -182,7 +184,7 @@ class SelfAttention(nn.Module):
     """
     d, dtype = tokens.shape[-1], tokens.dtype
 
-    def project(name):
+    def project(name: str) -> Array:
       return nn.DenseGeneral(
         (self.num_heads, self.key_width), dtype=dtype, name=name
       )(tokens)  # (b, n, h, k)

@@ -40,11 +40,18 @@ def einsum(
   return compiler.fence(product)
 
 
-def _einsum_fwd(subscripts, x, weights, dtype):
+def _einsum_fwd(
+  subscripts: str, x: Array, weights: Array, dtype: jnp.dtype
+) -> tuple[Array, tuple[Array, Array]]:
   return einsum(subscripts, x, weights, dtype), (x, weights)
 
 
-def _einsum_bwd(subscripts, dtype, residuals, cotangent):
+def _einsum_bwd(
+  subscripts: str,
+  dtype: jnp.dtype,
+  residuals: tuple[Array, Array],
+  cotangent: Array,
+) -> tuple[Array, Array]:
   x, weights = residuals
   of_x, of_weights, of_y = subscripts.replace("->", ",").split(",")
   d_x = jnp.einsum(
@@ -149,7 +156,9 @@ def _sum_rows(x: Array) -> Array:
   return jnp.matmul(ones, rows, precision="highest")
 
 
-def _layer_norm_fwd(x, scale, bias):
+def _layer_norm_fwd(
+  x: Array, scale: Array, bias: Array
+) -> tuple[Array, tuple[Array, Array, Array]]:
   centred = x - _mean(x)
   inverse_std = jax.lax.rsqrt(_mean(centred * centred) + 1e-6)
   normed = centred * inverse_std
@@ -157,7 +166,9 @@ def _layer_norm_fwd(x, scale, bias):
   return y, (normed, inverse_std, scale)
 
 
-def _layer_norm_bwd(residuals, cotangent):
+def _layer_norm_bwd(
+  residuals: tuple[Array, Array, Array], cotangent: Array
+) -> tuple[Array, Array, Array]:
   normed, inverse_std, scale = residuals
   d_normed = cotangent * _of_every_row(scale, cotangent)
   d_x = d_normed - _mean(d_normed) - normed * _mean(d_normed * normed)
@@ -198,11 +209,15 @@ def _taps(x: Array, size: int) -> Iterator[tuple[tuple[int, int], Array]]:
     yield (i, j), padded[:, i : i + height, j : j + width]
 
 
-def _depthwise_conv_fwd(x, kernel):
+def _depthwise_conv_fwd(
+  x: Array, kernel: Array
+) -> tuple[Array, tuple[Array, Array]]:
   return depthwise_conv(x, kernel), (x, kernel)
 
 
-def _depthwise_conv_bwd(residuals, cotangent):
+def _depthwise_conv_bwd(
+  residuals: tuple[Array, Array], cotangent: Array
+) -> tuple[Array, Array]:
   x, kernel = residuals
   d_x = depthwise_conv(cotangent, kernel[::-1, ::-1])
   d_kernel = [

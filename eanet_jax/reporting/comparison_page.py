@@ -77,7 +77,12 @@ def _difference(system: Mapping[str, Any]) -> dict[str, Any]:
   }
 
 
-def _plots(systems, reference, differences, by) -> dict[str, str]:
+def _plots(
+  systems: Sequence[Mapping[str, Any]],
+  reference: Mapping[str, Any],
+  differences: Sequence[Mapping[str, Any]],
+  by: str,
+) -> dict[str, str]:
   rows = [
     {
       "title": system["title"],
@@ -115,7 +120,7 @@ def _beside(system: Mapping[str, Any]) -> dict[str, Any]:
   }
 
 
-def _curves(systems: Sequence[Mapping[str, Any]]):
+def _curves(systems: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
   """The learning curves of each system that was trained, on common axes."""
   trained = [system for system in systems if system.get("curves")]
   values = [

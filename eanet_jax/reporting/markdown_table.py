@@ -52,7 +52,7 @@ def write(comparison: comparison_json.ComparisonResults) -> str:
   return "\n".join(lines).strip()
 
 
-def _cost(entry) -> list[str]:
+def _cost(entry: comparison_json.System) -> list[str]:
   if entry["kind"] != "network":
     return ["–"] * 4
   speeds = (entry["images_per_s"], entry["inference_images_per_s"])
@@ -63,7 +63,9 @@ def _cost(entry) -> list[str]:
   ]
 
 
-def _figures(entry, scores) -> list[str]:
+def _figures(
+  entry: comparison_json.System, scores: comparison_json.Estimates | None
+) -> list[str]:
   shown = ("macro_f1", "accuracy", "kappa", "macro_precision", "macro_recall")
   return [
     *(_score(scores, name) for name in shown),
@@ -71,7 +73,9 @@ def _figures(entry, scores) -> list[str]:
   ]
 
 
-def _score(scores, name: str, form: str = ".3f") -> str:
+def _score(
+  scores: comparison_json.Estimates | None, name: str, form: str = ".3f"
+) -> str:
   if not scores:
     return "–"
   text = f"{scores[name]['mean']:{form}}"

@@ -12,13 +12,16 @@ import math
 import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ParamSpec
 
+import matplotlib.axes
 import matplotlib.colors
 import matplotlib.figure
 import matplotlib.style
 import matplotlib.ticker
 import numpy as np
+
+P = ParamSpec("P")
 
 # Okabe and Ito's colours, told apart with any colour vision.
 _CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -45,11 +48,13 @@ _STYLE = (
 )
 
 
-def _as_uri(plot: Callable[..., matplotlib.figure.Figure]):
+def _as_uri(
+  plot: Callable[P, matplotlib.figure.Figure],
+) -> Callable[P, str]:
   """Decorates what returns a figure so that it returns a data URI."""
 
   @functools.wraps(plot)
-  def styled(*args, **kwargs) -> str:
+  def styled(*args: P.args, **kwargs: P.kwargs) -> str:
     text, nothing = io.BytesIO(), {"Date": None, "Creator": None}
     with warnings.catch_warnings(), matplotlib.style.context(_STYLE):
       # The font for the layout lacks many scripts, which the page's may have.
@@ -63,7 +68,9 @@ def _as_uri(plot: Callable[..., matplotlib.figure.Figure]):
   return styled
 
 
-def _figure(width_px: int, height_px: int, rows: int = 1, **kwargs: Any):
+def _figure(
+  width_px: int, height_px: int, rows: int = 1, **kwargs: Any
+) -> tuple[matplotlib.figure.Figure, Any]:
   """Returns a figure and its axes: as many as rows, below each other."""
   figure = matplotlib.figure.Figure(
     figsize=(width_px / 96, height_px / 96), layout="constrained"
@@ -86,7 +93,7 @@ def _line(i: int, epochs: Sequence[float]) -> dict[str, Any]:
 @_as_uri
 def intervals(
   rows: Sequence[Mapping[str, Any]], xlabel: str, *, zero: bool = False
-):
+) -> matplotlib.figure.Figure:
   """Returns a plot of a dot with its interval for each row, the first on top.
 
   Args:
@@ -128,7 +135,15 @@ def intervals(
   return figure
 
 
-def _dot(axes, value, interval, y, colour, face, thin=False):
+def _dot(
+  axes: matplotlib.axes.Axes,
+  value: float,
+  interval: Sequence[float] | None,
+  y: float,
+  colour: str,
+  face: str,
+  thin: bool = False,
+) -> None:
   """A dot on the line of its interval."""
   if interval:
     axes.plot(interval, [y, y], c=colour, lw=1 if thin else 2.2)
@@ -137,9 +152,11 @@ def _dot(axes, value, interval, y, colour, face, thin=False):
 
 
 @_as_uri
-def confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str]):
+def confusion(
+  matrix: Sequence[Sequence[int]], class_names: Sequence[str]
+) -> matplotlib.figure.Figure:
   """Returns a plot of counts, true class by predicted, shaded by row share."""
-  counts = np.asarray(counts)
+  counts = np.asarray(matrix)
   share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
   side = 150 + 86 * len(counts)
   figure, axes = _figure(min(side, 560), min(side - 30, 520))
@@ -168,7 +185,9 @@ def confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str]):
 
 
 @_as_uri
-def specimens(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]):
+def specimens(
+  rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]
+) -> matplotlib.figure.Figure:
   """Returns a plot of each specimen's accuracy, a bar in its class's colour."""
   order = {name: i for i, name in enumerate(class_names)}
   rows = sorted(rows, key=lambda r: (order[r["class"]], -r["accuracy"]))
@@ -202,7 +221,7 @@ def curves(
   epochs: Sequence[float],
   ylabel: str,
   best_epoch: int | None,
-):
+) -> matplotlib.figure.Figure:
   """Returns a plot of named lines over epochs, with the best epoch marked."""
   figure, axes = _figure(520, 300)
   for i, (name, values) in enumerate(lines.items()):
@@ -217,7 +236,9 @@ def curves(
 
 
 @_as_uri
-def reliability(before: Mapping[str, Any], after: Mapping[str, Any]):
+def reliability(
+  before: Mapping[str, Any], after: Mapping[str, Any]
+) -> matplotlib.figure.Figure:
   """Returns a plot of accuracy against confidence, and how many have it."""
   figure, (top, bottom) = _figure(460, 460, 2, height_ratios=[3, 1])
   top.plot([0, 1], [0, 1], c=_FAINT, lw=1)
@@ -246,7 +267,9 @@ def reliability(before: Mapping[str, Any], after: Mapping[str, Any]):
 
 
 @_as_uri
-def scatter(points: Sequence[Mapping[str, Any]], xlabel: str, ylabel: str):
+def scatter(
+  points: Sequence[Mapping[str, Any]], xlabel: str, ylabel: str
+) -> matplotlib.figure.Figure:
   """Returns a plot of "y" against "x" (above 0) of named points."""
   figure, axes = _figure(500, 330)
   axes.set(xlabel=xlabel, ylabel=ylabel)
@@ -280,7 +303,7 @@ def scatter(points: Sequence[Mapping[str, Any]], xlabel: str, ylabel: str):
 @_as_uri
 def runs(
   each: Sequence[Mapping[str, Any]], loss_range: tuple[float, float] | None
-):
+) -> matplotlib.figure.Figure:
   """Returns a plot of training loss and validation F1 of a system's runs."""
   figure, (top, bottom) = _figure(330, 320, 2)
   for i, run in enumerate(each):

@@ -48,9 +48,13 @@ def _row(system: Mapping[str, Any]) -> dict[str, Any]:
   return {**system, "value": scores["macro_f1"], "interval": interval}
 
 
-def _overlap(one: Sequence[float] | None, other: Sequence[float] | None):
+def _overlap(
+  one: Sequence[float] | None, other: Sequence[float] | None
+) -> bool | None:
   """Whether two intervals overlap; None where one is missing."""
-  return one and other and one[0] <= other[1] and other[0] <= one[1]
+  if not one or not other:
+    return None
+  return one[0] <= other[1] and other[0] <= one[1]
 
 
 def _training_plots(workdir: pathlib.Path, best_epoch: int) -> dict[str, str]:
@@ -59,7 +63,7 @@ def _training_plots(workdir: pathlib.Path, best_epoch: int) -> dict[str, str]:
   if not epochs:
     return {}
 
-  def drawn(ylabel, **names):
+  def drawn(ylabel: str, **names: str) -> str:
     lines = {
       label: [getattr(epoch, name) for epoch in epochs]
       for label, name in names.items()

@@ -7,12 +7,14 @@ once more for each use. A fence keeps the two sides apart on a CPU. Elsewhere
 fusing is what makes element-wise work cheap, and there is none.
 """
 
-from typing import Any
+from typing import TypeVar
 
 import jax
 
+T = TypeVar("T")  # a pytree of arrays
 
-def fence(values: Any) -> Any:
+
+def fence(values: T) -> T:
   """Returns a pytree of arrays, unchanged; on a CPU as arrays in memory."""
   if jax.default_backend() == "cpu":
     return jax.lax.optimization_barrier(values)

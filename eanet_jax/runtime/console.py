@@ -79,7 +79,7 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   caught = 0
   previous = {}
 
-  def catch(number, _):
+  def catch(number: int, _: object) -> None:
     nonlocal caught
     caught = number
     for each, handler in previous.items():

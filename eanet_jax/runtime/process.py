@@ -18,6 +18,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 # A folder, or "off"; by default ~/.cache/eanet_jax.
 CACHE_VARIABLE = "EANET_COMPILATION_CACHE"
@@ -93,7 +94,7 @@ def hush_loader() -> None:
   one_at_a_time = threading.Lock()  # there is one standard error
 
   @functools.wraps(load)
-  def load_quietly(*args, **kwargs):
+  def load_quietly(*args: Any, **kwargs: Any) -> Any:
     with one_at_a_time, _standard_error_without(b"cpu_aot_loader"):
       return load(*args, **kwargs)
 

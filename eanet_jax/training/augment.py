@@ -120,7 +120,7 @@ def _resample(images: Array, matrix: Array, offset: Array) -> Array:
   position = jnp.arange(side, dtype=jnp.float32) - middle
   rows, columns = position[None, :, None], position[None, None, :]
 
-  def coordinate(axis):
+  def coordinate(axis: int) -> tuple[Array, Array]:
     m = matrix[:, axis, :, None, None]  # (b, 2, 1, 1)
     at = m[:, 0] * rows + m[:, 1] * columns  # (b, y, x)
     at = jnp.abs(at + (offset[:, axis, None, None] + middle))

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from eanet_jax.runtime import pytrees
+
 _DECAYED = ("kernel", "memory", "memory_key", "memory_value")
 
 
@@ -33,7 +35,7 @@ def learning_rates(
   return optax.join_schedules([warmup, after], [warmup_steps])
 
 
-def decay_mask(params):
+def decay_mask(params: pytrees.PyTree) -> pytrees.PyTree:
   """Returns a tree of bool: True on matrices, False on biases, norms, position.
 
   Decay pulls a bias, a norm's scale or a position towards nothing useful.
@@ -43,7 +45,7 @@ def decay_mask(params):
   )
 
 
-def backbone_mask(params):
+def backbone_mask(params: pytrees.PyTree) -> pytrees.PyTree:
   """Returns a tree of bool: False on what a new task trains from nothing.
 
   That is the classifier, "head", and the attention between VGG and it.

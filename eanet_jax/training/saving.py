@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from eanet_jax import errors
-from eanet_jax.runtime import sharding
+from eanet_jax.runtime import pytrees, sharding
 from eanet_jax.training import train_step
 from eanet_jax.workdir import checkpoints, run_meta
 
@@ -28,7 +28,9 @@ class Saving:
     """Saves to `saved`."""
     self._saved = saved
     self._saved_at: float | None = None
-    self._held: tuple | None = None
+    self._held: (
+      tuple[pytrees.Variables, pytrees.PyTree, run_meta.RunMeta] | None
+    ) = None
 
   def end_epoch(
     self,
@@ -57,7 +59,7 @@ class Saving:
     elif best:
       # Copies: the next step is given the memory of these.
       arrays = jax.tree.map(jnp.copy, (state.variables, state.progress))
-      self._held = *arrays, meta
+      self._held = (*arrays, meta)
 
   def save(self, state: train_step.TrainState, meta: run_meta.RunMeta) -> None:
     """Saves a state now, after what is held."""

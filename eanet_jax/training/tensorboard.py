@@ -8,6 +8,10 @@ import functools
 import pathlib
 import sys
 import types
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+  from tensorboard import summary
 
 
 class TensorBoard:
@@ -18,7 +22,7 @@ class TensorBoard:
     self._folder = folder
 
   @functools.cached_property
-  def _writer(self):
+  def _writer(self) -> "summary.Writer":
     # TensorBoard takes its own stand-in for TensorFlow where it finds this.
     marker = "tensorboard.compat.notf"
     sys.modules.setdefault(marker, types.ModuleType(marker))

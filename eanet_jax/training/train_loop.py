@@ -118,7 +118,7 @@ class Training:
       out_shardings=sharding.replicated(self.mesh),
     )(self.state)
 
-    def dispatch():
+    def dispatch() -> None:
       nonlocal copy
       copy = self._train_steps(copy, batches, self._key)
       copy.step.block_until_ready()

@@ -9,7 +9,6 @@ import collections
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import clu.metrics
 import flax.linen as nn
@@ -20,7 +19,7 @@ import optax
 
 from eanet_jax.data import batching
 from eanet_jax.models import inputs
-from eanet_jax.runtime import compiler, sharding
+from eanet_jax.runtime import compiler, pytrees, sharding
 from eanet_jax.training import augment, objectives
 
 Array = jax.Array
@@ -69,8 +68,8 @@ class TrainState:
   """
 
   step: Array
-  params: Any
-  batch_stats: Any
+  params: pytrees.PyTree
+  batch_stats: pytrees.PyTree
   opt_state: optax.OptState
   metrics: EpochMetrics
   bad_step: Array
@@ -79,7 +78,7 @@ class TrainState:
   recipe: Recipe = flax.struct.field(pytree_node=False)
 
   @property
-  def variables(self) -> dict[str, Any]:
+  def variables(self) -> pytrees.Variables:
     """What inference needs, as a Flax module's `apply` takes it."""
     variables = {"params": self.params}
     if self.batch_stats:
@@ -87,7 +86,7 @@ class TrainState:
     return variables
 
   @property
-  def progress(self) -> dict[str, Any]:
+  def progress(self) -> dict[str, pytrees.PyTree]:
     """What a resumed run needs besides the parameters."""
     return {
       "opt_state": self.opt_state,
@@ -116,7 +115,7 @@ def create_state(
     mesh: what the state lives on.
   """
 
-  def init(key):
+  def init(key: Array) -> TrainState:
     images = jnp.zeros((1, image_px, image_px, 1))
     variables = model.init(key, images, deterministic=True)
     params = variables["params"]
@@ -134,12 +133,12 @@ def create_state(
 
   # Run once, in milliseconds: what takes seconds is its compilation.
   quickly = {"xla_backend_optimization_level": 0}
-  init = jax.jit(
+  compiled = jax.jit(
     init,
     out_shardings=sharding.replicated(mesh),
     compiler_options=quickly if jax.default_backend() == "cpu" else None,
   )
-  return init(jax.random.key(seed))
+  return compiled(jax.random.key(seed))
 
 
 def train_step(
@@ -163,7 +162,9 @@ def train_step(
   images = inputs.standardise(images, recipe.mean, recipe.std)
   images = compiler.fence(augment.expose(images, expose_key, recipe.ranges))
 
-  def mean_loss(params):
+  def mean_loss(
+    params: pytrees.PyTree,
+  ) -> tuple[Array, tuple[Array, Array, pytrees.PyTree]]:
     outputs, changed = state.apply(
       {**state.variables, "params": params},
       images,
@@ -213,12 +214,16 @@ def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
   over_batch = sharding.split_axis(mesh, 0)
 
   @functools.partial(jax.jit, donate_argnums=0, out_shardings=whole)
-  def train_steps(state, batches, key):
+  def train_steps(
+    state: TrainState, batches: batching.ManyBatches, key: Array
+  ) -> TrainState:
     examples, scanned = (
       batches if isinstance(batches, tuple) else (None, batches)
     )
 
-    def body(state, batch):
+    def body(
+      state: TrainState, batch: pytrees.PyTree
+    ) -> tuple[TrainState, None]:
       if examples is not None:
         batch = {name: array[batch] for name, array in examples.items()}
       batch = jax.lax.with_sharding_constraint(batch, over_batch)
@@ -282,7 +287,7 @@ def run_steps(
     stop: asked before each dispatch, with the steps done.
     on_steps: told how many steps have been finished since it was last told.
   """
-  in_flight = collections.deque()
+  in_flight: collections.deque[tuple[Array, int]] = collections.deque()
   step = first_step
   while step < last_step and not stop(step):
     # The last dispatch after a mid-epoch resume may be shorter.

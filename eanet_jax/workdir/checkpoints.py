@@ -14,13 +14,15 @@ import pathlib
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from eanet_jax import errors
+from eanet_jax.configuration import config_tree
+from eanet_jax.runtime import pytrees
 from eanet_jax.workdir import run_meta
 
 _SCORE = "macro_f1"
@@ -34,8 +36,8 @@ class Corrupt(Exception):
 class Restored(NamedTuple):
   """A step as it was saved."""
 
-  variables: Any
-  progress: Any
+  variables: pytrees.Variables
+  progress: pytrees.PyTree
   meta: run_meta.RunMeta
 
 
@@ -71,10 +73,15 @@ class Checkpoints:
   def __enter__(self) -> "Checkpoints":
     return self
 
-  def __exit__(self, *_) -> None:
+  def __exit__(self, *_: object) -> None:
     self._manager.close()
 
-  def save(self, variables: Any, progress: Any, meta: run_meta.RunMeta) -> None:
+  def save(
+    self,
+    variables: pytrees.Variables,
+    progress: pytrees.PyTree,
+    meta: run_meta.RunMeta,
+  ) -> None:
     """Saves in the background; the arrays may be donated once this returns.
 
     Args:
@@ -116,7 +123,9 @@ class Checkpoints:
     """Steps there are folders for, oldest first; they may be damaged."""
     return sorted(self._manager.all_steps())
 
-  def restore_newest(self, variables: Any, progress: Any) -> Restored | None:
+  def restore_newest(
+    self, variables: pytrees.Variables, progress: pytrees.PyTree
+  ) -> Restored | None:
     """Returns the newest sound step; None where there is no step.
 
     Args:
@@ -148,8 +157,8 @@ class Checkpoints:
     return None
 
   def restore_best(
-    self, template: Callable[[run_meta.RunMeta], Any]
-  ) -> tuple[Any, run_meta.RunMeta] | None:
+    self, template: Callable[[run_meta.RunMeta], pytrees.Variables]
+  ) -> tuple[pytrees.Variables, run_meta.RunMeta] | None:
     """Returns (variables, meta) of the best sound step; None if there is none.
 
     The best is that of the highest score, the newest of equals; a step saved
@@ -202,8 +211,12 @@ class Checkpoints:
     return meta, content["checksums"]
 
   def _restore(
-    self, step: int, name: str, template: Any, expected: dict[str, int]
-  ) -> Any:
+    self,
+    step: int,
+    name: str,
+    template: pytrees.PyTree,
+    expected: dict[str, int],
+  ) -> pytrees.PyTree:
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
     try:
       restored = self._manager.restore(
@@ -219,7 +232,7 @@ class Checkpoints:
     return restored
 
 
-def _checksums(tree: Any) -> dict[str, int]:
+def _checksums(tree: pytrees.PyTree) -> dict[str, int]:
   """CRC-32 of every leaf's bytes, by its path."""
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   on_host = jax.device_get(
@@ -234,7 +247,7 @@ def _checksums(tree: Any) -> dict[str, int]:
   }
 
 
-def _checksum(content: dict) -> int:
+def _checksum(content: config_tree.Tree) -> int:
   """CRC-32 of what JSON gave back, in whatever order."""
   return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 

@@ -13,7 +13,7 @@ from eanet_jax import errors
 T = TypeVar("T")
 
 
-def check(content: Any, expected: int, where: object) -> None:
+def check(content: object, expected: int, where: object) -> None:
   """Raises UserError unless `content` is a dict of the expected format.
 
   Args:

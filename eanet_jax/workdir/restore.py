@@ -5,7 +5,7 @@ mesh. For predicting, and for training on from it.
 """
 
 import pathlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -13,7 +13,7 @@ import numpy as np
 
 from eanet_jax import errors
 from eanet_jax.models import networks
-from eanet_jax.runtime import sharding
+from eanet_jax.runtime import pytrees, sharding
 from eanet_jax.workdir import checkpoints, run_meta
 
 
@@ -21,7 +21,7 @@ class TrainedNetwork(NamedTuple):
   """A network with the variables of its run's best checkpoint."""
 
   model: nn.Module
-  variables: dict[str, Any]
+  variables: pytrees.Variables
   meta: run_meta.RunMeta
 
 
@@ -32,9 +32,9 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
     UserError: there is no such folder, no sound checkpoint in it, or it is of
       another version of this program.
   """
-  model = None
+  model: nn.Module | None = None
 
-  def template(meta: run_meta.RunMeta):
+  def template(meta: run_meta.RunMeta) -> pytrees.Variables:
     nonlocal model
     model = networks.create(meta.config["model"], meta.outputs)
     return _shapes(model, meta.config["dataset"]["image_px"], mesh)
@@ -46,7 +46,9 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
   return TrainedNetwork(model, *best)
 
 
-def _shapes(model, image_px, mesh) -> dict[str, Any]:
+def _shapes(
+  model: nn.Module, image_px: int, mesh: jax.sharding.Mesh
+) -> pytrees.Variables:
   """Shapes of the variables, whole on every device of the mesh."""
   images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
   shapes = jax.eval_shape(

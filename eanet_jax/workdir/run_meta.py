@@ -7,6 +7,7 @@ else. Nothing in it is ever executed.
 import dataclasses
 from typing import Any, Self
 
+from eanet_jax.configuration import config_tree
 from eanet_jax.workdir import history_csv, json_formats
 
 # Another number whenever a field is added, removed or means something else.
@@ -34,7 +35,7 @@ class RunMeta:
 
   format: int = FORMAT
   step: int
-  config: dict[str, Any]
+  config: config_tree.Tree
   class_names: tuple[str, ...]
   outputs: int
   mean: float | None
@@ -50,7 +51,7 @@ class RunMeta:
     return dataclasses.asdict(self)
 
   @classmethod
-  def from_json(cls, content: Any, where: object) -> Self:
+  def from_json(cls, content: config_tree.Tree, where: object) -> Self:
     """Returns the meta in what JSON gave back.
 
     Args:

@@ -6,10 +6,13 @@ ever unpickled, imported or run, and nothing outside it is opened.
 
 import pathlib
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+  import h5py
 
 Tensors = dict[str, np.ndarray]
 
@@ -83,7 +86,9 @@ def _stored(file: pathlib.Path, suffix: str) -> Iterator[tuple[str, Any]]:
           yield name, nodes[path]
 
 
-def _keras_names(root, nodes):
+def _keras_names(
+  root: "h5py.File", nodes: Mapping[str, "h5py.Group | h5py.Dataset"]
+) -> dict[str, str]:
   """Returns {"layer/vars/i": path} of an HDF5 file's {path: node}."""
   prefix = "model_weights/" if "model_weights" in nodes else ""
   attributes = nodes.get("model_weights", root).attrs
