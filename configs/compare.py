@@ -28,7 +28,7 @@ import ml_collections
 from configs import default, eanet, eanet_best, vgg, vgg_attention, vit
 
 
-def get_config(variant: str = "full"):
+def get_config(variant: str = "full") -> ml_collections.ConfigDict:
   config = default.get_config().unlock()
   del config.model  # each system's own
   # Of a class of three specimens one is tested on: none is left to spare.
@@ -78,11 +78,11 @@ def get_config(variant: str = "full"):
   return config.lock()
 
 
-def ablations():
+def ablations() -> dict[str, ml_collections.ConfigDict]:
   """EANet with one thing changed, by name."""
   found = {"eanet": eanet.get_config()}
 
-  def change(name, group, **fields):
+  def change(name: str, group: str, **fields: object) -> None:
     found[name] = eanet.get_config()
     found[name][group].update(fields)
 
@@ -109,12 +109,12 @@ def ablations():
   return found
 
 
-def ingredients():
+def ingredients() -> dict[str, ml_collections.ConfigDict]:
   """The recommended recipe with one thing as in the paper's, by name."""
   found = {"eanet_best": eanet_best.get_config()}
   paper = default.get_config()
 
-  def without(name, *fields):
+  def without(name: str, *fields: str) -> None:
     found[name] = eanet_best.get_config()
     for field in fields:
       group, field = field.split(".")
@@ -142,7 +142,7 @@ def ingredients():
   return found
 
 
-def _differences(system):
+def _differences(system: ml_collections.ConfigDict) -> dict[str, object]:
   """The model of a system, and what else of it is not as in default.py.
 
   But for what all systems have in common: the epochs and the splits.

@@ -60,7 +60,7 @@ def vgg() -> ml_collections.ConfigDict:
   return _weights(model)
 
 
-def _weights(model):
+def _weights(model: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   """Adds the fields that both kinds of network have."""
   # Weights to start from: .h5 of Keras, .safetensors or .npz; see
   # docs/weights.md.

@@ -18,10 +18,12 @@ parameters. The paper has 0.986 of its own images, split by image. See
 configs/eanet_best.py for what people should use, and docs/results.md.
 """
 
+import ml_collections
+
 from configs import default
 
 
-def get_config(variant: str = "multi_head"):
+def get_config(variant: str = "multi_head") -> ml_collections.ConfigDict:
   config = default.get_config()
   if variant == "single_head":
     config.model.num_heads = 1

@@ -16,10 +16,12 @@ labelled, 128 px, 3 folds by specimen, two seeds, half an hour): accuracy 0.690
 docs/results.md.
 """
 
+import ml_collections
+
 from configs import eanet_best
 
 
-def get_config():
+def get_config() -> ml_collections.ConfigDict:
   config = eanet_best.get_config().unlock()
   config.loss.objective = "pairs"
   config.loss.label_smoothing = 0.0

@@ -16,10 +16,12 @@ accuracy 0.750 [0.657, 0.839], macro F1 0.746 [0.628, 0.827].
 The paper has 0.912 of its own images, split by image. See docs/results.md.
 """
 
+import ml_collections
+
 from configs import default
 
 
-def get_config(variant: str = "batch_norm"):
+def get_config(variant: str = "batch_norm") -> ml_collections.ConfigDict:
   config = default.get_config()
   config.model = default.vgg()
   if variant == "plain":

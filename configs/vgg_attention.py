@@ -12,10 +12,12 @@ accuracy 0.790 [0.672, 0.890], macro F1 0.782 [0.623, 0.877].
 The paper has 0.945 of its own images, split by image. See docs/results.md.
 """
 
+import ml_collections
+
 from configs import default
 
 
-def get_config():
+def get_config() -> ml_collections.ConfigDict:
   config = default.get_config()
   config.model = default.vgg()
   config.model.attention_type = "external"

@@ -14,10 +14,12 @@ accuracy 0.402 [0.355, 0.456], macro F1 0.391 [0.334, 0.426].
 See docs/results.md.
 """
 
+import ml_collections
+
 from configs import default
 
 
-def get_config(variant: str = "self"):
+def get_config(variant: str = "self") -> ml_collections.ConfigDict:
   config = default.get_config()
   if variant not in ("self", "simplified"):
     raise ValueError(
