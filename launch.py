@@ -47,10 +47,14 @@ def main(argv: list[str]) -> int:
     _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
   )
   if "systems" in config:
-    from eanet_jax.commands import comparison_job as job
+    from eanet_jax.commands import comparison_job
+
+    run = comparison_job.run
   else:
-    from eanet_jax.commands import training_job as job
-  return job.run(config, _WORKDIR.value or f"runs/{name}")
+    from eanet_jax.commands import training_job
+
+    run = training_job.run
+  return run(config, _WORKDIR.value or f"runs/{name}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from eanet_jax.configuration import field_rules
 from eanet_jax.data import batching, dataset
 from eanet_jax.evaluation import comparison_results
 from eanet_jax.reporting import html_pages, markdown_table
-from eanet_jax.runtime import atomic_files, console
+from eanet_jax.runtime import atomic_files, console, progress
 from eanet_jax.training import objectives
 from eanet_jax.workdir import comparison_json, left_out_csv, results_json
 
@@ -46,7 +46,11 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
   )
   failed = _train(waiting, done) if waiting else {}
   if jax.process_index() == 0:
-    finished = {each: result for each, result in done.items() if result}
+    finished = {
+      each: result
+      for each, result in done.items()
+      if isinstance(result, results_json.RunResults)
+    }
     if not finished:
       raise errors.UserError("no run could be finished")
     comparison = comparison_results.collect(config, finished, failed)
@@ -104,7 +108,7 @@ def plan(
 
 def _train(
   waiting: list[comparison_results.Run],
-  done: dict[comparison_results.Run, results_json.RunResults | None],
+  done: dict[comparison_results.Run, results_json.Results | None],
 ) -> dict[comparison_results.Run, str]:
   """Trains what waits, puts results into `done`; returns why runs failed."""
   loaded: dict[str, tuple[dataset.Dataset, objectives.Objective]] = {}
@@ -130,11 +134,12 @@ def _train(
   for line in load(first)[0].describe(str(listed)):
     console.say(line)
   failed = {}
-  with console.progress(
+  shown: progress.Progress[None] = console.progress(
     total=sum(map(images, waiting)),
     unit="image",
     disable=jax.process_index() > 0,
-  ) as bar:
+  )
+  with shown as bar:
     for i, each in enumerate(waiting, start=1):
       end = bar.done + images(each)
       label = f"{i}/{len(waiting)} {each}: "

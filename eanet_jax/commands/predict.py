@@ -56,8 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
   )
   rows = []
   for each in predictions:
-    row = {"file": each.file, "label": each.label, "error": each.error}
-    if not each.error:
+    row: dict[str, object] = {
+      "file": each.file,
+      "label": each.label,
+      "error": each.error,
+    }
+    if each.probabilities is not None:
       row |= predictions_csv.by_column(
         classifier.class_names, each.probabilities
       )

@@ -149,12 +149,13 @@ def _run_alone(
     f" parameters, on {versions.device()}"
   )
   size = config.train.batch_size
-  with console.progress(
+  shown: progress.Progress[None] = console.progress(
     total=training.total_steps * size,
     done=training.step * size,
     unit="image",
     disable=jax.process_index() > 0,
-  ) as bar:
+  )
+  with shown as bar:
     if training.step < training.total_steps:
       bar.begin("compiling")
       seconds = training.estimate()

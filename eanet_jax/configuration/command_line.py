@@ -242,7 +242,7 @@ def _help(usage: str) -> str:
 def one_line(error: BaseException) -> str:
   """Returns what went wrong first, as one line."""
   cause = error
-  while cause.__cause__ or cause.__context__:
-    cause = cause.__cause__ or cause.__context__
+  while inner := cause.__cause__ or cause.__context__:
+    cause = inner
   text = " ".join(str(cause).split())
   return text or type(cause).__name__

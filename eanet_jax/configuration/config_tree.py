@@ -88,7 +88,7 @@ _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 def flatten(tree: Tree, prefix: str = "") -> dict[str, Any]:
   """Returns {"group.field": value} of nested dicts."""
-  flat = {}
+  flat: dict[str, Any] = {}
   for name, value in tree.items():
     if isinstance(value, dict):
       flat |= flatten(value, f"{prefix}{name}.")

@@ -120,7 +120,7 @@ _MODEL_RULES = {
 def validate(config: ml_collections.ConfigDict) -> None:
   """Raises UserError naming the first field whose value cannot be used."""
   flat = config_tree.flatten(config.to_dict())
-  name = flat.get("model.name")
+  name = flat.get("model.name", "")
   rules = _RULES | _MODEL_RULES.get(name, _OF_EVERY_MODEL)
   for field in sorted(flat.keys() ^ rules.keys()):
     if name not in _MODEL_RULES and field.startswith("model."):

@@ -39,7 +39,7 @@ def read(
       if not isinstance(node, ast.Assign):
         continue
       text = _joined(
-        above.get(node.lineno - 1, ""), behind.get(node.end_lineno, "")
+        above.get(node.lineno - 1, ""), behind.get(node.end_lineno or 0, "")
       )
       for target in node.targets:
         if text and isinstance(target, ast.Attribute):

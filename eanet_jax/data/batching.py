@@ -109,7 +109,10 @@ class Batches:
     rows = self._indices[order]  # (k, b)
     shape = (*rows.shape, *self._images.shape[1:])
     image = jax.make_array_from_callback(
-      shape, over_batch, lambda index: self._images[rows[index[:2]]]
+      shape,
+      over_batch,
+      # JAX gives indices to arrays with axes.
+      lambda index: self._images[rows[index[:2]]],  # type: ignore[index]
     )
     label = sharding.put(self._labels[rows].astype(np.int32), over_batch)
     return {"image": image, "label": label}

@@ -34,7 +34,9 @@ def inspect(
   Raises:
     UserError: `out` cannot be written.
   """
-  thumbs, lines, failed = [], [], 0
+  thumbs: list[Image.Image] = []
+  lines: list[str] = []
+  failed = 0
   for file in console.progress(files, unit="file", leave=False):
     try:
       micrograph = micrographs.read(file)

@@ -199,10 +199,11 @@ def _seek_largest_page(picture: Image.Image) -> None:
 
 def _tags(picture: Image.Image) -> dict:
   tags = {}
-  for code in getattr(picture, "tag_v2", ()):
+  stored = getattr(picture, "tag_v2", {})
+  for code in stored:
     # A damaged tag is as good as none: the pixels may still be sound.
     with contextlib.suppress(Exception):
-      tags[code] = picture.tag_v2[code]
+      tags[code] = stored[code]
   return tags
 
 

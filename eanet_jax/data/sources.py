@@ -99,8 +99,8 @@ def find(
       f"dataset.source={name} needs a folder: add --config.dataset.path=FOLDER"
     )
   root = _folder(path)
-  entries, unmatched = _match_all(root, name)
-  entries = _first_of_each(entries, images_per_specimen)
+  found, unmatched = _match_all(root, name)
+  entries = _first_of_each(found, images_per_specimen)
   _check_classes(name, path, entries, unmatched)
   facts = [name, str(root)]
   for entry in entries:
@@ -124,7 +124,9 @@ def _match_all(
     "nine_cr": _match_nine_cr,
     "unlabelled": _match_any,
   }[name]
-  entries, unmatched, closed = [], collections.Counter(), []
+  entries: list[Entry] = []
+  unmatched: collections.Counter[str] = collections.Counter()
+  closed: list[str] = []
   for file in micrographs.find(root):
     relative = file.relative_to(root)
     if file.suffix.lower() not in micrographs.SUFFIXES:
@@ -191,7 +193,8 @@ def _first_of_each(entries: Iterable[Entry], count: int) -> tuple[Entry, ...]:
   """The first `count` entries of each specimen, in order; all for 0."""
   if not count:
     return tuple(entries)
-  seen, kept = collections.Counter(), []
+  seen: collections.Counter[str] = collections.Counter()
+  kept: list[Entry] = []
   for entry in entries:
     seen[entry.specimen] += 1
     if seen[entry.specimen] <= count:

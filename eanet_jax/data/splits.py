@@ -278,7 +278,7 @@ def _share_out(
   for position, (name, size) in enumerate(sizes.items()):
     wanting = [part for part in targets if not names[part]]
     if len(sizes) - position > len(wanting):
-      wanting = targets
+      wanting = list(targets)
     part = max(wanting, key=lambda part: targets[part] - filled[part])
     names[part].append(name)
     filled[part] += size

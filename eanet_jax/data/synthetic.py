@@ -105,9 +105,13 @@ def _follow_parent() -> None:
   """Leaves Ctrl-C to the parent, and ends the worker if the parent is gone."""
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   parent = multiprocessing.parent_process()
-  threading.Thread(
-    target=lambda: (parent.join(), os._exit(1)), daemon=True
-  ).start()
+  assert parent is not None  # a worker has one
+
+  def end_with_parent() -> None:
+    parent.join()
+    os._exit(1)
+
+  threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _generator(*key: int) -> np.random.Generator:

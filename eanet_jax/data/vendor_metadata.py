@@ -80,7 +80,7 @@ def _sidecar(path: pathlib.Path) -> str:
 
 def _fields(text: str) -> dict[str, str]:
   """Returns {"Section.Key": value} of INI text, "Key" before any section."""
-  fields = {}
+  fields: dict[str, str] = {}
   section = ""
   for line in re.split(r"[\r\n\0]+", text):
     key, equals, value = line.partition("=")
@@ -130,7 +130,7 @@ def _hitachi(text: str, height: int, width: int) -> Statement:
 
 def _jeol(text: str, height: int, width: int) -> Statement:
   """JEOL states a scale bar's pixels and what it stands for ("10um")."""
-  fields = {}
+  fields: dict[str, str] = {}
   for line in text.splitlines():
     key, _, value = line.strip().partition(" ")
     fields.setdefault(key, value.strip())

@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import os
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -193,7 +194,9 @@ def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
   return found if usable else None
 
 
-def shortcut_warning(summary: results_json.Scores, num_classes: int) -> str:
+def shortcut_warning(
+  summary: results_json.Scores | Mapping[str, float], num_classes: int
+) -> str:
   """Returns a line where grey levels alone tell the classes apart, or "".
 
   Args:

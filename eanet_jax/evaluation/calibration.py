@@ -42,7 +42,7 @@ def reliability(
     count = int(inside.sum())
     confidence = float(top[inside].mean()) if count else None
     accuracy = float(right[inside].mean()) if count else None
-    if count:
+    if confidence is not None and accuracy is not None:
       error += count / len(labels) * abs(accuracy - confidence)
     rows.append(
       {

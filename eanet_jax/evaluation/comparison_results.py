@@ -180,8 +180,8 @@ def _tiles(
   }
   if not all("tile" in level for level in levels.values()):
     return {}
-  counts = sum(
-    np.asarray(level["tile"]["confusion_matrix"]) for level in levels.values()
+  counts = np.sum(
+    [level["tile"]["confusion_matrix"] for level in levels.values()], axis=0
   )
   share = float(np.trace(counts) / counts.sum())
   return {"tile_accuracy": {"mean": share, "interval_95": None, "folds": []}}

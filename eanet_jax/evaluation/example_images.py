@@ -3,6 +3,8 @@
 Takes answers, gives small images and the words that go with them.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from PIL import Image
 
@@ -47,7 +49,7 @@ def choose(
     own = np.flatnonzero(labels == label)
     own = own[np.argsort(-p[own, label], kind="stable")]
     telling += [own[0], own[-1]] if len(own) > 1 else [own[0]]
-  order = {
+  order: dict[str, Iterable[int]] = {
     "mistakes": wrong[np.argsort(-sure[wrong], kind="stable")][:_OF_EACH_KIND],
     "uncertain": np.argsort(sure, kind="stable")[:_OF_EACH_KIND],
     "telling": telling[:_OF_EACH_KIND],

@@ -10,7 +10,7 @@ import numpy as np
 from eanet_jax.workdir import results_json
 
 # The scores that a table shows and an interval is given for, in its order.
-HEADLINE = (
+HEADLINE: tuple[results_json.Headline, ...] = (
   "accuracy",
   "balanced_accuracy",
   "macro_precision",
@@ -112,13 +112,20 @@ def summary(
   counts = count_matrix(labels, predicted, num_classes)
   by_class = class_scores(counts)
   top_two = np.argsort(-probabilities, axis=-1, kind="stable")[:, :2]
-  scores = {name: float(score) for name, score in headline(counts).items()}
+  scores = headline(counts)
   result: results_json.Scores = {
-    **scores,
+    "accuracy": float(scores["accuracy"]),
+    "balanced_accuracy": float(scores["balanced_accuracy"]),
+    "macro_precision": float(scores["macro_precision"]),
+    "macro_recall": float(scores["macro_recall"]),
+    "macro_f1": float(scores["macro_f1"]),
+    "kappa": float(scores["kappa"]),
     "top2_accuracy": float((top_two == labels[:, None]).any(-1).mean()),
     "per_class": {
       name: {
-        **{score: float(values[i]) for score, values in by_class.items()},
+        "precision": float(by_class["precision"][i]),
+        "recall": float(by_class["recall"][i]),
+        "f1": float(by_class["f1"][i]),
         "support": int(counts[i].sum()),
       }
       for i, name in enumerate(class_names)

@@ -97,7 +97,9 @@ def pool(
   counts = np.zeros((len(seeds), len(units), num_classes, num_classes), int)
   mean_p = np.zeros((len(seeds), len(specimens), num_classes))
   label = np.zeros(len(specimens), int)
-  by_fold = {name: [0.0] * len(folds) for name in metrics.HEADLINE}
+  by_fold: dict[str, list[float]] = {
+    name: [0.0] * len(folds) for name in metrics.HEADLINE
+  }
   for (fold, seed), found in runs.items():
     s, g = seeds.index(seed), np.searchsorted(specimens, found.specimens)
     u = g if known else np.searchsorted(files, found.files)

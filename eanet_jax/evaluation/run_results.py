@@ -244,11 +244,12 @@ def _write_examples(
   """Writes examples.npz; returns the words that go with its arrays."""
   shown = [each for kind in outputs.examples.values() for each in kind]
   taken = sorted({each["view"] for each in shown})
+
+  def placed(each: results_json.Example) -> results_json.Example:
+    return {"image": taken.index(each["view"]), **each}
+
   mistakes, uncertain, telling = (
-    [
-      {"image": taken.index(each["view"]), **each}
-      for each in outputs.examples[kind]
-    ]
+    [placed(each) for each in outputs.examples[kind]]
     for kind in ("mistakes", "uncertain", "telling")
   )
   maps, names = outputs.attention or (np.empty((0,) * 4, np.float32), [])

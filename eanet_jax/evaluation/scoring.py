@@ -22,7 +22,9 @@ def score(
   """
   groups, units = answered.groups, answered.units
   labels, of_specimens = answered.labels, answered.specimen_labels
-  levels = {
+  levels: dict[
+    results_json.Level, tuple[np.ndarray, np.ndarray, np.ndarray]
+  ] = {
     "tile": (answered.tile_probabilities, labels[groups], units[groups]),
     "micrograph": (answered.probabilities, labels, units),
     "specimen": (

@@ -21,8 +21,8 @@ def attention_maps(
   model: nn.Module,
   variables: pytrees.Variables,
   images: np.ndarray,
-  mean: float,
-  std: float,
+  mean: float | None,
+  std: float | None,
   mesh: jax.sharding.Mesh,
 ) -> tuple[np.ndarray, list[str]] | None:
   """Returns the maps of the last attention that differ most over an image.

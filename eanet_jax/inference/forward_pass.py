@@ -48,7 +48,10 @@ class ForwardPass:
 
     def logits(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
       images = inputs.standardise(images, mean, std)
-      return model.apply(variables, images, deterministic=True)
+      # A tuple only where something is mutable.
+      return model.apply(  # type: ignore[return-value]
+        variables, images, deterministic=True
+      )
 
     self._logits = jax.jit(logits, out_shardings=sharding.replicated(mesh))
 

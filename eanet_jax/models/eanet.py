@@ -226,12 +226,10 @@ class EANet(nn.Module):
       position = jnp.expand_dims(position.astype(tokens.dtype), 0)
       tokens = tokens + position
     sites = self.num_blocks + self.pool_maps
-    words = [None] * sites
-    if not deterministic:
-      words = layers.dropout_words(self, sites, 4)
+    words = None if deterministic else layers.dropout_words(self, sites, 4)
     for i in range(self.num_blocks):
       block = self.block.copy(name=f"block_{i}")
-      tokens = block(tokens, grid, words[i])
+      tokens = block(tokens, grid, None if words is None else words[i])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, d)
     if self.pool_maps:
       means = [each.astype(jnp.float32).mean(axis=(1, 2)) for each in maps]
@@ -239,6 +237,6 @@ class EANet(nn.Module):
       pooled = nn.BatchNorm(
         use_running_average=deterministic, momentum=0.9, name="pool_norm"
       )(pooled)
-      word = None if deterministic else words[-1][0]
+      word = None if words is None else words[-1][0]
       pooled = layers.Dropout(self.dropout_rate)(pooled, word)
     return nn.Dense(self.num_classes, name="head")(pooled)

@@ -18,7 +18,7 @@ def standardise(images: Array, mean: float | None, std: float | None) -> Array:
     mean, std: of the training images; None for each image's own.
   """
   images = images.astype(jnp.float32)
-  if mean is None:
+  if mean is None or std is None:
     images -= images.mean(axis=(1, 2, 3), keepdims=True)
     variance = (images**2).mean(axis=(1, 2, 3), keepdims=True)
     return images / jnp.sqrt(jnp.maximum(variance, 1.0))  # a blank one is 0

@@ -4,7 +4,7 @@ Takes plain values, gives a Flax module that takes images to logits. Only here
 are the fields of that group translated into modules.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -27,9 +27,10 @@ def create(model: Mapping[str, Any], outputs: int) -> nn.Module:
   Raises:
     UserError: the group is of another version of this program.
   """
+  makers: dict[str, Callable[..., nn.Module]] = {"eanet": _eanet, "vgg": _vgg}
   fields = {k: v for k, v in model.items() if k not in _NOT_OF_THE_NETWORK}
   try:
-    return {"eanet": _eanet, "vgg": _vgg}[model["name"]](outputs, **fields)
+    return makers[model["name"]](outputs, **fields)
   except (KeyError, TypeError) as error:
     raise errors.UserError(
       "the run is of another version of this program and its network cannot be"
@@ -59,6 +60,7 @@ def _eanet(
 ) -> eanet.EANet:
   """Returns EANet; with self-attention it is the conventional ViT."""
   tokenizers = {"patches": eanet.PatchEmbedding, "convolutions": eanet.ConvStem}
+  attend: nn.Module
   if attention_type == "self":
     attend = attention.SelfAttention(
       num_heads, key_width, attention_dropout_rate

@@ -25,9 +25,10 @@ def contents(
     UserError: the system that others are compared with lacks a run.
   """
   by = comparison.split_by
+  every: Sequence[Mapping[str, Any]] = comparison.systems
   systems = [
     {**system, "scores": system[f"{by}_split"]}
-    for system in comparison.systems
+    for system in every
     if _f1(system, f"{by}_split")
   ]
   systems.sort(key=lambda system: -_f1(system)["mean"])

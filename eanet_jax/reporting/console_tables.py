@@ -17,10 +17,10 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
   """
   levels = [level for level in results_json.LEVELS if level in test]
   lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
-  for name in metrics.HEADLINE:
-    line = f"{name.replace('_', ' '):19}"
+  for score in metrics.HEADLINE:
+    line = f"{score.replace('_', ' '):19}"
     for level in levels:
-      line += f"{_with_interval(test[level], name):>23}"
+      line += f"{_with_interval(test[level], score):>23}"
     lines.append(line)
   counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
   lines.append(f"{'examples':19}{counts}")
@@ -35,7 +35,7 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
 
 def baseline_table(baselines: Mapping[str, results_json.Levels]) -> str:
   """Returns what `baselines.logits` reaches on the same micrographs."""
-  shown = ("accuracy", "macro_f1", "kappa")
+  shown: tuple[results_json.Headline, ...] = ("accuracy", "macro_f1", "kappa")
   names = (name.replace("_", " ") for name in shown)
   lines = [f"{'beside it':27}" + "".join(f"{name:>23}" for name in names)]
   for name, label in results_json.BASELINES.items():
@@ -46,7 +46,9 @@ def baseline_table(baselines: Mapping[str, results_json.Levels]) -> str:
   return "\n".join(lines)
 
 
-def _with_interval(scores: results_json.Scores, name: str) -> str:
+def _with_interval(
+  scores: results_json.Scores, name: results_json.Headline
+) -> str:
   text = f"{scores[name]:.3f}"
   if "interval_95" in scores:
     low, high = scores["interval_95"][name]

@@ -9,7 +9,7 @@ import math
 import pathlib
 import zipfile
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import jinja2
 
@@ -19,7 +19,6 @@ from eanet_jax.runtime import atomic_files
 from eanet_jax.workdir import comparison_json, results_json
 
 FILE = "report.html"
-T = TypeVar("T")
 _NO_VALUE = "\N{EN DASH}"
 _HERE = pathlib.Path(__file__).parent
 _MALFORMED = (
@@ -75,13 +74,13 @@ def _page(workdir: pathlib.Path) -> str:
   )
 
 
-def _printable(value: T) -> T:
+def _printable(value: Any) -> Any:
   """Returns results with what cannot be printed in their text escaped.
 
   File names may hold control characters and bytes that are not UTF-8, which
   neither HTML nor SVG can.
   """
-  if dataclasses.is_dataclass(value):
+  if dataclasses.is_dataclass(value) and not isinstance(value, type):
     return type(value)(
       **{
         field.name: _printable(getattr(value, field.name))

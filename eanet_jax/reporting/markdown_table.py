@@ -40,7 +40,8 @@ def write(comparison: comparison_json.ComparisonResults) -> str:
         continue
       cells.insert(0, f"the paper's own: {entry['title']}")
     else:
-      own = entry[f"{main}_split"]
+      specimen = main == "specimen"
+      own = entry["specimen_split" if specimen else "micrograph_split"]
       cells = [entry["title"], *_cost(entry), *_figures(entry, own)]
       cells += [
         _number(own[name]["mean"]) if own else "–" for name in means.values()
@@ -79,8 +80,8 @@ def _score(
   if not scores:
     return "–"
   text = f"{scores[name]['mean']:{form}}"
-  if scores[name]["interval_95"]:
-    low, high = scores[name]["interval_95"]
+  if interval := scores[name]["interval_95"]:
+    low, high = interval
     text += f" [{low:{form}}, {high:{form}}]"
   return text
 

@@ -52,7 +52,8 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
   """Writes arrays by name as an .npz file."""
   with replacing(path) as building, building.open("wb") as file:
-    np.savez_compressed(file, **arrays)
+    # One could be called allow_pickle, which no caller does.
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def write_csv(

@@ -5,11 +5,13 @@ at once.
 """
 
 import contextlib
+import io
 import logging
 import os
 import pathlib
 import signal
 import sys
+import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -19,13 +21,16 @@ from eanet_jax.runtime import progress as bars
 
 T = TypeVar("T")
 
+_Handler = Callable[[int, types.FrameType | None], object] | int | None
+
 
 def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   """Returns main(argv); a UserError is printed as one line and returns 2."""
   _quiet_logs()
   process.prepare()
   # A file name that no encoding fits is shown escaped, not a reason to stop.
-  sys.stdout.reconfigure(errors="backslashreplace")
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors="backslashreplace")
   try:
     return main(argv)
   except errors.UserError as error:
@@ -77,7 +82,7 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   ends the process as it always does.
   """
   caught = 0
-  previous = {}
+  previous: dict[int, _Handler] = {}
 
   def catch(number: int, _: object) -> None:
     nonlocal caught
@@ -93,5 +98,5 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   try:
     yield lambda: caught
   finally:
-    for number, handler in previous.items():
-      signal.signal(number, handler)
+    for each, handler in previous.items():
+      signal.signal(each, handler)

@@ -7,7 +7,7 @@ was done before nor the wait for the first, which compiles, counts in the rate.
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, Generic, TypeVar
 
 from eanet_jax.runtime import wording
@@ -78,7 +78,7 @@ class Progress(Generic[T]):
       leave: whether the last state stays to be read.
       disable: shows nothing, as in all processes of a job except the first.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
       total = len(items)
     self._items, self._rest = items, Rest(total, done)
     self._unit, self._leave, self._disable = unit, leave, disable

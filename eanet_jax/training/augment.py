@@ -188,7 +188,7 @@ def _blur(images: Array, std: Array, radius: int) -> Array:
     margins[axis] = (radius, radius)
     size = images.shape[axis]
     padded = jnp.pad(images, margins, mode="reflect")
-    images = sum(
+    images = sum(  # type: ignore[assignment]  # 0 is of no taps
       kernel[:, k, None, None, None]
       * jax.lax.slice_in_dim(padded, k, k + size, axis=axis)
       for k in range(2 * radius + 1)

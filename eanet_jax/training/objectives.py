@@ -33,9 +33,20 @@ class Objective(Protocol):
       best checkpoint on the test split.
   """
 
-  outputs: int
-  class_names: tuple[str, ...]
-  validates: bool
+  @property
+  def outputs(self) -> int:
+    """Channels of what the network gives."""
+    ...
+
+  @property
+  def class_names(self) -> tuple[str, ...]:
+    """See above."""
+    ...
+
+  @property
+  def validates(self) -> bool:
+    """See above."""
+    ...
 
   def arrange(self, split: splits.Split) -> splits.Split:
     """Returns the split as this objective uses it."""
@@ -211,7 +222,10 @@ class Pairs:
     return run_results.of_pairs(trained)
 
 
-_BY_NAME = {"classes": Classes, "pairs": Pairs}
+_BY_NAME: dict[str, type[Classes] | type[Pairs]] = {
+  "classes": Classes,
+  "pairs": Pairs,
+}
 
 
 def check(config: ml_collections.ConfigDict) -> None:

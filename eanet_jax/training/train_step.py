@@ -46,13 +46,15 @@ class Recipe:
 class EpochMetrics(clu.metrics.Collection):
   """Sums over the examples of the running epoch."""
 
-  loss: clu.metrics.Average.from_output("loss")
+  # clu makes these types as it runs.
+  loss: clu.metrics.Average.from_output("loss")  # type: ignore[valid-type]
   accuracy: clu.metrics.Accuracy
-  gradient_norm: clu.metrics.Average.from_output("gradient_norm")
+  gradient_norm: clu.metrics.Average.from_output(  # type: ignore[valid-type]
+    "gradient_norm"
+  )
 
 
-@flax.struct.dataclass
-class TrainState:
+class TrainState(flax.struct.PyTreeNode):
   """All that changes from step to step, and how to change it.
 
   Attributes:
@@ -73,7 +75,7 @@ class TrainState:
   opt_state: optax.OptState
   metrics: EpochMetrics
   bad_step: Array
-  apply: Callable[..., Array] = flax.struct.field(pytree_node=False)
+  apply: Callable[..., pytrees.PyTree] = flax.struct.field(pytree_node=False)
   optimizer: optax.GradientTransformation = flax.struct.field(pytree_node=False)
   recipe: Recipe = flax.struct.field(pytree_node=False)
 
@@ -217,9 +219,12 @@ def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
   def train_steps(
     state: TrainState, batches: batching.ManyBatches, key: Array
   ) -> TrainState:
-    examples, scanned = (
-      batches if isinstance(batches, tuple) else (None, batches)
-    )
+    examples: pytrees.PyTree = None
+    scanned: batching.Batch | Array
+    if isinstance(batches, tuple):
+      examples, scanned = batches
+    else:
+      scanned = batches
 
     def body(
       state: TrainState, batch: pytrees.PyTree

@@ -148,7 +148,7 @@ class Checkpoints:
       except Corrupt as error:
         _warn(step, error)
         continue
-      return Restored(*arrays, meta)
+      return Restored(arrays[0], arrays[1], meta)
     if self.steps():
       raise errors.UserError(
         f"{self._manager.directory}: no checkpoint in it can be read; choose"

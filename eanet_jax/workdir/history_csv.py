@@ -46,7 +46,10 @@ def read(workdir: pathlib.Path) -> list[Epoch]:
     Epoch(
       epoch=int(row["epoch"]),
       step=int(row["step"]),
-      **{name: float(row[name]) if row[name] else None for name in COLUMNS[2:]},
+      # Only validation's are ever empty.
+      **{  # type: ignore[arg-type]
+        name: float(row[name]) if row[name] else None for name in COLUMNS[2:]
+      },
     )
     for row in atomic_files.read_csv(path)
   ]

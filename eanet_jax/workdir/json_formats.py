@@ -6,11 +6,14 @@ A file of another format is not guessed at: one line says what to do.
 import dataclasses
 import json
 import pathlib
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eanet_jax import errors
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+  from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def check(content: object, expected: int, where: object) -> None:

@@ -21,6 +21,15 @@ BASELINES = {
   "texture": "GLCM + LBP texture, SVM",
 }
 Level = Literal["tile", "micrograph", "specimen"]
+# The scores that a table shows and an interval is given for.
+Headline = Literal[
+  "accuracy",
+  "balanced_accuracy",
+  "macro_precision",
+  "macro_recall",
+  "macro_f1",
+  "kappa",
+]
 LEVELS: tuple[Level, ...] = ("tile", "micrograph", "specimen")
 
 
@@ -229,5 +238,5 @@ def read(workdir: pathlib.Path) -> Results | None:
   if not path.exists():
     return None
   content = json_formats.load(path, FORMAT)
-  kind = _KINDS.get(content.get("objective"), RunResults)
+  kind = _KINDS.get(content.get("objective", ""), RunResults)
   return json_formats.from_fields(kind, content, path)

@@ -7,6 +7,7 @@ those variables with all that the file has for the network.
 import collections
 import pathlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import flax.traverse_util
@@ -65,9 +66,10 @@ def load(
   old = flax.traverse_util.flatten_dict(
     {"params": params, "batch_stats": batch_stats}, sep="/"
   )
-  convert = _vgg if "backbone" in params else _eanet
+  new: Mapping[str, np.ndarray | None]  # None of what a file lacks
   try:
-    new = convert(weight_files.read(file), old)
+    tensors = weight_files.read(file)
+    new = (_vgg if "backbone" in params else _eanet)(tensors, old)
     for path in sorted(new.keys() | old.keys()):
       _check(path, new.get(path), old.get(path))
   except WrongFile as error:
@@ -101,7 +103,8 @@ def _check(path: str, new: np.ndarray | None, old: Any) -> None:
 
 def _keras_layers(tensors: Tensors, kind: str) -> list[Tensors]:
   """Returns [{"weight": .., "bias": ..}] of a kind, as they were made."""
-  leaves, found = {"0": "weight", "1": "bias"}, collections.defaultdict(dict)
+  leaves = {"0": "weight", "1": "bias"}
+  found: dict[str, Tensors] = collections.defaultdict(dict)
   for name, tensor in tensors.items():
     layer, _, leaf = name.rpartition("/vars/")
     if leaf in leaves and re.fullmatch(rf"(.*/)?({kind})(_\d+)?", layer):
@@ -123,14 +126,16 @@ def _vgg(tensors: Tensors, old: dict[str, Any]) -> Tensors:
   """Returns {path: value} of a VGG's backbone; kernels are (y, x, c, d)."""
   if any("batch_normalization" in name for name in tensors):
     raise WrongFile("has batch norms of Keras; only PyTorch's can be loaded")
-  found = collections.defaultdict(dict)
+  found: dict[int, Tensors] = collections.defaultdict(dict)
   for name, tensor in tensors.items():
     if match := re.fullmatch(r"(?:.*\.)?features\.(\d+)\.(\w+)", name):
       tensor = tensor.transpose(2, 3, 1, 0) if tensor.ndim == 4 else tensor
       found[int(match[1])][match[2]] = tensor
   keras = _keras_layers(tensors, r"block\d_conv\d|conv2d")
   layers = keras or [found[i] for i in sorted(found)]
-  is_conv = [np.ndim(layer.get("weight")) == 4 for layer in layers]
+  is_conv = [
+    "weight" in layer and layer["weight"].ndim == 4 for layer in layers
+  ]
   stages = re.findall(r"backbone/conv(\w+)/kernel", " ".join(sorted(old)))
   n = len(stages)
   if is_conv not in ([True] * n, [True, False] * n):
@@ -161,7 +166,9 @@ def _vgg(tensors: Tensors, old: dict[str, Any]) -> Tensors:
   return new
 
 
-def _eanet(tensors: Tensors, old: dict[str, Any]) -> Tensors:
+def _eanet(
+  tensors: Tensors, old: dict[str, Any]
+) -> dict[str, np.ndarray | None]:
   """Returns {path: value} of an EANet; dense kernels are (in, out)."""
   blocks = sum(path.endswith("/memory_key") for path in old)
   if not blocks:
@@ -173,8 +180,10 @@ def _eanet(tensors: Tensors, old: dict[str, Any]) -> Tensors:
     tensors = _keras_eanet(tensors, dense, blocks)
   else:
     tensors = _torch_eanet(tensors, blocks)
-  new = {"params/position_embedding": tensors.pop("pos_embed", None)}
-  attention = collections.defaultdict(dict)
+  new: dict[str, np.ndarray | None] = {
+    "params/position_embedding": tensors.pop("pos_embed", None)
+  }
+  attention: dict[str, Tensors] = collections.defaultdict(dict)
   for name, tensor in tensors.items():
     match = re.fullmatch(r"(?:blocks\.(\d+)\.)?(.+)\.(weight|bias)", name)
     block, layer, leaf = match.groups() if match else (None, name, None)
@@ -190,11 +199,13 @@ def _eanet(tensors: Tensors, old: dict[str, Any]) -> Tensors:
   for scope, parts in attention.items():
     folded = _fold(scope.partition("/")[2], parts, old)
     new |= {f"{scope}/attention/{leaf}": folded[leaf] for leaf in folded}
-  kernel = "params/embedding/kernel"
-  if kernel in new:
-    new[kernel] = _sum_over_rgb(new[kernel], old[kernel])
+  path = "params/embedding/kernel"
+  if (kernel := new.get(path)) is not None:
+    new[path] = _sum_over_rgb(kernel, old[path])
   head = ("params/head/kernel", "params/head/bias")
-  if any(np.shape(new.get(path)) != old[path].shape for path in head):
+  if any(
+    getattr(new.get(path), "shape", ()) != old[path].shape for path in head
+  ):
     new = {path: new[path] for path in new if path not in head}
   return new
 
