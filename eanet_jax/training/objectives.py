@@ -24,28 +24,21 @@ Array = jax.Array
 
 
 class Objective(Protocol):
-  """What the training step and the loop ask; static and hashable.
-
-  Attributes:
-    outputs: of the network.
-    class_names: in the order of the outputs; () where they are no classes.
-    validates: whether each epoch is scored on the validation split, and the
-      best checkpoint on the test split.
-  """
+  """What the training step and the loop ask; static and hashable."""
 
   @property
   def outputs(self) -> int:
-    """Channels of what the network gives."""
+    """How many the network has."""
     ...
 
   @property
   def class_names(self) -> tuple[str, ...]:
-    """See above."""
+    """In the order of the outputs; () where they are no classes."""
     ...
 
   @property
   def validates(self) -> bool:
-    """See above."""
+    """Whether an epoch is scored on validation, and the best one on test."""
     ...
 
   def arrange(self, split: splits.Split) -> splits.Split:
