@@ -26,13 +26,13 @@ import launch
 from eanet_jax.runtime import console
 
 def main(argv):
-  from eanet_jax.training import train_step
-  run_steps = train_step.run_steps
+  from eanet_jax.training import dispatching
+  run_steps = dispatching.run_steps
   def first(*args, first_step, last_step, per_dispatch, **kwargs):
     run_steps(*args, first_step=first_step, last_step=first_step + 1,
               per_dispatch=1, **kwargs)
     os._exit(0)
-  train_step.run_steps = first
+  dispatching.run_steps = first
   return launch.main(argv)
 
 sys.exit(console.guarded(main, sys.argv))

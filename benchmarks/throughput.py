@@ -106,16 +106,16 @@ class Bench:
 
   def train(self, count: int) -> None:
     """Trains `count` steps, to the end of the last."""
-    from eanet_jax.training import train_step
+    from eanet_jax.training import dispatching
 
-    self.state, _ = train_step.run_steps(
+    self.state, _ = dispatching.run_steps(
       self.state,
       self._train_steps,
       self._batches,
       self._key,
       first_step=0,
       last_step=count,
-      per_dispatch=train_step.steps_per_dispatch(0, count, count),
+      per_dispatch=dispatching.steps_per_dispatch(0, count, count),
       stop=lambda _: False,
       on_steps=lambda _: None,
     )

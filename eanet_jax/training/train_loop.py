@@ -29,6 +29,7 @@ from eanet_jax.runtime import (
   versions,
 )
 from eanet_jax.training import (
+  dispatching,
   initial_state,
   objectives,
   resuming,
@@ -203,7 +204,7 @@ class Training:
 
   @functools.cached_property
   def _per_dispatch(self) -> int:
-    return train_step.steps_per_dispatch(
+    return dispatching.steps_per_dispatch(
       self._config.train.steps_per_dispatch,
       self.steps_per_epoch,
       self._batches.max_steps,
@@ -229,7 +230,7 @@ class Training:
       return bool(stop_signal())
 
     batch_size = self._config.train.batch_size
-    self.state, self.step = train_step.run_steps(
+    self.state, self.step = dispatching.run_steps(
       self.state,
       self._train_steps,
       self._batches,

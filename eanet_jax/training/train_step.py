@@ -1,11 +1,9 @@
-"""The training step and the loop around it.
+"""The training step: one update of a network on one batch, jitted.
 
-Takes arrays of a training split, gives parameters. The step is a pure function
-of (state, batch, key); the loop only decides what to dispatch, when to
-validate and when to save. Between epochs nothing is read back from the device.
+Takes a state and batches, gives the state after them. A step is a pure function
+of (state, batch, key); nothing is read back from the device.
 """
 
-import collections
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -241,71 +239,3 @@ def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
     return jax.lax.scan(body, state, scanned)[0]
 
   return train_steps
-
-
-def steps_per_dispatch(
-  wanted: int, steps_per_epoch: int, max_steps: int
-) -> int:
-  """Returns how many steps to dispatch at once: a divisor of an epoch's.
-
-  A divisor, so that every dispatch has one shape and compiles once. On a CPU
-  a step takes far longer than its dispatch, and stopping after any is good.
-
-  Args:
-    wanted: 0 for as many as is good.
-    steps_per_epoch: at least 1.
-    max_steps: an upper bound.
-  """
-  if not wanted:
-    wanted = 1 if jax.default_backend() == "cpu" else steps_per_epoch
-  return max(
-    k
-    for k in range(1, min(wanted, max_steps, steps_per_epoch) + 1)
-    if steps_per_epoch % k == 0
-  )
-
-
-def run_steps(
-  state: TrainState,
-  train_steps: TrainSteps,
-  batches: batching.Batches,
-  key: Array,
-  *,
-  first_step: int,
-  last_step: int,
-  per_dispatch: int,
-  stop: Callable[[int], bool],
-  on_steps: Callable[[int], None],
-) -> tuple[TrainState, int]:
-  """Returns the state after last_step, or where `stop` said so, and its step.
-
-  Two dispatches are kept in flight: the device never waits for the host, and
-  the host never runs so far ahead that a stop would come late.
-
-  Args:
-    state: after first_step steps.
-    train_steps: see `make_train_steps`.
-    batches: see `batching.Batches`.
-    key: of the run.
-    first_step, last_step: multiples of per_dispatch apart.
-    per_dispatch: steps of one dispatch.
-    stop: asked before each dispatch, with the steps done.
-    on_steps: told how many steps have been finished since it was last told.
-  """
-  in_flight: collections.deque[tuple[Array, int]] = collections.deque()
-  step = first_step
-  while step < last_step and not stop(step):
-    # The last dispatch after a mid-epoch resume may be shorter.
-    steps = min(per_dispatch, last_step - step)
-    state = train_steps(state, batches(step, steps), key)
-    step += steps
-    # The state itself is donated to the next dispatch: wait on a copy.
-    in_flight.append((jnp.copy(state.step), steps))
-    if len(in_flight) > 2:
-      done, steps = in_flight.popleft()
-      done.block_until_ready()
-      on_steps(steps)
-  for done, steps in in_flight:
-    done.block_until_ready()
-    on_steps(steps)
-  return state, step

@@ -16,7 +16,7 @@ from conftest import ROOT, SMALL, launch, run
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
 from eanet_jax.runtime import console
-from eanet_jax.training import train_loop, train_step
+from eanet_jax.training import dispatching, train_loop
 from eanet_jax.workdir import checkpoints, history_csv
 
 
@@ -164,7 +164,7 @@ def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
 
 def signalled(monkeypatch, number, *, after_epochs):
   """Sends this process a signal within the training of a later epoch."""
-  run_steps, calls = train_step.run_steps, []
+  run_steps, calls = dispatching.run_steps, []
 
   def run_steps_and_signal(*args, **kwargs):
     calls.append(args)
@@ -172,7 +172,7 @@ def signalled(monkeypatch, number, *, after_epochs):
       os.kill(os.getpid(), number)
     return run_steps(*args, **kwargs)
 
-  monkeypatch.setattr(train_step, "run_steps", run_steps_and_signal)
+  monkeypatch.setattr(dispatching, "run_steps", run_steps_and_signal)
 
 
 def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir, monkeypatch):

@@ -7,7 +7,13 @@ from made_networks import eanet
 
 from eanet_jax.data import batching
 from eanet_jax.runtime import sharding
-from eanet_jax.training import augment, objectives, optimizer, train_step
+from eanet_jax.training import (
+  augment,
+  dispatching,
+  objectives,
+  optimizer,
+  train_step,
+)
 
 RANGES = augment.Ranges(
   rotation_deg=10.0, zoom=0.1, contrast=0.2, brightness=0.2
@@ -79,7 +85,7 @@ def test_the_loop_fetches_and_sends_only_what_is_asked(per_dispatch):
   train_steps, key = train_step.make_train_steps(mesh), run_key(mesh)
   sent = {i: batches(i, per_dispatch) for i in range(0, 8, per_dispatch)}
   with jax.transfer_guard("disallow"):
-    state, _ = train_step.run_steps(
+    state, _ = dispatching.run_steps(
       state,
       train_steps,
       lambda step, _: sent[step],
@@ -198,7 +204,7 @@ def test_places_of_images_of_eight_grey_levels_are_paired():
 def test_run_steps_stops_where_it_is_told_and_counts_every_step():
   mesh = sharding.data_mesh()
   told = []
-  state, step = train_step.run_steps(
+  state, step = dispatching.run_steps(
     make_state(mesh),
     train_step.make_train_steps(mesh),
     make_batches(mesh),
@@ -213,11 +219,11 @@ def test_run_steps_stops_where_it_is_told_and_counts_every_step():
 
 
 def test_a_dispatch_divides_an_epoch():
-  assert train_step.steps_per_dispatch(0, 27, 1000) == 1  # on a CPU
-  assert train_step.steps_per_dispatch(10, 27, 1000) == 9
-  assert train_step.steps_per_dispatch(100, 27, 1000) == 27
-  assert train_step.steps_per_dispatch(100, 27, 4) == 3
-  assert train_step.steps_per_dispatch(5, 7, 1000) == 1
+  assert dispatching.steps_per_dispatch(0, 27, 1000) == 1  # on a CPU
+  assert dispatching.steps_per_dispatch(10, 27, 1000) == 9
+  assert dispatching.steps_per_dispatch(100, 27, 1000) == 27
+  assert dispatching.steps_per_dispatch(100, 27, 4) == 3
+  assert dispatching.steps_per_dispatch(5, 7, 1000) == 1
 
 
 def mesh_of(devices: int) -> jax.sharding.Mesh:
