@@ -26,5 +26,5 @@ def gflop_per_image(model: nn.Module, image_px: int) -> float:
     lambda variables, images: model.apply(variables, images, deterministic=True)
   ).lower(variables, images)
   analysis = lowered.cost_analysis()
-  assert analysis is not None  # what counts knows every operation
+  assert analysis is not None  # only of a backend that cannot count
   return analysis["flops"] / 1e9
