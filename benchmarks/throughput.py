@@ -152,25 +152,21 @@ class Bench:
 
 
 class _Clock:
-  """What the loop takes for its progress bar; notes when epochs begin."""
+  """What the loop takes for its progress bar; notes when epochs end."""
 
   def __init__(self):
     self._times = []
 
-  def set_description_str(self, *_, **__):
-    """Of the coming epoch."""
-    self._times.append(time.perf_counter())
-
-  def set_postfix_str(self, *_, **__):
-    """Of the epoch done."""
-
   def update(self, *_):
     """Of the images done."""
 
+  def tell(self, *_):
+    """Of the epoch done."""
+    self._times.append(time.perf_counter())
+
   def epochs(self) -> list[float]:
     """Returns the seconds of each epoch but the first."""
-    times = [*self._times[1:], time.perf_counter()]
-    return [b - a for a, b in itertools.pairwise(times)]
+    return [b - a for a, b in itertools.pairwise(self._times)]
 
 
 def gflop_per_image(group, model, image_px: int) -> float:

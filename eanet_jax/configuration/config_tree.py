@@ -61,6 +61,7 @@ _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
       "loss.label_smoothing",
       "loss.class_weights",
       "evaluation.orientations",
+      "evaluation.bootstrap_resamples",
     ),
   ),
   (

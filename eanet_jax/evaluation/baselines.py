@@ -182,7 +182,8 @@ def _cached_texture(images: np.ndarray) -> np.ndarray:
 def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
   """Returns the float32 array of a file, None where that is not what it is."""
   try:
-    found = np.load(path, allow_pickle=False)
+    with path.open("rb") as file:  # of a damaged one NumPy leaves it open
+      found = np.load(file, allow_pickle=False)
   except Exception:  # damage shows as one of half a dozen errors
     return None
   usable = (

@@ -39,5 +39,9 @@ def read(workdir: pathlib.Path) -> ExampleArrays:
     OSError, ValueError, KeyError, zipfile.BadZipFile: it is not there, or not
       what `write` wrote.
   """
-  with np.load(workdir / FILE, allow_pickle=False) as archive:
+  # Opened here: of a damaged file NumPy would leave it open.
+  with (
+    (workdir / FILE).open("rb") as file,
+    np.load(file, allow_pickle=False) as archive,
+  ):
     return ExampleArrays(archive["images"], archive["attention"])

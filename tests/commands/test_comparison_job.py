@@ -96,7 +96,7 @@ def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
   ("compare", "says"),
   [
     ({"folds": 1}, "compare.folds=1"),
-    ({"seeds": ()}, "one seed or more"),
+    ({"seeds": ()}, "one whole number or more"),
     ({"only": ("vit",)}, "leaves out the reference eanet"),
     ({"only": ("eanet", "resnet")}, "'resnet' is no system"),
     ({"reference": "best"}, "choose of eanet, eanet_best, vit"),

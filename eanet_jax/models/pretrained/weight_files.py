@@ -66,7 +66,11 @@ def read(file: pathlib.Path) -> Tensors:
 def _stored(file: pathlib.Path, suffix: str) -> Iterator[tuple[str, Any]]:
   """Yields (name, array); "layer/vars/i" in both of Keras' HDF5 layouts."""
   if suffix == ".npz":
-    with np.load(file, allow_pickle=False) as stored:
+    # Opened here: of a damaged file NumPy would leave it open.
+    with (
+      file.open("rb") as opened,
+      np.load(opened, allow_pickle=False) as stored,
+    ):
       yield from stored.items()
   elif suffix == ".safetensors":
     import safetensors.numpy
