@@ -145,7 +145,7 @@ def ingredients() -> dict[str, ml_collections.ConfigDict]:
 def _differences(system: ml_collections.ConfigDict) -> dict[str, object]:
   """The model of a system, and what else of it is not as in default.py.
 
-  But for what all systems have in common: the epochs and the splits.
+  Except what all systems have in common: the epochs and the splits.
   """
   usual = default.get_config()
   groups = {"model": system.model.to_dict()}

@@ -134,8 +134,8 @@ def get_config() -> ml_collections.ConfigDict:
 
   config.model = eanet()
 
-  # A workdir of configs/pretrain.py, or of any run of the same network, whose
-  # weights but for the classifier's this run starts from.
+  # A workdir of configs/pretrain.py, or of any run of the same network, from
+  # whose weights this run starts, except those of the classifier.
   config.init_from = ""
 
   loss = config.loss = ml_collections.ConfigDict()
