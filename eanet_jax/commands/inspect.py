@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from eanet_jax.commands import output_file
+from eanet_jax.commands import image_paths, output_file
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -15,13 +15,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     " draws a contact sheet with what is cut off shaded. Exit code 1 if any"
     " file could not be used.",
   )
-  parser.add_argument(
-    "paths",
-    nargs="+",
-    type=pathlib.Path,
-    metavar="PATH",
-    help="image files, or folders that are searched to any depth",
-  )
+  image_paths.add(parser)
   parser.add_argument(
     "--out",
     type=pathlib.Path,

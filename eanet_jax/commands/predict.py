@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from eanet_jax.commands import output_file
+from eanet_jax.commands import image_paths, output_file
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -18,13 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     " file could not be used.",
   )
   parser.add_argument("workdir", type=pathlib.Path, help="of a training run")
-  parser.add_argument(
-    "paths",
-    nargs="+",
-    type=pathlib.Path,
-    metavar="PATH",
-    help="image files, or folders that are searched to any depth",
-  )
+  image_paths.add(parser)
   parser.add_argument(
     "--out",
     type=pathlib.Path,

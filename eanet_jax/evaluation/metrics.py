@@ -5,18 +5,15 @@ counts, true class by predicted class, is the only state; every score derives
 from it. NumPy only.
 """
 
+import typing
+
 import numpy as np
 
 from eanet_jax.workdir import results_json
 
 # The scores that a table shows and an interval is given for, in its order.
-HEADLINE: tuple[results_json.Headline, ...] = (
-  "accuracy",
-  "balanced_accuracy",
-  "macro_precision",
-  "macro_recall",
-  "macro_f1",
-  "kappa",
+HEADLINE: tuple[results_json.Headline, ...] = typing.get_args(
+  results_json.Headline
 )
 
 

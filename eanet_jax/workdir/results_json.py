@@ -6,7 +6,7 @@ docs/workdir.md lists those that scripts can rely on.
 
 import dataclasses
 import pathlib
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, get_args
 
 from eanet_jax.runtime import atomic_files
 from eanet_jax.workdir import json_formats
@@ -30,7 +30,7 @@ Headline = Literal[
   "macro_f1",
   "kappa",
 ]
-LEVELS: tuple[Level, ...] = ("tile", "micrograph", "specimen")
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 class ClassScores(TypedDict):
