@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Prediction"]
 
-# Loaded when they are asked for: the command's help must not wait for JAX.
+# Loaded on first use: the command's help must not wait for JAX.
 _HOMES = {
   "Classifier": "eanet_jax.inference.classify",
   "Prediction": "eanet_jax.inference.classify",
@@ -50,12 +50,12 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-  """Returns a public name, from the module that has it."""
+  """Returns a public object from the module that defines it."""
   if name not in _HOMES:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
   return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-  """Returns the names there are, loaded or not."""
+  """Returns the names in the package, loaded or not."""
   return sorted({*globals(), *__all__})

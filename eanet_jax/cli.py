@@ -14,8 +14,8 @@ from eanet_jax.commands import (
 )
 from eanet_jax.runtime import console
 
-# As --help lists them: in the order in which a new user needs them. Each
-# imports what it works with when it runs, so that --help answers at once.
+# In the order in which a new user needs them, which --help keeps. Each imports
+# what it needs only when it runs, so that --help answers at once.
 _VERBS = (inspect, train, predict, report, compare, draw)
 
 
@@ -27,11 +27,11 @@ def main() -> int:
 def _main(argv: list[str]) -> int:
   parser = argparse.ArgumentParser(
     prog="eanet",
-    description="Trains a network on your own micrographs of steel, and"
-    " classifies others with it.",
-    epilog="eanet COMMAND --help tells more. Compiled programs are kept in"
-    " ~/.cache/eanet_jax; the variable EANET_COMPILATION_CACHE names another"
-    " folder, or off.",
+    description="Trains a network on your own micrographs of steel and"
+    " classifies new ones with it.",
+    epilog="eanet COMMAND --help says more. Compiled programs are kept in"
+    " ~/.cache/eanet_jax; set the variable EANET_COMPILATION_CACHE to another"
+    " folder, or to off.",
   )
   parser.add_argument(
     "--version",
@@ -49,7 +49,7 @@ def _main(argv: list[str]) -> int:
 
 
 class _Version(argparse.Action):
-  """Looks the versions up only when they are asked for."""
+  """Looks up the versions only when they are asked for."""
 
   def __call__(
     self,

@@ -1,10 +1,10 @@
-"""The one exception for what a user can put right."""
+"""Exceptions that end a command: a user's mistake, and a signal to stop."""
 
 
 class UserError(Exception):
   """Something a user can mend; its text says what is wrong and what to do.
 
-  The front doors print the text as one line and exit with code 2.
+  `eanet` and launch.py print the text as one line and exit with code 2.
   """
 
 
@@ -15,7 +15,7 @@ def reason(error: OSError) -> str:
 
 
 class Stopped(Exception):
-  """A signal asked the run to stop, and all it did is saved."""
+  """A signal asked the run to stop, and its progress is saved."""
 
   def __init__(self, signal: int):
     """Takes the number of the signal."""

@@ -25,7 +25,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Runs or resumes the comparison; 1 if a run of it failed."""
+  """Runs or resumes the comparison; returns 1 if one of its runs failed."""
   with own_folder.said_as_set():
     workdir = own_folder.workdir(arguments, "-compared")
     config = own_folder.configuration(arguments)

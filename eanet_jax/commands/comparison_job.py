@@ -1,10 +1,11 @@
-"""Systems compared on equal terms: every one on every fold, then a table.
+"""Systems compared on equal terms: each of them on every fold, then a table.
 
 Takes a configuration with `systems` (see configs/compare.py) and a workdir,
 leaves a finished run of each system, fold and seed below WORKDIR/runs,
-comparison.json, comparison.md and report.html. What is done is not done again.
+comparison.json, comparison.md and report.html. Finished runs are not repeated.
 """
 
+import itertools
 import pathlib
 import time
 
@@ -31,7 +32,7 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
 
   Raises:
     UserError: anything the user can put right.
-    Stopped: a signal asked for it.
+    Stopped: a signal asked the run to stop.
   """
   workdir = pathlib.Path(workdir).expanduser()
   begun = time.monotonic()
@@ -69,7 +70,7 @@ def plan(
   """Returns every run of a comparison, each with a valid configuration.
 
   Raises:
-    UserError: a field that cannot be used.
+    UserError: a field cannot be used.
   """
   field_rules.validate_comparison(config)
   compare, shared = config.compare, config.to_dict()
@@ -79,30 +80,28 @@ def plan(
   if config.split.by == "specimen":
     splits.append(("micrograph", compare.micrograph_folds))
   runs = []
-  # Folds outermost: when it is stopped early, all systems have as many.
   for by, folds in splits:
-    for seed in compare.seeds:
-      for fold in range(folds):
-        for name in compare.only or of_system:
-          tree = dict(shared)
-          for group, own in of_system[name].items():
-            tree[group] = {**tree.get(group, {}), **own}
-          tree["train"] = {**tree["train"], "seed": seed}
-          tree["split"] = {
-            **tree["split"],
-            "by": by,
-            "folds": compare.folds,
-            "fold": fold,
-          }
-          whole = ml_collections.ConfigDict(tree).lock()
-          try:
-            training_job.check(whole)
-          except errors.UserError as error:
-            raise errors.UserError(f"system {name}: {error}") from None
-          folder = workdir / "runs" / f"{by}-{fold}" / f"{name}-seed{seed}"
-          runs.append(
-            comparison_results.Run(name, by, fold, seed, whole, folder)
-          )
+    # Systems innermost: stopped early, all of them have about as many runs.
+    for seed, fold, name in itertools.product(
+      compare.seeds, range(folds), compare.only or of_system
+    ):
+      tree = dict(shared)
+      for group, own in of_system[name].items():
+        tree[group] = {**tree.get(group, {}), **own}
+      tree["train"] = {**tree["train"], "seed": seed}
+      tree["split"] = {
+        **tree["split"],
+        "by": by,
+        "folds": compare.folds,
+        "fold": fold,
+      }
+      whole = ml_collections.ConfigDict(tree).lock()
+      try:
+        training_job.check(whole)
+      except errors.UserError as error:
+        raise errors.UserError(f"system {name}: {error}") from None
+      folder = workdir / "runs" / f"{by}-{fold}" / f"{name}-seed{seed}"
+      runs.append(comparison_results.Run(name, by, fold, seed, whole, folder))
   return runs
 
 
@@ -110,7 +109,7 @@ def _train(
   waiting: list[comparison_results.Run],
   done: dict[comparison_results.Run, results_json.Results | None],
 ) -> dict[comparison_results.Run, str]:
-  """Trains what waits, puts results into `done`; returns why runs failed."""
+  """Trains the waiting runs into `done`; returns why each failed run failed."""
   loaded: dict[str, tuple[dataset.Dataset, objectives.Objective]] = {}
 
   def load(

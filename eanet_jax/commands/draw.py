@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     help="the first N micrographs of each of the 28 specimens [3]",
   )
   parser.add_argument(
-    "--seed", type=int, default=0, help="another seed is another set [0]"
+    "--seed", type=int, default=0, help="another seed gives another set [0]"
   )
   parser.set_defaults(run=run)
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
   folder, seed = arguments.folder, arguments.seed
   if folder.exists():
-    raise errors.UserError(f"{folder} is there already: name a new folder")
+    raise errors.UserError(f"{folder} exists already: name a new folder")
   items = [
     item for item in synthetic.catalogue() if item[2] < arguments.per_specimen
   ]

@@ -1,11 +1,11 @@
-"""Images named on the command line, by files and folders."""
+"""Images named on the command line, as files or folders."""
 
 import argparse
 import pathlib
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-  """Adds one PATH or more."""
+  """Adds the PATH arguments, one or more."""
   parser.add_argument(
     "paths",
     nargs="+",

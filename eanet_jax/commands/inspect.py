@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Prints and draws what cleaning does; 1 if any file cannot be used."""
+  """Prints and draws what cleaning does; returns 1 if a file is unusable."""
   from eanet_jax.data import contact_sheet, micrographs
 
   output_file.check(arguments.out)

@@ -1,4 +1,4 @@
-"""The file that a command is to write, checked before its work."""
+"""The file that a command will write, checked before its work."""
 
 import pathlib
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from eanet_jax import errors
 from eanet_jax.configuration import recipes
 
-if typing.TYPE_CHECKING:  # --help answers at once
+if typing.TYPE_CHECKING:  # so that --help answers at once
   import ml_collections
 
 
@@ -22,15 +22,15 @@ def add_options(
   """Adds the folder and the options.
 
   Args:
-    parser: of the verb.
-    recipe: that is used unless another is named.
-    workdir: of a folder called NAME, as the help shows it.
+    parser: the verb's.
+    recipe: the default.
+    workdir: the default, as the help shows it.
   """
   parser.add_argument(
     "folder",
     type=pathlib.Path,
     metavar="FOLDER",
-    help="of micrographs, as FOLDER/class/specimen/image files",
+    help="folder of micrographs, as FOLDER/class/specimen/image files",
   )
   parser.add_argument(
     "--recipe",
@@ -55,22 +55,22 @@ def add_options(
     default=[],
     dest="fields",
     metavar="GROUP.FIELD=VALUE",
-    help="set any other field of the recipe, e.g. split.by=micrograph; may be"
-    f" given again. {recipes.folder() / 'default.py'} tells what each means",
+    help="set any other field of the recipe, e.g. split.by=micrograph; can be"
+    f" repeated. {recipes.folder() / 'default.py'} says what each field means",
   )
 
 
 def configuration(arguments: argparse.Namespace) -> "ml_collections.ConfigDict":
-  """Returns the recipe on the user's folder, with the fields that are set.
+  """Returns the recipe for the user's folder, with the fields that are set.
 
   Raises:
-    UserError: a recipe, folder, field or value that cannot be used.
+    UserError: a recipe, folder, field or value cannot be used.
   """
   from eanet_jax.configuration import command_line
 
   folder = arguments.folder
   if not folder.is_dir():
-    what = "is a file" if folder.exists() else "is not there"
+    what = "is a file" if folder.exists() else "does not exist"
     raise errors.UserError(
       f"{folder} {what}: name the folder that holds your micrographs as"
       " FOLDER/class/specimen/image files, e.g. my_steels/P92/P92-1/a.tif"
@@ -93,7 +93,7 @@ def workdir(arguments: argparse.Namespace, ending: str = "") -> pathlib.Path:
   """Returns the folder to write to: runs/<name of the folder> by default.
 
   Raises:
-    UserError: it would lie among the micrographs.
+    UserError: it would lie inside the folder of micrographs.
   """
   folder = arguments.folder.resolve()
   chosen = arguments.workdir or pathlib.Path("runs", folder.name + ending)
@@ -101,16 +101,16 @@ def workdir(arguments: argparse.Namespace, ending: str = "") -> pathlib.Path:
   if chosen.resolve().is_relative_to(folder):
     raise errors.UserError(
       f"--workdir={chosen} lies inside {arguments.folder}, whose folders are"
-      " taken for classes: name one elsewhere with --workdir"
+      " taken as classes: name one elsewhere with --workdir"
     )
   return chosen
 
 
 @contextlib.contextmanager
 def said_as_set() -> Iterator[None]:
-  """Errors say how a field is set here: `--set field`, not `--config.field`.
+  """Makes errors say how a field is set here: --set field, not --config.field.
 
-  The package names fields as launch.py takes them.
+  The rest of the package names fields as launch.py takes them.
   """
   try:
     yield

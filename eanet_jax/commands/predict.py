@@ -17,7 +17,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     " removed) and error (why a file could not be used). Exit code 1 if any"
     " file could not be used.",
   )
-  parser.add_argument("workdir", type=pathlib.Path, help="of a training run")
+  parser.add_argument(
+    "workdir", type=pathlib.Path, help="workdir of a training run"
+  )
   image_paths.add(parser)
   parser.add_argument(
     "--out",
@@ -34,7 +36,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Classifies the files and writes the table; 1 if any cannot be used."""
+  """Classifies files and writes the table; returns 1 if a file is unusable."""
   from eanet_jax.data import micrographs
   from eanet_jax.inference import classify
   from eanet_jax.runtime import atomic_files, console, wording

@@ -10,10 +10,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     "report",
     help="write report.html of a training run or a comparison again",
     description="Writes WORKDIR/report.html from the results in WORKDIR: one"
-    " file that needs no other, to print or to send.",
+    " self-contained file, to print or to send.",
   )
   parser.add_argument(
-    "workdir", type=pathlib.Path, help="of a finished run or comparison"
+    "workdir",
+    type=pathlib.Path,
+    help="workdir of a finished run or comparison",
   )
   parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""`eanet train`: train the recommended recipe on one's own micrographs."""
+"""`eanet train`: train the recommended network on your own micrographs."""
 
 import argparse
 
@@ -13,7 +13,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     help="train a network on a folder of micrographs",
     description="Trains the recommended network on FOLDER/class/specimen/image"
     " files, tests it on specimens that it was not trained on, and writes a"
-    " report. Images right in a class folder count as one specimen. The same"
+    " report. Images directly in a class folder count as one specimen. The same"
     " command again resumes an unfinished run, and shows the results of a"
     " finished one.",
   )
@@ -24,7 +24,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Trains, resumes, or shows what has been trained."""
+  """Trains, resumes, or shows the results of a finished run."""
   with own_folder.said_as_set():
     workdir = own_folder.workdir(arguments)
     config = own_folder.configuration(arguments)

@@ -1,7 +1,7 @@
 """The main job: build the data, train, evaluate the best, write the results.
 
-Takes a configuration and a workdir, gives an exit code. Each part is a stage
-of the package; this module joins them.
+Takes a configuration and a workdir, gives an exit code. Other modules do each
+part; this one joins them.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
 
   Raises:
     UserError: anything the user can put right.
-    Stopped: a signal asked for it.
+    Stopped: a signal asked the run to stop.
   """
   workdir = pathlib.Path(workdir).expanduser()
   check(config)
@@ -61,10 +61,10 @@ def check(config: ml_collections.ConfigDict) -> None:
 def load(
   config: ml_collections.ConfigDict,
 ) -> tuple[dataset.Dataset, objectives.Objective]:
-  """Returns the data set of a valid configuration, and what it is for.
+  """Returns the data set of a valid configuration, and its objective.
 
   Raises:
-    UserError: a source, path or split that cannot be used.
+    UserError: a source, path or split cannot be used.
   """
   data = dataset.load(config)
   objective = objectives.choose(config, data)
@@ -78,7 +78,7 @@ def finished(
   """Returns the results in a workdir, None if its run is not finished.
 
   Raises:
-    UserError: the workdir holds a run of another configuration.
+    UserError: the workdir holds a run with another configuration.
   """
   if (workdir / checkpoints.FOLDER).is_dir():
     config_json.check_same(workdir, config)
@@ -98,16 +98,16 @@ def train_and_evaluate(
   In a job of several processes all call this, and the first gets the results.
 
   Args:
-    config: valid.
-    workdir: new, or of this run to resume.
+    config: a valid configuration.
+    workdir: a new one, or that of this run to resume.
     data, objective: see `load`.
-    bar: of several runs, told of every image trained on; None for one of this
+    bar: counts the images trained on, over several runs; None for a bar of this
       run alone.
-    label: of the run, on the bar.
+    label: the run's, on the bar.
 
   Raises:
     UserError: anything the user can put right.
-    Stopped: a signal asked for it.
+    Stopped: a signal asked the run to stop.
   """
   devices = jax.device_count()
   if config.train.batch_size % devices:

@@ -1,1 +1,1 @@
-"""What a run is told: recipes, the command line, what fields may be."""
+"""What a run is to do: recipes, the command line, the rules for fields."""

@@ -23,13 +23,13 @@ from ml_collections import config_flags
 from eanet_jax import errors
 from eanet_jax.configuration import config_tree, field_words
 
-# What a value may be, by the type of what it replaces.
+# What a value may be, by the type of the value that it replaces.
 _KINDS = {
   bool: "True or False",
   int: "a whole number",
   float: "a number",
   str: "text",
-  tuple: "a list of values, quoted where they are words",
+  tuple: "a list of values, quoted if they are words",
 }
 _FIELD = re.compile(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)
 
@@ -37,11 +37,11 @@ _FIELD = re.compile(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)
 def parse(argv: list[str], usage: str) -> tuple[ml_collections.ConfigDict, str]:
   """Returns the merged ConfigDict and its name, e.g. "eanet-single_head".
 
-  The program's own flags, those of absl, are parsed with it.
+  Also parses the program's own flags, which are absl's.
 
   Args:
-    argv: of the program; --help prints `usage` and every field, then exits.
-    usage: docstring of the program.
+    argv: the program's; --help prints `usage` and every field, then exits.
+    usage: the program's docstring.
 
   Raises:
     UserError: a flag, file, field or value that cannot be used.
@@ -73,12 +73,12 @@ def override(
   argv: list[str],
   others: flags.FlagValues | None = None,
 ) -> ml_collections.ConfigDict:
-  """Returns a configuration with the fields set that a command line sets.
+  """Returns a configuration after setting the fields that a command line sets.
 
   Args:
-    config: as a config file gives it.
+    config: as a config file returns it.
     argv: program, then `--config.group.field=value` and flags of `others`.
-    others: are parsed too.
+    others: flags that are parsed too.
 
   Raises:
     UserError: a flag, field or value that cannot be used.
@@ -106,7 +106,7 @@ def _take_config(argv: list[str]) -> tuple[str, list[str]]:
   """The value given for --config, the last if several, and all other argv.
 
   It goes to `load`, not through config_flags, which takes the first colon for
-  the end of the file: an absolute path of Windows has one.
+  the end of the file name: an absolute Windows path has one.
   """
   argument, rest = "", []
   arguments = iter(argv)
@@ -123,7 +123,7 @@ def _take_config(argv: list[str]) -> tuple[str, list[str]]:
 def _unknown_field(
   argv: list[str], config: ml_collections.ConfigDict, error: Exception
 ) -> str:
-  """Names the override that is no field, and the fields nearest to it."""
+  """Names the override that is not a field, and the fields nearest to it."""
   known = list(config_tree.flatten(config.to_dict()))
   for given in filter(None, map(_FIELD.fullmatch, argv)):
     field = given[1]
@@ -165,7 +165,7 @@ def _unusable_value(
 
 
 def load(argument: str) -> ml_collections.ConfigDict:
-  """Returns what the config file of a --config argument gives, unchanged."""
+  """Returns what the config file of a --config argument returns, unchanged."""
   file, variant = split_argument(argument)
   with _configs_of(pathlib.Path(file).absolute().parent):
     defined = runpy.run_path(file)
@@ -178,7 +178,7 @@ def load(argument: str) -> ml_collections.ConfigDict:
 def split_argument(argument: str) -> tuple[str, str]:
   """Returns file and variant of FILE.py:variant; "" for no variant.
 
-  Cut behind the file's ending: an absolute path of Windows has a colon too.
+  Split after the file's ending: an absolute Windows path has a colon too.
   """
   found = re.fullmatch(r"(.*\.py)(?::(.*))?", argument)
   return (found[1], found[2] or "") if found else (argument, "")
@@ -188,7 +188,7 @@ def split_argument(argument: str) -> tuple[str, str]:
 def _configs_of(folder: pathlib.Path) -> Iterator[None]:
   """Makes a folder known as `configs`, by which recipes import each other.
 
-  So they load from wherever they lie, and whatever the current folder is.
+  So they load from any folder, whatever the current folder is.
   """
   spec = importlib.machinery.ModuleSpec("configs", None, is_package=True)
   spec.submodule_search_locations = [str(folder)]
@@ -223,7 +223,7 @@ def _help(usage: str) -> str:
     ("vgg", "model", ("vgg", "_weights"), " of configs/vgg.py"),
     ("compare", "compare", None, " of configs/compare.py"),
   ):
-    # vgg.py takes its model from default.py, where the words are.
+    # vgg.py takes its model from default.py, which has the comments.
     source = "default" if stem == "vgg" else stem
     words = field_words.read(configs / f"{source}.py", functions)
     tree = load(str(configs / f"{stem}.py")).to_dict()
@@ -240,7 +240,7 @@ def _help(usage: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-  """Returns what went wrong first, as one line."""
+  """Returns what first caused an error, as one line."""
   cause = error
   while inner := cause.__cause__ or cause.__context__:
     cause = inner

@@ -8,7 +8,7 @@ import ml_collections
 
 Tree = Mapping[str, Any]
 
-# Fields that change where or how fast a run goes, not what comes of it.
+# Fields that change where or how fast a run goes, not what it trains.
 _FREE = frozenset(
   {
     "dataset.data_dir",
@@ -18,7 +18,7 @@ _FREE = frozenset(
     "evaluation.bootstrap_resamples",
   }
 )
-# Fields that a run makes no use of, where a field has one of some values.
+# (field, some of its values, the fields that a run does not use with them).
 _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
   ("dataset.source", ("synthetic",), ("dataset.path",)),
   (
@@ -104,7 +104,7 @@ def as_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def differences(old: Tree, new: Tree) -> list[str]:
-  """Returns "field: old -> new" of every field that would change the run."""
+  """Returns "field: old -> new" for every field that would change the run."""
   old, new = flatten(old), flatten(new)
   return [
     f"{field}: {old.get(field)!r} -> {new.get(field)!r}"
@@ -114,7 +114,7 @@ def differences(old: Tree, new: Tree) -> list[str]:
 
 
 def _unused(flat: Tree) -> set[str]:
-  """The fields that a run of this configuration makes no use of."""
+  """The fields that a run with this configuration does not use."""
   return {
     field
     for decides, values, fields in _UNUSED

@@ -19,7 +19,7 @@ def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
 
 
 _POSITIVE = (lambda value: value >= 1, "1 or more")
-_COUNT = (lambda value: value >= 0, "0 or more")
+_NOT_NEGATIVE = (lambda value: value >= 0, "0 or more")
 _ABOVE_ZERO = (lambda value: value > 0, "above 0")
 _DROPOUT_RATE = (lambda value: 0 <= value <= 0.9, "from 0 to 0.9")
 _BELOW_ONE = (lambda value: 0 <= value < 1, "from 0 to below 1")
@@ -31,35 +31,35 @@ _RULES = {
   "dataset.source": _one_of("synthetic", "folder", "nine_cr", "unlabelled"),
   "dataset.path": _ANY,
   "dataset.data_dir": _ANY,
-  "dataset.seed": _COUNT,
-  "dataset.images_per_specimen": _COUNT,
+  "dataset.seed": _NOT_NEGATIVE,
+  "dataset.images_per_specimen": _NOT_NEGATIVE,
   "dataset.view": _one_of("whole", "tiles"),
   "dataset.image_px": (lambda px: px >= 8, "8 or more"),
   "dataset.tile_px": (lambda px: px >= 8, "8 or more"),
-  "dataset.resident_mb": _COUNT,
+  "dataset.resident_mb": _NOT_NEGATIVE,
   "dataset.standardise": _one_of("set", "image"),
   "split.by": _one_of("specimen", "micrograph"),
   "split.validate_by": _one_of("specimen", "micrograph"),
   "split.test_specimens": _ANY,
   "split.folds": (lambda folds: folds == 0 or folds >= 2, "0, or 2 or more"),
-  "split.fold": _COUNT,
+  "split.fold": _NOT_NEGATIVE,
   "split.leave_one_out": _ANY,
   "split.validation_fraction": _BELOW_ONE,
   "split.test_fraction": _BELOW_ONE,
   "split.train_fraction": (lambda part: 0 < part <= 1, "above 0 and up to 1"),
-  "split.seed": _COUNT,
+  "split.seed": _NOT_NEGATIVE,
   "loss.objective": _one_of("classes", "pairs"),
   "loss.temperature": _ABOVE_ZERO,
   "loss.embedding_size": _POSITIVE,
-  "loss.gamma": _COUNT,
+  "loss.gamma": _NOT_NEGATIVE,
   "loss.label_smoothing": _BELOW_ONE,
   "loss.class_weights": _one_of("none", "balanced"),
   "optimizer.learning_rate": _ABOVE_ZERO,
-  "optimizer.weight_decay": _COUNT,
+  "optimizer.weight_decay": _NOT_NEGATIVE,
   "optimizer.decoupled_decay": _ANY,
   "optimizer.schedule": _one_of("constant", "cosine"),
-  "optimizer.warmup_epochs": _COUNT,
-  "optimizer.clip_norm": _COUNT,
+  "optimizer.warmup_epochs": _NOT_NEGATIVE,
+  "optimizer.clip_norm": _NOT_NEGATIVE,
   "augment.flips": _ANY,
   "augment.quarter_turns": _ANY,
   "augment.rotation_deg": (lambda deg: 0 <= deg <= 180, "from 0 to 180"),
@@ -67,16 +67,16 @@ _RULES = {
   "augment.crop": (lambda crop: 0 < crop <= 1, "above 0 and up to 1"),
   "augment.exact": (lambda share: 0 <= share <= 1, "from 0 to 1"),
   "augment.blur": (lambda std: 0 <= std <= 3, "from 0 to 3"),
-  "augment.noise": _COUNT,
+  "augment.noise": _NOT_NEGATIVE,
   "augment.contrast": _BELOW_ONE,
-  "augment.brightness": _COUNT,
-  "train.epochs": _COUNT,
+  "augment.brightness": _NOT_NEGATIVE,
+  "train.epochs": _NOT_NEGATIVE,
   "train.batch_size": _POSITIVE,
-  "train.seed": _COUNT,
-  "train.steps_per_dispatch": _COUNT,
+  "train.seed": _NOT_NEGATIVE,
+  "train.steps_per_dispatch": _NOT_NEGATIVE,
   "evaluation.batch_size": _POSITIVE,
   "evaluation.orientations": (lambda n: n in (1, 4, 8), "1, 4 or 8"),
-  "evaluation.bootstrap_resamples": _COUNT,
+  "evaluation.bootstrap_resamples": _NOT_NEGATIVE,
 }
 
 _OF_EVERY_MODEL = {
@@ -86,7 +86,7 @@ _OF_EVERY_MODEL = {
   "model.dropout_rate": _DROPOUT_RATE,
   "model.attention_dropout_rate": _DROPOUT_RATE,
   "model.pretrained": _ANY,
-  "model.frozen_epochs": _COUNT,
+  "model.frozen_epochs": _NOT_NEGATIVE,
   "model.dtype": _one_of("float32", "bfloat16"),
 }
 
@@ -124,7 +124,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   rules = _RULES | _MODEL_RULES.get(name, _OF_EVERY_MODEL)
   for field in sorted(flat.keys() ^ rules.keys()):
     if name not in _MODEL_RULES and field.startswith("model."):
-      continue  # it is the name that is wrong
+      continue  # only the name is wrong
     raise errors.UserError(
       f"the configuration has {'an unknown' if field in flat else 'no'} field"
       f" {field}: base it on configs/default.py"
@@ -144,8 +144,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
     )
   if config.model.frozen_epochs and not config.model.pretrained:
     raise errors.UserError(
-      f"--config.model.frozen_epochs={config.model.frozen_epochs} is of weights"
-      " read from a file: name it with --config.model.pretrained"
+      f"--config.model.frozen_epochs={config.model.frozen_epochs} freezes"
+      " weights read from a file: name it with --config.model.pretrained"
     )
   if config.init_from and config.model.pretrained:
     raise errors.UserError(
@@ -182,7 +182,7 @@ def _check_patches(image_px: int, patch_px: int) -> None:
 
 _COMPARE_RULES = {
   "folds": (lambda folds: folds >= 2, "2 or more"),
-  "micrograph_folds": _COUNT,
+  "micrograph_folds": _NOT_NEGATIVE,
   "seeds": (
     lambda seeds: seeds and all(isinstance(each, int) for each in seeds),
     "one whole number or more, e.g. (0, 1, 2)",
@@ -193,7 +193,10 @@ _COMPARE_RULES = {
 
 
 def validate_comparison(config: ml_collections.ConfigDict) -> None:
-  """Raises UserError for what a comparison has besides its runs' fields."""
+  """Raises UserError naming the first field of `compare` that is unusable.
+
+  The fields of each run are checked by `validate`.
+  """
   compare = config.compare
   for field, (allowed, requirement) in _COMPARE_RULES.items():
     if not allowed(compare[field]):

@@ -1,7 +1,7 @@
 """What each field of a configuration means, read from the file that sets it.
 
-Takes a config file, gives the comments above and behind its assignments: they
-are written once, there. Nothing of the file is run.
+Takes a config file, gives the comments above and after its assignments: they
+are written once, there. The file is not run.
 """
 
 import ast
@@ -15,16 +15,16 @@ from collections.abc import Collection
 def read(
   file: pathlib.Path, functions: Collection[str] | None = None
 ) -> dict[str, str]:
-  """Returns {"train.epochs": "Passes over ..."} of a config file.
+  """Returns {"train.epochs": "Passes over ..."} for a config file.
 
   A group is known by the name of its variable: `train.epochs = 50` sets the
-  field train.epochs, `config.init_from = ""` sets init_from. Where a field is
-  set more than once, the first words hold.
+  field train.epochs, `config.init_from = ""` sets init_from. If a field is set
+  more than once, its first comment counts.
 
   Args:
     file: a config file.
-    functions: to read, None for all: two may set fields of the same names, for
-      two kinds of network.
+    functions: names of those to read, None for all: two may set fields of the
+      same names, for two kinds of network.
   """
   with tokenize.open(file) as opened:
     source = opened.read()
@@ -63,9 +63,9 @@ def entry(name: str, words: str) -> list[str]:
 
 
 def _comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
-  """Comments by line: blocks of whole lines by their last, those behind code.
+  """Comments by line number: blocks, by their last line; those after code.
 
-  A block ends where anything else stands: only what is directly above counts.
+  Anything else ends a block: only what is directly above a line counts.
   """
   above: dict[int, str] = {}
   behind: dict[int, str] = {}
@@ -82,7 +82,7 @@ def _comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
 
 
 def _joined(above: str, behind: str) -> str:
-  """One text of the comments above and behind a line."""
+  """One text from the comments above and after a line."""
   if above and behind:
     return f"{above.removesuffix('.')} ({behind})"
   return above or behind

@@ -1,8 +1,8 @@
-"""The recipes that the package brings along: the config files of configs/.
+"""The recipes that come with the package: the config files in configs/.
 
 Takes a name or a path, each with or without :variant, gives what the config
-file gives. configs/ stands beside the package in a checkout; an installed
-package holds it.
+file returns. In a checkout, configs/ is beside the package; an installed
+package contains it.
 """
 
 import pathlib
@@ -10,7 +10,7 @@ import typing
 
 from eanet_jax import errors
 
-if typing.TYPE_CHECKING:  # --help lists the names and answers at once
+if typing.TYPE_CHECKING:  # --help lists the names, and must answer at once
   import ml_collections
 
 
@@ -27,7 +27,7 @@ def names() -> list[str]:
 
 
 def load(recipe: str) -> "ml_collections.ConfigDict":
-  """Returns what a recipe gives.
+  """Returns the configuration of a recipe.
 
   Args:
     recipe: NAME, NAME:variant, FILE.py or FILE.py:variant.
@@ -54,10 +54,10 @@ def load(recipe: str) -> "ml_collections.ConfigDict":
 
 
 def _unknown(recipe: str, name: str) -> str:
-  import difflib  # is not quick to import
+  import difflib  # slow to import
 
   near = difflib.get_close_matches(name, names(), 2, 0.5)
-  hint = f"; did you mean {' or '.join(near)}?" if near else ";"
+  hint = f"; did you mean {' or '.join(near)}?" if near else "."
   return (
     f"--recipe={recipe} is not a recipe{hint} There are {', '.join(names())},"
     " and any config file FILE.py"

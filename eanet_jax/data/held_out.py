@@ -24,7 +24,7 @@ def choose(
   leave_one_out: bool,
   rng: np.random.Generator,
 ) -> set[str]:
-  """Returns the specimens held out; none where a fraction is to be tested on.
+  """Returns the specimens held out; none if a fraction is to be tested.
 
   The arguments are those of `splits.split`; rng deals specimens out to folds.
 

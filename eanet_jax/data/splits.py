@@ -8,12 +8,11 @@ is.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import held_out
+from eanet_jax.data import held_out, split_parts
 from eanet_jax.runtime import wording
 
 # What a reader of any figures by micrograph must know.
@@ -21,21 +20,6 @@ LEAKAGE = (
   "split by micrograph: images of one specimen are in training and test, so"
   " that these figures are higher than for a new specimen"
 )
-
-_T = TypeVar("_T")
-
-
-class Parts(NamedTuple, Generic[_T]):
-  """One thing for each part of a split: a fraction, names, indices."""
-
-  train: _T
-  validation: _T
-  test: _T
-
-
-# Where there is not a specimen for each part, the first parts get one; and of
-# parts that miss as much, the first. What a seed draws rests on this order.
-_SERVED = ("train", "test", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,9 +102,9 @@ def split(
   return Split(*parts, by, tuple(warnings))
 
 
-def _fractions(validation: float, test: float) -> Parts[float]:
+def _fractions(validation: float, test: float) -> split_parts.Parts[float]:
   if validation > 0 and test > 0 and validation + test < 1:
-    return Parts(1 - validation - test, validation, test)
+    return split_parts.Parts(1 - validation - test, validation, test)
   raise errors.UserError(
     "split.validation_fraction and split.test_fraction must be above 0 and"
     f" together below 1, not {validation} and {test}"
@@ -163,12 +147,12 @@ def _by_specimen(
   labels: np.ndarray,
   specimens: np.ndarray,
   tested: set[str],
-  fractions: Parts[float],
+  fractions: split_parts.Parts[float],
   validate_by: str,
   rng: np.random.Generator,
-) -> tuple[Parts[np.ndarray], list[str]]:
+) -> tuple[split_parts.Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of a split that parts no specimen."""
-  of_classes: list[Parts[np.ndarray]] = []
+  of_classes: list[split_parts.Parts[np.ndarray]] = []
   warnings: list[str] = []
   for label in np.unique(labels):
     members = np.flatnonzero(labels == label)
@@ -181,7 +165,7 @@ def _by_specimen(
     )
     of_classes.append(indices)
     warnings += warning
-  parts = _joined(of_classes)
+  parts = split_parts.joined(of_classes)
   seen = np.concatenate([parts.train, parts.validation])
   shared = set(specimens[parts.test]) & set(specimens[seen])
   if shared:
@@ -189,19 +173,14 @@ def _by_specimen(
   return parts, warnings
 
 
-def _joined(of_classes: Sequence[Parts[np.ndarray]]) -> Parts[np.ndarray]:
-  parts = zip(*of_classes, strict=True)
-  return Parts(*(np.sort(np.concatenate(part)) for part in parts))
-
-
 def _class_by_specimen(
   label: str,
   groups: Mapping[str, np.ndarray],
   tested: set[str],
-  fractions: Parts[float],
+  fractions: split_parts.Parts[float],
   validate_by: str,
   rng: np.random.Generator,
-) -> tuple[Parts[np.ndarray], list[str]]:
+) -> tuple[split_parts.Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of one class; groups: {specimen: its indices}."""
   names = _deal(label, groups, tested, fractions, rng)
   warnings = []
@@ -215,9 +194,9 @@ def _class_by_specimen(
       " say little about the next one"
     )
   if validate_by == "micrograph" and names.validation:
-    names = Parts(names.train + names.validation, [], names.test)
-    rng = rng.spawn(1)[0]  # what is tested on is drawn as it would be otherwise
-  indices = Parts(*(_together(groups, chosen) for chosen in names))
+    names = split_parts.Parts(names.train + names.validation, [], names.test)
+    rng = rng.spawn(1)[0]  # the test specimens stay those drawn otherwise
+  indices = split_parts.Parts(*(_together(groups, chosen) for chosen in names))
   if not names.validation:
     indices = _validated_by_micrograph(label, indices, fractions, rng)
     warnings.append(
@@ -238,9 +217,9 @@ def _deal(
   label: str,
   groups: Mapping[str, np.ndarray],
   tested: set[str],
-  fractions: Parts[float],
+  fractions: split_parts.Parts[float],
   rng: np.random.Generator,
-) -> Parts[list[str]]:
+) -> split_parts.Parts[list[str]]:
   """The names of a class's specimens in each part, in random order."""
   names = [list(groups)[i] for i in rng.permutation(len(groups))]
   if len(names) < 2:
@@ -253,44 +232,24 @@ def _deal(
   test = [name for name in names if name in tested]
   sizes = {name: len(groups[name]) for name in names if name not in tested}
   if not tested:
-    return _share_out(sizes, fractions)
+    return split_parts.share_out(sizes, fractions)
   if not sizes:
     raise errors.UserError(
       f"split.test_specimens holds out all {len(names)} specimens of class"
       f" {label} ({', '.join(sorted(names))}): leave one to train on"
     )
   # Test is settled: what is left is shared out between the other two.
-  return _share_out(sizes, fractions._replace(test=0.0))._replace(test=test)
-
-
-def _share_out(
-  sizes: Mapping[str, int], fractions: Parts[float]
-) -> Parts[list[str]]:
-  """Gives each name in turn to the part that is furthest below its share.
-
-  Parts with a fraction of 0 get none, each other part at least one.
-  """
-  shares, total = fractions._asdict(), sum(sizes.values())
-  served = [part for part in _SERVED if shares[part] > 0][: len(sizes)]
-  targets = {part: shares[part] * total for part in served}
-  names = Parts([], [], [])._asdict()
-  filled = dict.fromkeys(_SERVED, 0)
-  for position, (name, size) in enumerate(sizes.items()):
-    wanting = [part for part in targets if not names[part]]
-    if len(sizes) - position > len(wanting):
-      wanting = list(targets)
-    part = max(wanting, key=lambda part: targets[part] - filled[part])
-    names[part].append(name)
-    filled[part] += size
-  return Parts(**names)
+  return split_parts.share_out(sizes, fractions._replace(test=0.0))._replace(
+    test=test
+  )
 
 
 def _validated_by_micrograph(
   label: str,
-  indices: Parts[np.ndarray],
-  fractions: Parts[float],
+  indices: split_parts.Parts[np.ndarray],
+  fractions: split_parts.Parts[float],
   rng: np.random.Generator,
-) -> Parts[np.ndarray]:
+) -> split_parts.Parts[np.ndarray]:
   """Moves some of one class's training micrographs to validation."""
   shuffled = rng.permutation(indices.train)
   count = round(
@@ -304,16 +263,16 @@ def _validated_by_micrograph(
       f"class {label} has 1 micrograph to train and validate on; add images, or"
       f" split by image with {held_out.BY_MICROGRAPH}"
     )
-  return Parts(shuffled[count:], shuffled[:count], indices.test)
+  return split_parts.Parts(shuffled[count:], shuffled[:count], indices.test)
 
 
 def _by_micrograph(
   labels: np.ndarray,
-  fractions: Parts[float],
+  fractions: split_parts.Parts[float],
   folds: int,
   fold: int,
   rng: np.random.Generator,
-) -> tuple[Parts[np.ndarray], list[str]]:
+) -> tuple[split_parts.Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of a split that asks for no specimen."""
   of_classes = []
   for label in np.unique(labels):
@@ -337,5 +296,5 @@ def _by_micrograph(
       validated = round(count * fractions.validation)
     validated = min(max(1, validated), count - 1 - tested)
     test, validation, train = np.split(shuffled, [tested, tested + validated])
-    of_classes.append(Parts(train, validation, test))
-  return _joined(of_classes), [LEAKAGE]
+    of_classes.append(split_parts.Parts(train, validation, test))
+  return split_parts.joined(of_classes), [LEAKAGE]

@@ -180,7 +180,7 @@ def _cached_texture(images: np.ndarray) -> np.ndarray:
 
 
 def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
-  """Returns the float32 array of a file, None where that is not what it is."""
+  """Returns the float32 array of a file; None if it holds anything else."""
   try:
     with path.open("rb") as file:  # of a damaged one NumPy leaves it open
       found = np.load(file, allow_pickle=False)

@@ -39,7 +39,7 @@ class Run:
   Attributes:
     system: its name.
     by: what the split keeps apart, "specimen" or "micrograph".
-    fold, seed: of the run.
+    fold, seed: the fold it was tested on, and its seed.
     config: whole, as a run by itself would have it.
     folder: its workdir.
   """
@@ -168,7 +168,7 @@ def _entries(
 def _tiles(
   entry: comparison_json.System, by: str, finished: Finished
 ) -> comparison_json.Estimates:
-  """The share of tiles that are right; {} where micrographs are whole."""
+  """The share of right tiles; {} if each micrograph is one view."""
   name, is_baseline = entry["name"], entry["kind"] == "baseline"
   # By fold and seed: a baseline's is the same in the runs of every system.
   levels = {

@@ -1,4 +1,4 @@
-"""How systems that were tested on the same specimens stand to each other.
+"""How systems compare that were tested on the same specimens.
 
 Takes the test predictions of runs over folds and seeds, gives pooled scores
 with intervals and paired differences. NumPy only.

@@ -1,8 +1,8 @@
 """What a run's results say: scores, baselines, calibration, examples.
 
 Takes a finished training, gives the contents of results.json and writes what
-belongs beside it. Device work is done by all processes of a job, the rest by
-the first.
+belongs beside it. All processes of a job do the device work, the first does the
+rest.
 """
 
 import dataclasses
@@ -40,17 +40,17 @@ class FinishedTraining:
   """A training whose last epoch is done, and its best checkpoint.
 
   Attributes:
-    config: of the run.
-    workdir: of the run.
-    data: of the run.
+    config: the run's merged configuration.
+    workdir: the run's folder.
+    data: what the run was trained and is tested on.
     forward: the network without dropout.
     variables: of the best checkpoint.
     mesh: what they live on.
-    parameters: how many.
-    best_epoch: whose checkpoint it is.
-    history: of all epochs.
-    images_per_s: of training; None where one epoch was all.
-    wall_time_s: gives the seconds since the run began.
+    parameters: their number.
+    best_epoch: the epoch of that checkpoint.
+    history: a row for each epoch.
+    images_per_s: the speed of training; None if there was none.
+    wall_time_s: returns the seconds since the run began.
   """
 
   config: ml_collections.ConfigDict
@@ -85,7 +85,7 @@ class _Outputs:
 
 
 def of_classes(trained: FinishedTraining) -> results_json.RunResults | None:
-  """Returns the results of a training on classes; None but in process 0.
+  """Returns the results of a training on classes; None except in process 0.
 
   Writes predictions and examples to its workdir.
   """

@@ -1,7 +1,7 @@
 """What a network looked at: maps of its last attention.
 
-Takes a network and images, gives maps over the grid of tokens. Arrays in,
-arrays out; knows no files.
+Takes a network and images, gives maps over the grid of tokens. Reads and writes
+no files.
 """
 
 import math
@@ -27,23 +27,58 @@ def attention_maps(
 ) -> tuple[np.ndarray, list[str]] | None:
   """Returns the maps of the last attention that differ most over an image.
 
-  Of external attention a map is one memory slot: how much of each token is
-  taken from it. Of self-attention it is one head: how much all tokens together
-  attend to each.
+  A map of external attention is one memory slot: how much each token takes from
+  it. A map of self-attention is one head: how much all tokens together attend
+  to each.
 
   Args:
-    model, variables: the network; None comes back of one without attention.
+    model, variables: the network.
     images: uint8 (k, y, x, 1), y = x.
-    mean, std: of the pixels it was trained on.
-    mesh: whose devices hold the variables.
+    mean, std: grey levels of the images that the network was trained on.
+    mesh: the devices that hold the variables.
 
   Returns:
-    float32 (k, maps, gy, gx) over the grid of tokens, and a name for each map.
+    float32 (k, maps, gy, gx) over the grid of tokens, and a name for each map;
+    None if the network has no attention.
+  """
+  found = _last_attention(model, variables, images, mean, std, mesh)
+  if found is None:
+    return None
+  kind, weights = found
+  if kind == attention.TOKEN_WEIGHTS:
+    # Rows are the tokens that attend.
+    maps, heads = weights.mean(2), weights.shape[1]
+    names = [f"head {i + 1}" for i in range(heads)]
+  else:
+    tokens, heads, slots = weights.shape[1:]
+    maps = weights.reshape(len(images), tokens, -1).transpose(0, 2, 1)
+    names = [
+      f"head {i + 1}, slot {j + 1}" if heads > 1 else f"slot {j + 1}"
+      for i in range(heads)
+      for j in range(slots)
+    ]
+  telling = np.argsort(-maps.std(-1).mean(0), kind="stable")[:_SHOWN]
+  side = math.isqrt(maps.shape[-1])
+  maps = maps[:, telling].reshape(len(images), -1, side, side)
+  return maps.astype(np.float32), [names[i] for i in telling]
+
+
+def _last_attention(
+  model: nn.Module,
+  variables: pytrees.Variables,
+  images: np.ndarray,
+  mean: float | None,
+  std: float | None,
+  mesh: jax.sharding.Mesh,
+) -> tuple[str, np.ndarray] | None:
+  """Returns the kind of the last attention's weights, and the weights.
+
+  The kinds are SLOT_WEIGHTS (k, n, h, s) and TOKEN_WEIGHTS (k, h, n, n).
   """
   whole = sharding.replicated(mesh)
 
   @jax.jit
-  def last_attention(
+  def of_last_block(
     variables: pytrees.Variables, images: jax.Array
   ) -> dict[str, jax.Array]:
     images = inputs.standardise(images, mean, std)
@@ -59,28 +94,12 @@ def attention_maps(
     last = of_block[max(of_block)] if of_block else {}
     return jax.lax.with_sharding_constraint(last, whole)
 
-  # A few images at a time: self-attention's maps are large.
+  # One image at a time: the maps of self-attention are large.
   parts = [
-    last_attention(variables, sharding.put(images[i : i + 1], whole))
+    of_last_block(variables, sharding.put(images[i : i + 1], whole))
     for i in range(len(images))
   ]
   if not parts or not parts[0]:
     return None
   (kind,) = parts[0]
-  maps = np.concatenate([sharding.fetch(part[kind]) for part in parts])
-  if kind == attention.TOKEN_WEIGHTS:
-    # Rows are the tokens that attend.
-    maps, heads = maps.mean(2), maps.shape[1]
-    names = [f"head {i + 1}" for i in range(heads)]
-  else:
-    tokens, heads, slots = maps.shape[1:]
-    maps = maps.reshape(len(images), tokens, -1).transpose(0, 2, 1)
-    names = [
-      f"head {i + 1}, slot {j + 1}" if heads > 1 else f"slot {j + 1}"
-      for i in range(heads)
-      for j in range(slots)
-    ]
-  telling = np.argsort(-maps.std(-1).mean(0), kind="stable")[:_SHOWN]
-  side = math.isqrt(maps.shape[-1])
-  maps = maps[:, telling].reshape(len(images), -1, side, side)
-  return maps.astype(np.float32), [names[i] for i in telling]
+  return kind, np.concatenate([sharding.fetch(part[kind]) for part in parts])

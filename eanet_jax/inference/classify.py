@@ -1,8 +1,8 @@
 """Classifying files with a trained network: `Classifier.restore(workdir)`.
 
 Takes a workdir and image files, gives a `Prediction` for each file, unusable
-ones included. Decodes, cleans, tiles and standardises by the code and the
-numbers of training. Needs the workdir alone, on any number of devices, and
+ones included. Decodes, cleans, tiles and standardises with the code and the
+numbers of training. Needs only the workdir, runs on any number of devices and
 never imports TensorFlow.
 """
 
@@ -23,14 +23,14 @@ from eanet_jax.workdir import restore
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-  """What the network says of one file.
+  """The network's answer for one file.
 
   Attributes:
     file: path as it was found.
     label: the most probable class; "" if the file could not be used.
-    probability: of `label`, None if the file could not be used.
+    probability: of `label`; None if the file could not be used.
     probabilities: float64 (l,), the mean over the views; None likewise.
-    logits: float32 (views, l).
+    logits: float32 (views, l); None likewise.
     crop_rows: rows of the data bar that were removed.
     error: why the file could not be used; "" if it could.
   """
@@ -45,7 +45,7 @@ class Prediction:
 
 
 class Classifier:
-  """A trained network, ready for files."""
+  """A trained network, ready to classify files."""
 
   def __init__(self, network: restore.TrainedNetwork, mesh: jax.sharding.Mesh):
     """Takes a network whose variables are on the devices of `mesh`."""
@@ -74,7 +74,7 @@ class Classifier:
     network = restore.restore(workdir, mesh)
     if not network.meta.class_names:
       raise errors.UserError(
-        f"{workdir} is of a pre-training and knows no classes: train with"
+        f"{workdir} is a pre-training and knows no classes: train with"
         f" --config.init_from={workdir} first"
       )
     return cls(network, mesh)
@@ -83,9 +83,9 @@ class Classifier:
     """Returns a prediction for each file of `paths`, in order.
 
     Args:
-      paths: files, or folders that are searched to any depth; or one of them.
+      paths: files, or folders that are searched to any depth; or a single one.
     """
-    if isinstance(paths, str | os.PathLike):  # not its characters
+    if isinstance(paths, str | os.PathLike):  # a str would give characters
       paths = [paths]
     return list(self.stream(micrographs.expand(paths)))
 
@@ -96,13 +96,13 @@ class Classifier:
     for path, read in read_ahead.in_order(self._views, paths):
       waiting.append((path, *read))
       views += len(read[0])
-      if views >= 256:  # some batches at a time, whatever a file's tiles
+      if views >= 256:  # a few batches, however many tiles a file has
         yield from self._classify(waiting)
         waiting, views = [], 0
     yield from self._classify(waiting)
 
   def _views(self, path: pathlib.Path) -> tuple[np.ndarray, int, str]:
-    """Views of a file (v, y, x, 1), rows cropped, and why there are none."""
+    """Views of a file (v, y, x, 1), rows cropped, and why it has none or ""."""
     dataset = self._dataset
     side = dataset["image_px"]
     try:

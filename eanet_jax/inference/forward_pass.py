@@ -1,7 +1,7 @@
-"""The forward pass: every image once, whatever the batch, to its logits.
+"""The forward pass: from images to logits, each image exactly once.
 
 Takes parameters and images, gives logits and probabilities. Validation,
-evaluation and prediction all get theirs here.
+evaluation and prediction all use it.
 """
 
 import collections
@@ -14,8 +14,8 @@ import numpy as np
 from eanet_jax.models import inputs
 from eanet_jax.runtime import pytrees, sharding
 
-# Activations of more images at once leave a CPU's cache: at 64 it is a fifth
-# slower than at 16.
+# The activations of more images do not fit in a CPU's cache: 64 at once are a
+# fifth slower than 16.
 _CPU_BATCH = 16
 
 
@@ -27,7 +27,7 @@ class ForwardPass:
 
   Attributes:
     model: the network.
-    batch_size: of a dispatch: a multiple of the devices, few on a CPU.
+    batch_size: images in a dispatch, a multiple of the devices; few on a CPU.
   """
 
   def __init__(
@@ -38,7 +38,7 @@ class ForwardPass:
     batch_size: int,
     mesh: jax.sharding.Mesh,
   ):
-    """Takes the pixel statistics the parameters were trained with."""
+    """Takes the mean and std of the images the network was trained on."""
     devices = mesh.size
     if jax.default_backend() == "cpu":
       batch_size = min(batch_size, _CPU_BATCH * devices)
@@ -48,7 +48,7 @@ class ForwardPass:
 
     def logits(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
       images = inputs.standardise(images, mean, std)
-      # A tuple only where something is mutable.
+      # It returns a tuple only if something is mutable.
       return model.apply(  # type: ignore[return-value]
         variables, images, deterministic=True
       )
@@ -65,12 +65,12 @@ class ForwardPass:
     """Returns float32 logits (k, l) of images[indices].
 
     Args:
-      variables: of the network, {"params": ...} and what else it has.
+      variables: the network's, {"params": ...} and what else it has.
       images: uint8 (v, y, x, 1), may be memory-mapped; y = x if turned.
       indices: int (k,).
-      orientations: of each image that are looked at: 1, as it is; 4 quarter
-        turns; or 8, mirrored too. Probabilities are the mean over them, so that
-        those of an image turned by 90 degrees are the same.
+      orientations: how many of each image are looked at: 1, as it is; 4, the
+        quarter turns; or 8, mirrored too. Probabilities are the mean over them,
+        so that those of an image turned by 90 degrees are the same.
     """
     size = self.batch_size
     waiting: collections.deque[tuple[list[jax.Array], int]] = (
@@ -91,7 +91,7 @@ class ForwardPass:
     done += [_valid(*each) for each in waiting]
     logits = np.concatenate(done)
     if len(logits) != len(indices):
-      raise AssertionError(f"{len(logits)} logits of {len(indices)} examples")
+      raise AssertionError(f"{len(logits)} logits for {len(indices)} examples")
     return logits
 
 
@@ -103,7 +103,10 @@ def _orientations(batch: np.ndarray, count: int) -> Iterator[np.ndarray]:
 
 
 def _valid(outs: list[jax.Array], count: int) -> np.ndarray:
-  """The first logits; of several orientations, whose softmax is their mean."""
+  """Logits of the first `count` images, from one orientation or several.
+
+  Several give the log of their mean probabilities.
+  """
   logits = [sharding.fetch(out)[:count] for out in outs]
   if len(logits) == 1:
     return logits[0]
@@ -113,6 +116,6 @@ def _valid(outs: list[jax.Array], count: int) -> np.ndarray:
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-  """Returns float64 softmax of logits (k, l)."""
+  """Returns the float64 softmax of logits (k, l)."""
   shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
   return shifted / shifted.sum(-1, keepdims=True)

@@ -1,7 +1,7 @@
 """Attention: external (to a learnt memory) and self (to the other tokens).
 
 Takes the tokens (b, n, d) of an image, gives as many of the same width. Given
-`dropout_words`, see `layers.Dropout`, weights of the attention map are dropped.
+random words, see `dropout.Dropout`, weights of the attention map are dropped.
 External attention is linear in the number of tokens, self-attention quadratic.
 
 Products are in the type of the tokens, normalisations always in float32. Every
@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax.models import layers
+from eanet_jax.models import dropout, layers
 from eanet_jax.runtime import compiler
 
 Array = jax.Array
@@ -150,7 +150,7 @@ class ExternalAttention(nn.Module):
     logits = layers.einsum("bnd,hsd->bnhs", tokens, memory_key, dtype)
     attention = normalise(logits.astype(jnp.float32), self.normalisation)
     self.sow("intermediates", SLOT_WEIGHTS, attention)
-    attention = layers.Dropout(self.dropout_rate)(
+    attention = dropout.Dropout(self.dropout_rate)(
       attention.astype(dtype), dropout_words
     )
     out = layers.einsum("bnhs,hsd->bnd", attention, memory_value, dtype)
@@ -194,7 +194,7 @@ class SelfAttention(nn.Module):
     logits = jnp.einsum("bnhk,bmhk->bhnm", query, key)
     attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
     self.sow("intermediates", TOKEN_WEIGHTS, attention)
-    attention = layers.Dropout(self.dropout_rate)(
+    attention = dropout.Dropout(self.dropout_rate)(
       attention.astype(dtype), dropout_words
     )
     out = jnp.einsum("bhnm,bmhk->bnhk", attention, value)
@@ -220,7 +220,7 @@ class SimplifiedSelfAttention(nn.Module):
     logits = jnp.einsum("bnd,bmd->bnm", tokens, tokens)
     attention = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
     self.sow("intermediates", TOKEN_WEIGHTS, attention[:, None])
-    attention = layers.Dropout(self.dropout_rate)(
+    attention = dropout.Dropout(self.dropout_rate)(
       attention.astype(tokens.dtype), dropout_words
     )
     return jnp.einsum("bnm,bmd->bnd", attention, tokens)

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax.models import layers
+from eanet_jax.models import dropout, layers
 
 Array = jax.Array
 
@@ -156,11 +156,11 @@ class Block(nn.Module):
     Args:
       tokens: of each image.
       grid: rows and columns of the tokens.
-      dropout_words: uint32 (4, 2), see `layers.Dropout`; None drops nothing.
+      dropout_words: uint32 (4, 2), see `dropout.Dropout`; None drops nothing.
     """
     d, dtype = tokens.shape[-1], tokens.dtype
     words = [None] * 4 if dropout_words is None else dropout_words
-    dropout = layers.Dropout(self.dropout_rate)
+    drop = dropout.Dropout(self.dropout_rate)
 
     if self.depthwise_size:
       y = tokens.reshape(-1, *grid, d)
@@ -172,13 +172,13 @@ class Block(nn.Module):
       dtype, use_bias=not self.attention.cancels_bias, name="attention_norm"
     )(tokens)
     y = self.attention(y, words[0])
-    tokens = tokens + dropout(y, words[1])
+    tokens = tokens + drop(y, words[1])
 
     y = layers.LayerNorm(dtype, name="mlp_norm")(tokens)
     y = layers.Dense(self.mlp_width, dtype, name="mlp_in")(y)
-    y = dropout(nn.gelu(y, approximate=False), words[2])
+    y = drop(nn.gelu(y, approximate=False), words[2])
     y = layers.Dense(d, dtype, name="mlp_out")(y)
-    return tokens + dropout(y, words[3])
+    return tokens + drop(y, words[3])
 
 
 class EANet(nn.Module):
@@ -194,8 +194,8 @@ class EANet(nn.Module):
     position_embedding: whether a token knows where it is.
     pool_maps: beside the mean of the tokens, also that of each map of the
       tokenizer, batch-normalised: what the texture is like at every scale.
-    dropout_rate: on those means. The paper's network drops nothing behind its
-      pooling, and nor does this one without `pool_maps`.
+    dropout_rate: on those means. The paper's network drops nothing after its
+      pooling, and neither does this one without `pool_maps`.
   """
 
   num_classes: int
@@ -226,7 +226,7 @@ class EANet(nn.Module):
       position = jnp.expand_dims(position.astype(tokens.dtype), 0)
       tokens = tokens + position
     sites = self.num_blocks + self.pool_maps
-    words = None if deterministic else layers.dropout_words(self, sites, 4)
+    words = None if deterministic else dropout.random_words(self, sites, 4)
     for i in range(self.num_blocks):
       block = self.block.copy(name=f"block_{i}")
       tokens = block(tokens, grid, None if words is None else words[i])
@@ -238,5 +238,5 @@ class EANet(nn.Module):
         use_running_average=deterministic, momentum=0.9, name="pool_norm"
       )(pooled)
       word = None if words is None else words[-1][0]
-      pooled = layers.Dropout(self.dropout_rate)(pooled, word)
+      pooled = dropout.Dropout(self.dropout_rate)(pooled, word)
     return nn.Dense(self.num_classes, name="head")(pooled)

@@ -1,4 +1,4 @@
-"""What a network is shown: grey levels on one scale, whatever their exposure.
+"""The input of a network: grey levels on one scale at any exposure.
 
 Takes uint8 images as they are stored, gives standardised float32 ones, on the
 device. Training, evaluation, prediction and explanation all do it by this.

@@ -25,7 +25,7 @@ def create(model: Mapping[str, Any], outputs: int) -> nn.Module:
     outputs: logits of an image, one for each class.
 
   Raises:
-    UserError: the group is of another version of this program.
+    UserError: another version of this program wrote the group.
   """
   makers: dict[str, Callable[..., nn.Module]] = {"eanet": _eanet, "vgg": _vgg}
   fields = {k: v for k, v in model.items() if k not in _NOT_OF_THE_NETWORK}

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from eanet_jax.models import layers
+from eanet_jax.models import dropout, layers
 
 Array = jax.Array
 
@@ -117,7 +117,7 @@ class VGG(nn.Module):
     features = self.backbone(images, deterministic=deterministic)
     b, _, _, c = features.shape
     tokens = features.reshape(b, -1, c)  # (b, n, c)
-    words = [None] * 2 if deterministic else layers.dropout_words(self, 2)
+    words = [None] * 2 if deterministic else dropout.random_words(self, 2)
     if self.attention is not None:
       y = layers.LayerNorm(
         tokens.dtype,
@@ -126,5 +126,5 @@ class VGG(nn.Module):
       )(tokens)
       tokens = tokens + self.attention(y, words[0])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, c)
-    pooled = layers.Dropout(self.dropout_rate)(pooled, words[1])
+    pooled = dropout.Dropout(self.dropout_rate)(pooled, words[1])
     return nn.Dense(self.num_classes, name="head")(pooled)

@@ -3,17 +3,25 @@
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from eanet_jax import errors
 from eanet_jax.reporting import plots
 from eanet_jax.workdir import comparison_json
 
-# What a system's macro F1 is drawn against.
+# What a system's macro F1 is plotted against.
 _COSTS = {
   "parameters": "parameters",
   "inference_images_per_s": "images classified per second",
 }
+
+
+class Difference(plots.IntervalRow):
+  """A system's macro F1 minus the reference's; "open" if it may be chance."""
+
+  kind: str
+  verdict: Literal["ahead", "behind", "open"]
+  scores: comparison_json.Estimates
 
 
 def contents(
@@ -36,8 +44,8 @@ def contents(
   reference = next((s for s in systems if s["name"] == name), None)
   if reference is None:
     raise errors.UserError(
-      f"{workdir} has no report: the reference {name} lacks a run, so that"
-      " there is nothing to compare with"
+      f"{workdir} has no report: the reference {name} lacks a run, so there"
+      " is nothing to compare with"
     )
   differences = [
     _difference(system)
@@ -58,15 +66,16 @@ def contents(
 
 
 def _f1(system: Mapping[str, Any], scores: str = "scores") -> dict[str, Any]:
-  """Mean, interval and folds of macro F1; nothing where it was not run."""
+  """Mean, interval and folds of macro F1; {} if it was not run."""
   return system[scores]["macro_f1"] if system[scores] else {}
 
 
-def _difference(system: Mapping[str, Any]) -> dict[str, Any]:
-  """What a system is ahead or behind by, or "open" where chance may do it."""
+def _difference(system: Mapping[str, Any]) -> Difference:
   gap = system["difference"]["macro_f1"]
   low, high = gap["interval_95"] or (-math.inf, math.inf)
-  verdict = "ahead" if low > 0 else "behind" if high < 0 else "open"
+  verdict: Literal["ahead", "behind", "open"] = (
+    "ahead" if low > 0 else "behind" if high < 0 else "open"
+  )
   return {
     "title": system["title"],
     "kind": system["kind"],
@@ -81,44 +90,46 @@ def _difference(system: Mapping[str, Any]) -> dict[str, Any]:
 def _plots(
   systems: Sequence[Mapping[str, Any]],
   reference: Mapping[str, Any],
-  differences: Sequence[Mapping[str, Any]],
+  differences: Sequence[Difference],
   by: str,
 ) -> dict[str, str]:
-  rows = [
-    {
-      "title": system["title"],
-      "value": _f1(system)["mean"],
-      "interval": _f1(system)["interval_95"],
-      "points": _f1(system)["folds"],
-      **(_beside(system) if by == "specimen" else {}),
-      "strong": system is reference,
-    }
-    for system in systems
-  ]
+  rows = [_row(system, by, strong=system is reference) for system in systems]
   drawn = {"f1": plots.intervals(rows, "macro F1")}
   if differences:
     drawn["differences"] = plots.intervals(
       differences, f"macro F1 minus that of {reference['title']}", zero=True
     )
   for field, xlabel in _COSTS.items():
-    points = [
-      {"name": s["name"], "x": s[field], "y": row["value"]}
-      | {"strong": row["strong"]}
-      for s, row in zip(systems, rows, strict=True)
-      if s.get(field)
+    points: list[plots.Point] = [
+      {
+        "name": system["name"],
+        "x": system[field],
+        "y": row["value"],
+        "strong": row["strong"],
+      }
+      for system, row in zip(systems, rows, strict=True)
+      if system.get(field)
     ]
     if len(points) > 1:
       drawn[field] = plots.scatter(points, xlabel, f"macro F1, split by {by}")
   return drawn
 
 
-def _beside(system: Mapping[str, Any]) -> dict[str, Any]:
-  """The same system's macro F1 of a split by micrograph."""
-  other = _f1(system, "micrograph_split")
-  return {
-    "other": other.get("mean"),
-    "other_interval": other.get("interval_95"),
+def _row(system: Mapping[str, Any], by: str, strong: bool) -> plots.IntervalRow:
+  """A system's macro F1; of a split by specimen, also that by micrograph."""
+  f1 = _f1(system)
+  row: plots.IntervalRow = {
+    "title": system["title"],
+    "value": f1["mean"],
+    "interval": f1["interval_95"],
+    "points": f1["folds"],
+    "strong": strong,
   }
+  if by == "specimen":
+    other = _f1(system, "micrograph_split")
+    row["other"] = other.get("mean")
+    row["other_interval"] = other.get("interval_95")
+  return row
 
 
 def _curves(systems: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

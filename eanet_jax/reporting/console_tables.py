@@ -1,4 +1,4 @@
-"""What the console shows of results: small tables of text."""
+"""Results as the console shows them: small tables of text."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
   """Returns the scores of the test split as lines of text.
 
   Args:
-    test: level -> scores, as `scoring.score` gives them.
+    test: level -> scores, as `scoring.score` returns them.
     class_names: in the order of the confusion matrix.
   """
   levels = [level for level in results_json.LEVELS if level in test]
@@ -26,7 +26,7 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
   lines.append(f"{'examples':19}{counts}")
   matrix = test["micrograph"]["confusion_matrix"]
   width = max(6, *(len(name) + 2 for name in class_names))
-  lines += ["", "micrographs of (row) called (column)"]
+  lines += ["", "micrographs: true class (row), predicted class (column)"]
   lines.append(" " * width + "".join(f"{n:>{width}}" for n in class_names))
   for name, row in zip(class_names, matrix, strict=True):
     lines.append(f"{name:<{width}}" + "".join(f"{n:>{width}}" for n in row))
@@ -34,10 +34,10 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
 
 
 def baseline_table(baselines: Mapping[str, results_json.Levels]) -> str:
-  """Returns what `baselines.logits` reaches on the same micrographs."""
+  """Returns the scores of `baselines.logits` on the same micrographs."""
   shown: tuple[results_json.Headline, ...] = ("accuracy", "macro_f1", "kappa")
   names = (name.replace("_", " ") for name in shown)
-  lines = [f"{'beside it':27}" + "".join(f"{name:>23}" for name in names)]
+  lines = [f"{'baselines':27}" + "".join(f"{name:>23}" for name in names)]
   for name, label in results_json.BASELINES.items():
     scores = baselines[name]["micrograph"]
     lines.append(
@@ -57,13 +57,14 @@ def _with_interval(
 
 
 def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
-  """Returns what is printed at the end of a run."""
+  """Returns what the console shows at the end of a run."""
   if isinstance(results, results_json.PretrainingResults):
     told = "nothing was trained"
     if results.pair_accuracy is not None:
       told = (
         f"{results.pair_accuracy:.3f} of the last epoch's views were paired"
-        f" with the other one of their image, of {results.views_in_a_batch}"
+        " with the other view of their image, out of"
+        f" {results.views_in_a_batch}"
       )
     return (
       f"\npre-trained: {told}\nstart from it with launch.py"

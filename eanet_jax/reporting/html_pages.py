@@ -26,7 +26,7 @@ _MALFORMED = (
   AttributeError,
   LookupError,
   TypeError,
-  ValueError,  # of JSON and UTF-8 too
+  ValueError,  # JSON's and UTF-8's too
   jinja2.TemplateError,
   zipfile.BadZipFile,
 )
@@ -48,7 +48,7 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
     ) from error
   except _MALFORMED as error:
     raise errors.UserError(
-      f"the results in {workdir} cannot be shown, they were changed:"
+      f"the results in {workdir} cannot be shown, they were changed or damaged:"
       f" {type(error).__name__}: {error}".splitlines()[0]
     ) from error
   return workdir / FILE
@@ -66,19 +66,19 @@ def _page(workdir: pathlib.Path) -> str:
     return _render("report.html.jinja", contents)
   if run is not None:
     raise errors.UserError(
-      f"{workdir} is of a pre-training: there are no scores to report"
+      f"{workdir} holds a pre-training, which has no scores to report"
     )
   raise errors.UserError(
-    f"{workdir} holds no results: if a run was started there it is not"
-    " finished, and the same command resumes it"
+    f"{workdir} holds no results: if a run was started there, it is not"
+    " finished; the same command resumes it"
   )
 
 
 def _printable(value: Any) -> Any:
-  """Returns results with what cannot be printed in their text escaped.
+  """Returns results with the unprintable characters of their text escaped.
 
   File names may hold control characters and bytes that are not UTF-8, which
-  neither HTML nor SVG can.
+  HTML and SVG cannot.
   """
   if dataclasses.is_dataclass(value) and not isinstance(value, type):
     return type(value)(
@@ -99,7 +99,7 @@ def _printable(value: Any) -> Any:
 def _render(template: str, contents: dict[str, Any]) -> str:
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
-    autoescape=True,  # names are of users' files and folders
+    autoescape=True,  # names come from users' files and folders
     undefined=jinja2.ChainableUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -117,7 +117,7 @@ def _render(template: str, contents: dict[str, Any]) -> str:
 
 
 def _number(value: Any, form: str, form_from_100: str = "") -> str:
-  """A number as text; a dash for null and for what is not there."""
+  """A number as text; a dash for null or a missing value."""
   if not isinstance(value, int | float) or not math.isfinite(value):
     return _NO_VALUE
   form = form_from_100 if form_from_100 and abs(value) >= 100 else form
@@ -125,7 +125,7 @@ def _number(value: Any, form: str, form_from_100: str = "") -> str:
 
 
 def _interval(pair: Sequence[float] | None, form: str = ".2f") -> str:
-  """Both ends of an interval as text; nothing where there is none."""
+  """Both ends of an interval as text; "" if there is none."""
   return " to ".join(_number(end, form) for end in pair) if pair else ""
 
 

@@ -1,4 +1,4 @@
-"""The table of a comparison as Markdown, as comparison.md has it."""
+"""The table of a comparison as Markdown, for comparison.md."""
 
 from eanet_jax.workdir import comparison_json
 
@@ -6,7 +6,7 @@ _BY_IMAGE = ("macro_f1", "accuracy", "kappa")
 
 
 def write(comparison: comparison_json.ComparisonResults) -> str:
-  """Returns the table of a comparison, as comparison.md has it."""
+  """Returns the text of comparison.md."""
   main, by_image = comparison.split_by, comparison.micrograph_folds > 0
   header = ["system", "parameters", "GFLOP", "train/s", "infer/s"]
   header += ["macro F1", "accuracy", "kappa", "precision", "recall"]
@@ -36,7 +36,7 @@ def write(comparison: comparison_json.ComparisonResults) -> str:
         cells = ["–"] * (10 + len(means)) + figures
       elif main == "micrograph":
         cells = ["–"] * 4 + figures + ["–"] * (3 + len(means))
-      else:  # they have no column
+      else:  # there is no column for it
         continue
       cells.insert(0, f"the paper's own: {entry['title']}")
     else:

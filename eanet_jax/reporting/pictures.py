@@ -1,7 +1,7 @@
 """Example micrographs of a report, as JPEG in data URIs.
 
-Takes examples.npz and what results.json lists of it, gives pictures, with a
-network's attention over them as heat.
+Takes examples.npz and the examples that results.json lists, gives pictures,
+with a network's attention over them as heat.
 """
 
 import base64
@@ -27,7 +27,7 @@ class Map(TypedDict):
 
 
 class ShownExample(results_json.Example):
-  """An example and its pictures, as data URIs; "" of an image not kept."""
+  """An example and its pictures, as data URIs; "" if the image was not kept."""
 
   picture: str
   maps: list[Map]
@@ -44,7 +44,7 @@ class Shown(TypedDict):
 def read(workdir: pathlib.Path, listed: results_json.Examples) -> Shown:
   """Returns the examples of a run, with their pictures.
 
-  A run without examples.npz is shown without them.
+  Without examples.npz they have no pictures.
   """
   try:
     arrays = examples_npz.read(workdir)
@@ -86,12 +86,12 @@ def _shown(
 
 
 def picture(image: np.ndarray, weights: np.ndarray | None = None) -> str:
-  """Returns an image with weights over it as heat, where they are given.
+  """Returns an image as a data URI, with any weights over it as heat.
 
   Args:
     image: uint8 (y, x).
-    weights: float (gy, gx) on the image's grid of patches. The least is clear,
-      the largest most opaque: shades compare within one picture only.
+    weights: float (gy, gx) on the image's grid of patches. The smallest is
+      clear, the largest most opaque: compare shades within one picture only.
   """
   drawn = Image.fromarray(np.asarray(image, np.uint8))
   drawn.thumbnail((_LONGEST_PX, _LONGEST_PX), Image.Resampling.LANCZOS)
@@ -100,7 +100,7 @@ def picture(image: np.ndarray, weights: np.ndarray | None = None) -> str:
     grid = (grid - grid.min()) / max(float(np.ptp(grid)), 1e-12)
     smooth = Image.fromarray(grid).resize(drawn.size, Image.Resampling.BICUBIC)
     heat = np.clip(np.asarray(smooth), 0, 1)
-    # Of the colour map the part that shows on dark and on bright steel.
+    # The part of the colour map that shows on dark and on bright steel.
     colour = 255 * matplotlib.colormaps["inferno"](0.3 + 0.5 * heat)[..., :3]
     pixels = np.asarray(drawn, np.float32)[..., None]
     pixels = pixels + 0.75 * heat[..., None] * (colour - pixels)

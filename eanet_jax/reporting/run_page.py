@@ -1,27 +1,33 @@
 """What the page of a finished run shows, from the files in its workdir."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from eanet_jax.reporting import pictures, plots
 from eanet_jax.workdir import history_csv, results_json
 
 
+class System(plots.IntervalRow):
+  """The run's network or a baseline, with its macro F1 by micrograph."""
+
+  test: results_json.Levels
+
+
 def contents(
   workdir: pathlib.Path, run: results_json.RunResults
 ) -> dict[str, Any]:
   """Returns what report.html.jinja shows of a finished run."""
-  systems = [{"title": run.title, "test": run.test, "strong": True}]
-  systems += [
-    {"title": title, "test": run.baselines[name]}
+  own = _system(run.title, run.test, strong=True)
+  rivals = [
+    _system(title, run.baselines[name])
     for name, title in results_json.BASELINES.items()
   ]
-  own, *rivals = rows = [_row(system) for system in systems]
-  rival = max(rivals, key=lambda row: row["value"])
+  systems = [own, *rivals]
+  rival = max(rivals, key=lambda system: system["value"])
   counts = run.test["micrograph"]["confusion_matrix"]
   drawn = {
-    "summary": plots.intervals(rows, "macro F1 of the test micrographs"),
+    "summary": plots.intervals(systems, "macro F1 of the test micrographs"),
     "confusion": plots.confusion(counts, run.class_names),
     "specimens": plots.specimens(run.per_specimen, run.class_names),
     "reliability": plots.reliability(
@@ -41,24 +47,30 @@ def contents(
   }
 
 
-def _row(system: Mapping[str, Any]) -> dict[str, Any]:
-  """The macro F1 of one system of a run, as a row of plots.intervals."""
-  scores = system["test"]["micrograph"]
-  interval = scores.get("interval_95", {}).get("macro_f1")
-  return {**system, "value": scores["macro_f1"], "interval": interval}
+def _system(
+  title: str, test: results_json.Levels, strong: bool = False
+) -> System:
+  scores = test["micrograph"]
+  return {
+    "title": title,
+    "test": test,
+    "value": scores["macro_f1"],
+    "interval": scores.get("interval_95", {}).get("macro_f1"),
+    "strong": strong,
+  }
 
 
 def _overlap(
   one: Sequence[float] | None, other: Sequence[float] | None
 ) -> bool | None:
-  """Whether two intervals overlap; None where one is missing."""
+  """Whether two intervals overlap; None if one is missing."""
   if not one or not other:
     return None
   return one[0] <= other[1] and other[0] <= one[1]
 
 
 def _training_plots(workdir: pathlib.Path, best_epoch: int) -> dict[str, str]:
-  """The learning curves; none where no epoch was trained."""
+  """The learning curves; {} if no epoch was trained."""
   epochs = history_csv.read(workdir)
   if not epochs:
     return {}

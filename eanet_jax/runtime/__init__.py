@@ -1,1 +1,1 @@
-"""What all else rests on: the process, devices, the console, the compiler."""
+"""What all the rest uses: the process, devices, the console, the compiler."""

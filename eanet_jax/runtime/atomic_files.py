@@ -1,7 +1,7 @@
 """Files and folders that are written whole or not at all.
 
 Takes a path, gives another beside it to write to; what was there before stays
-until the new one is complete. A reader never meets half a file, whenever the
+until the new one is complete. A reader never sees half a file, whenever the
 writer is stopped.
 """
 
@@ -22,8 +22,8 @@ import numpy as np
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields a new path beside `path`, which takes its place at the end.
 
-  The body makes a file or a folder of it. Where the body fails, what it made
-  is removed and `path` stays as it was.
+  The body makes a file or a folder there. If the body fails, what it made is
+  removed and `path` stays as it was.
   """
   building = path.with_name(f".{path.name}.incomplete-{secrets.token_hex(4)}")
   try:
@@ -39,20 +39,20 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes UTF-8; bytes of file names that are none are kept as they are."""
+  """Writes UTF-8; bytes of file names that are not UTF-8 stay as they are."""
   with replacing(path) as building:
     building.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
-  """Writes JSON that any parser reads: no NaN, indented."""
+  """Writes indented JSON that any parser reads: NaN is an error."""
   write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
   """Writes arrays by name as an .npz file."""
   with replacing(path) as building, building.open("wb") as file:
-    # One could be called allow_pickle, which no caller does.
+    # An array could be called allow_pickle; no caller has one.
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 

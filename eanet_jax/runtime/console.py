@@ -1,4 +1,4 @@
-"""What both front doors share: quiet logs, one-line errors, bars, signals.
+"""What `eanet` and launch.py share: quiet logs, one-line errors, bars, signals.
 
 Imports neither JAX nor TensorFlow, so that --help and a mistyped option answer
 at once.
@@ -28,7 +28,7 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   """Returns main(argv); a UserError is printed as one line and returns 2."""
   _quiet_logs()
   process.prepare()
-  # A file name that no encoding fits is shown escaped, not a reason to stop.
+  # A file name that cannot be encoded is shown escaped, and stops nothing.
   if isinstance(sys.stdout, io.TextIOWrapper):
     sys.stdout.reconfigure(errors="backslashreplace")
   try:
@@ -42,7 +42,7 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr)
     return 130
-  except BrokenPipeError:  # the reader of our output has gone
+  except BrokenPipeError:  # the reader of the output has gone
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
   except OSError as error:  # a full disk, a missing permission
@@ -60,13 +60,13 @@ def _quiet_logs() -> None:
 
 
 def say(text: str) -> None:
-  """Prints text beside any progress bar, in process 0 of a job only."""
+  """Prints text above any progress bar, in process 0 of a job only."""
   import jax
   import tqdm
 
   if jax.process_index() == 0:
     tqdm.tqdm.write(text)
-    sys.stdout.flush()  # a log has it in the order in which it was said
+    sys.stdout.flush()  # so that a log has it in order
 
 
 def progress(items: Iterable[T] = (), **options: Any) -> bars.Progress[T]:
@@ -76,10 +76,10 @@ def progress(items: Iterable[T] = (), **options: Any) -> bars.Progress[T]:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Callable[[], int]]:
-  """Yields a function: the signal that asked to stop, or 0.
+  """Yields a function that returns the signal that asked to stop, or 0.
 
   Ctrl-C and SIGTERM set a flag that is read between dispatches; a second one
-  ends the process as it always does.
+  ends the process as usual.
   """
   caught = 0
   previous: dict[int, _Handler] = {}
@@ -93,7 +93,7 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   try:
     for number in (signal.SIGINT, signal.SIGTERM):
       previous[number] = signal.signal(number, catch)
-  except ValueError:  # not the main thread: whoever owns it handles signals
+  except ValueError:  # not the main thread, which alone can handle signals
     previous = {}
   try:
     yield lambda: caught

@@ -1,7 +1,7 @@
 """What a process sets up for JAX: its memory, its compiled programs.
 
-`prepare` is called by the front doors, before anything else is imported.
-Imports nothing heavy, changes no result.
+`eanet` and launch.py call `prepare` before they import anything heavy. It
+imports nothing heavy itself and changes no result.
 """
 
 import contextlib
@@ -22,29 +22,29 @@ from typing import Any
 
 # A folder, or "off"; by default ~/.cache/eanet_jax.
 CACHE_VARIABLE = "EANET_COMPILATION_CACHE"
-_CACHE_BYTES = 512 * 2**20  # what was not used for longest is deleted
+_CACHE_BYTES = 512 * 2**20  # beyond it the least recently used are deleted
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def prepare() -> None:
-  """Keeps freed memory and compiled programs for those who want them again."""
+  """Keeps freed memory and compiled programs to be used again."""
   keep_freed_memory()
   keep_compiled_programs()
 
 
 def keep_freed_memory() -> None:
-  """Makes malloc keep what is freed, instead of giving it back each time.
+  """Makes malloc keep freed memory instead of returning it each time.
 
   XLA takes all temporary memory of a training step at once, 140 MB of it, and
   frees it at the end. By default glibc asks the kernel for it anew each time,
   which hands it over as 36,000 zeroed pages: a third of a step's time.
   """
   if platform.libc_ver()[0] != "glibc":
-    return  # macOS and musl manage without
+    return  # macOS and musl do not need it
   mallopt = ctypes.CDLL(None).mallopt
   largest = 2**31 - 1
-  # One arena: those of other threads hold at most 64 MB, and map the rest.
+  # One arena: other threads' arenas hold at most 64 MB, and map the rest.
   mallopt(_M_ARENA_MAX, 1)
   mallopt(_M_MMAP_THRESHOLD, 2**30)
   mallopt(_M_TRIM_THRESHOLD, largest)
@@ -53,16 +53,16 @@ def keep_freed_memory() -> None:
 def keep_compiled_programs() -> None:
   """Tells JAX to keep what it compiles in a folder, and to look there first.
 
-  A folder for each version of jaxlib and each kind of processor: a program
+  There is one for each version of jaxlib and each kind of processor: a program
   compiled for another processor may have instructions that this one lacks. JAX
-  compiles again whatever it cannot read, and goes on where it cannot write.
-  JAX's own variables, JAX_COMPILATION_CACHE_DIR and the like, go before.
+  compiles again what it cannot read, and goes on if it cannot write. JAX's own
+  variables, JAX_COMPILATION_CACHE_DIR and the like, take precedence.
   """
   chosen = os.environ.get(CACHE_VARIABLE, "")
   if chosen == "off":
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     return
-  # A folder that cannot be used costs time, and is nothing to read about.
+  # A folder that cannot be used only costs time, which needs no warning.
   warnings.filterwarnings(
     "ignore", "Error (reading|writing) persistent compilation cache"
   )
@@ -80,18 +80,18 @@ def keep_compiled_programs() -> None:
 def hush_loader() -> None:
   """Keeps jaxlib 0.10 from logging a page for each kept program it loads.
 
-  It logs, where no level or variable reaches, that a program was compiled with
-  tuning hints that are no features of a processor, and that this could end in
-  illegal instructions; later versions know better. Once JAX is imported.
+  The page, which no log level or variable turns off, says that a program was
+  compiled with tuning hints that are not features of the processor, and could
+  run illegal instructions. Later versions do not log it. Imports JAX.
   """
   if not metadata.version("jaxlib").startswith("0.10."):
     return
-  from jax._src import compilation_cache  # no public name of it can be wrapped
+  from jax._src import compilation_cache  # no public name can be wrapped
 
   load = compilation_cache.get_executable_and_time
   if hasattr(load, "__wrapped__"):  # done before
     return
-  one_at_a_time = threading.Lock()  # there is one standard error
+  one_at_a_time = threading.Lock()  # there is only one standard error
 
   @functools.wraps(load)
   def load_quietly(*args: Any, **kwargs: Any) -> Any:
@@ -103,7 +103,7 @@ def hush_loader() -> None:
 
 @contextlib.contextmanager
 def _standard_error_without(word: bytes) -> Iterator[None]:
-  """Holds file 2 back, then writes the lines of it that lack a word."""
+  """Holds standard error back, then writes its lines that lack a word."""
   sys.stderr.flush()
   usual = os.dup(2)
   with tempfile.TemporaryFile() as held:
@@ -121,7 +121,7 @@ def _standard_error_without(word: bytes) -> Iterator[None]:
 
 
 def _processor() -> str:
-  """Returns eight letters that stand for the instructions of this machine."""
+  """Returns eight hex digits that stand for this machine's instructions."""
   try:
     found = pathlib.Path("/proc/cpuinfo").read_text()
   except OSError:

@@ -1,8 +1,8 @@
 """How far a piece of work is: a live bar on a terminal, plain lines elsewhere.
 
 A log file gets a line every ten seconds and no carriage returns. How long the
-rest takes is told once it is known: from the second piece on, and neither what
-was done before nor the wait for the first, which compiles, counts in the rate.
+rest takes is shown once it is known, from the second piece on. The rate counts
+neither what was done before nor the wait for the first piece, which compiles.
 """
 
 import sys
@@ -15,23 +15,23 @@ from eanet_jax.runtime import wording
 T = TypeVar("T")
 
 _LINE_EVERY_S = 10.0  # in a log
-_LEAST_S = 1.0  # of work to judge the rest by
+_LEAST_S = 1.0  # of work to estimate the rest from
 _BAR = (
   "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 )
 
 
 class Rest:
-  """How long the rest of some work takes, by what this process has done."""
+  """How long the rest of some work takes, judged by what has been done."""
 
   def __init__(self, total: int | None, done: int = 0):
-    """Takes all there is to do, None if unknown, and what is done already."""
+    """Takes the total, None if unknown, and how much of it is done already."""
     self.total, self.done = total, done
     self._counted = 0
     self._begun: float | None = None
 
   def add(self, count: int) -> None:
-    """Counts work that is done; the first gives the time to count from."""
+    """Counts work that is done; the first call starts the clock."""
     self.done += count
     if self._begun is None:
       self._begun = time.monotonic()
@@ -40,7 +40,7 @@ class Rest:
 
   @property
   def seconds(self) -> float | None:
-    """Of the rest; None while there is nothing to judge it by."""
+    """Time left; None while there is nothing to estimate it from."""
     if not self._counted or self.total is None or self._begun is None:
       return None
     passed = time.monotonic() - self._begun
@@ -50,10 +50,10 @@ class Rest:
 
 
 class Progress(Generic[T]):
-  """Shows how far a piece of work is, as it goes on, on standard error.
+  """Shows on standard error how far some work is.
 
-  Used in a `with` block and told by `update`; or looped over, around what it
-  was given.
+  Either used in a `with` block that calls `update`, or looped over to get the
+  items.
   """
 
   def __init__(
@@ -72,9 +72,9 @@ class Progress(Generic[T]):
     Args:
       items: to loop over.
       total: pieces of work; by default as many as there are items.
-      done: of them, before this process.
-      unit: of a piece, "image".
-      desc: what is done.
+      done: pieces done before this process.
+      unit: what a piece is, e.g. "image".
+      desc: what is being done.
       leave: whether the last state stays to be read.
       disable: shows nothing, as in all processes of a job except the first.
     """
@@ -86,7 +86,7 @@ class Progress(Generic[T]):
     self._begun = self._line_at = time.monotonic()
     self._bar: Any = None
     if not disable and sys.stderr.isatty():
-      import tqdm  # not in the time that --help takes
+      import tqdm  # here, so that --help answers at once
 
       self._bar = tqdm.tqdm(
         total=total,
@@ -100,11 +100,11 @@ class Progress(Generic[T]):
 
   @property
   def done(self) -> int:
-    """Pieces of work done, those before this process too."""
+    """Pieces of work done, including those before this process."""
     return self._rest.done
 
   def begin(self, stage: str) -> None:
-    """Shows what is done first, at once, in a log as a line of its own."""
+    """Shows at once what is done first; in a log, as a line of its own."""
     self._stage = stage
     if self._bar is not None:
       self._show()
@@ -123,7 +123,7 @@ class Progress(Generic[T]):
       self._print_line()
 
   def skip(self, count: int) -> None:
-    """Counts pieces that need not be done: they say nothing of the rate."""
+    """Counts pieces that need not be done; they do not change the rate."""
     self._rest.done += count
     if self._bar is not None:
       self._bar.update(count)
@@ -144,7 +144,7 @@ class Progress(Generic[T]):
     return self
 
   def __exit__(self, kind: object, error: object, trace: object) -> None:
-    """Ends the bar; in a log it says how long all took."""
+    """Ends the bar; in a log, says how long everything took."""
     if self._bar is not None:
       self._show()
       self._bar.refresh()

@@ -1,8 +1,8 @@
-"""The types of nested arrays, which JAX itself gives no type."""
+"""The types of nested arrays, for which JAX itself has none."""
 
 from typing import Any
 
-# Nested dicts, tuples and dataclasses of arrays: of any type there is.
+# Nested dicts, tuples and dataclasses of arrays.
 PyTree = Any
 # What a Flax module's `apply` takes: {"params": ...} and what else it has.
 Variables = dict[str, PyTree]

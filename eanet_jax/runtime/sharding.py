@@ -1,4 +1,4 @@
-"""The device mesh, what is sharded over it, and many processes.
+"""The device mesh, what is sharded over it, and jobs of several processes.
 
 One mesh axis, "data": batches are split along it, parameters are on every
 device. The same code runs on one CPU, one GPU, many devices and many hosts.
@@ -18,14 +18,14 @@ from eanet_jax.runtime import process
 def data_mesh() -> Mesh:
   """Returns a mesh of all devices of all processes along "data"."""
   process.hush_loader()  # whoever compiles anything comes here first
-  # Explicit axes, the default, would want a sharding on every operation.
+  # Explicit axes, the default, would need a sharding on every operation.
   return jax.make_mesh(
     (jax.device_count(),), ("data",), axis_types=(AxisType.Auto,)
   )
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-  """Returns the sharding of what every device holds whole."""
+  """Returns the sharding of an array that every device holds whole."""
   return NamedSharding(mesh, PartitionSpec())
 
 
@@ -57,15 +57,15 @@ _BARRIERS = itertools.count()
 def first_process_first() -> Iterator[None]:
   """Runs the body in process 0, then in all others.
 
-  For building files that several processes share, or each builds its own. All
-  processes must come here as often and in the same order.
+  For building files that several processes share, or that each builds for
+  itself. All processes must come here equally often and in the same order.
   """
   if jax.process_count() == 1:
     yield
     return
   import orbax.checkpoint as ocp
 
-  # Not a collective of devices: those give up on a peer within a minute, and
+  # Not a device collective: those give up on a peer within a minute, and
   # process 0 may be building for an hour.
   barrier = ocp.multihost.get_barrier_sync_fn()
   if jax.process_index() == 0:
@@ -79,11 +79,11 @@ def first_process_first() -> Iterator[None]:
 def start_processes(
   coordinator: str | None, num_processes: int | None, process_id: int | None
 ) -> None:
-  """Joins this process to a job of several; before any other use of JAX.
+  """Joins this process to a job of several; call it before any use of JAX.
 
   Args:
-    coordinator: "host:port" of process 0; None for a job of one process, and
-      "auto" where the cluster (TPU pod, Slurm, MPI) tells.
+    coordinator: "host:port" of process 0; "auto" if the cluster (TPU pod,
+      Slurm, MPI) provides it; None for a job of one process.
     num_processes: of the job; None with "auto".
     process_id: of this process, from 0; None with "auto".
   """

@@ -40,8 +40,8 @@ class Ranges:
 def two_places(images: Array, key: Array) -> Array:
   """Returns two opposite quarters of each image, which share no pixel.
 
-  They are of one material, and at the image's own magnification: what tells
-  them from those of another is the microstructure, not what lies where.
+  Both show one material at one magnification: what tells them from the quarters
+  of another image is the microstructure, not what lies where.
 
   Args:
     images: uint8 (b, y, x, c); of an odd side the middle is left out.
@@ -79,7 +79,7 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   b, y, x, c = images.shape
   if y != x:
     raise ValueError(f"images of {y} x {x} px: a quarter turn needs squares")
-  # One draw for all: each of its own would be another program to compile.
+  # One draw for all: each more would be another program to compile.
   crops, exact = ranges.crop < 1, ranges.exact > 0
   draws = jax.random.uniform(key, (4 + 3 * crops + exact, b))
   turn, flip, angle, zoom, *more = draws

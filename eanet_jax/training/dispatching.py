@@ -60,7 +60,7 @@ def run_steps(
     state: after first_step steps.
     train_steps: see `train_step.make_train_steps`.
     batches: see `batching.Batches`.
-    key: of the run.
+    key: the PRNG key of the run.
     first_step, last_step: multiples of per_dispatch apart.
     per_dispatch: steps of one dispatch.
     stop: asked before each dispatch, with the steps done.

@@ -32,8 +32,8 @@ def create(
 
   Args:
     config: merged ConfigDict, valid.
-    data: of the run.
-    objective: of the run.
+    data: the run's data set.
+    objective: what the run trains for.
     steps_per_epoch: of a full pass over its training views.
     mesh: what the state lives on.
   """

@@ -50,7 +50,7 @@ class Objective(Protocol):
 
     Args:
       batch: uint8 images, with labels.
-      key: PRNG key of its own.
+      key: a PRNG key for this alone.
     """
     ...
 
@@ -66,7 +66,7 @@ class Objective(Protocol):
   def results(
     self, trained: run_results.FinishedTraining
   ) -> results_json.Results | None:
-    """Returns what results.json is to hold; maybe None but in process 0.
+    """Returns what results.json is to hold; may be None except in process 0.
 
     Writes what belongs beside it to the workdir. All processes call it.
     """
@@ -145,7 +145,7 @@ class Classes:
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-  """To tell which two views are of one image, without labels: NT-Xent.
+  """Telling which two views come from one image, without labels: NT-Xent.
 
   Attributes:
     temperature: that cosines are divided by, see `losses.pair_logits`.
@@ -187,7 +187,7 @@ class Pairs:
   def arrange(self, split: splits.Split) -> splits.Split:
     """Returns the split with what would be validated on to train on.
 
-    None of these sees a label; what is tested on stays apart.
+    No label is used, and the test images are left out.
     """
     return dataclasses.replace(
       split,

@@ -26,8 +26,8 @@ def resume(
 
   Args:
     state: before the first step.
-    saved: checkpoints of the run.
-    config, workdir, data: of the run.
+    saved: the run's checkpoints.
+    config, workdir, data: the run's.
     mesh: what the state lives on.
 
   Raises:

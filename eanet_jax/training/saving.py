@@ -46,7 +46,7 @@ class Saving:
       state: at its end; the next step may be given its memory.
       meta: of the run at its end.
       best: whether no epoch before it has a better score.
-      last: whether it is the last of the run.
+      last: whether it is the run's last epoch.
     """
     if best:
       self._held = None

@@ -16,7 +16,7 @@ class Clock:
   """Wall time of a run over its interruptions, and images trained a second."""
 
   def __init__(self, seconds_before: float = 0.0):
-    """Starts now; `seconds_before` are of the run before it was interrupted."""
+    """Starts now; `seconds_before` is what the run took before it stopped."""
     self._started = time.monotonic()
     self._seconds_before = seconds_before
     self._first: tuple[int, float] | None = None
@@ -37,7 +37,7 @@ class Clock:
 
   @property
   def images_per_s(self) -> float | None:
-    """Images trained on in a second; None before the first epoch."""
+    """Images per second of training; None before the end of an epoch."""
     if self._seconds:
       return self._images / self._seconds
     return self._first[0] / self._first[1] if self._first else None

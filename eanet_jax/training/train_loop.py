@@ -151,8 +151,8 @@ class Training:
     """Trains to the last epoch.
 
     Args:
-      bar: is told of every image; its length is the caller's, and it says
-        "compiling" or what else comes before the first of them.
+      bar: counts the images; the caller sets its length, and what it says
+        before the first of them ("compiling").
       label: put before "epoch 3/50" on it.
 
     Raises:
@@ -187,7 +187,7 @@ class Training:
         )
     self._saved.wait()
     if self.step < self.total_steps:
-      # Without one of its own, the cluster wants to go on on another host.
+      # No signal of our own: the cluster moves the job to another host.
       raise errors.Stopped(stop_signal() or signal.SIGTERM)
 
   @functools.cached_property

@@ -1,11 +1,11 @@
 """Orbax checkpoints: what is saved, kept, verified and restored.
 
 A step holds three items: `variables` (all that inference needs), `progress`
-(optimizer state and the sums of a running epoch) and `meta`, plain JSON: see
-`run_meta`, with a checksum of every array. Nothing restored is executed.
+(optimizer state and the sums of an unfinished epoch) and `meta` (plain JSON:
+see `run_meta`, with a checksum of every array). Nothing restored is executed.
 
 Orbax takes a flipped bit for a number and an empty folder for a step, so every
-restore compares checksums and falls back to the step before.
+restore compares checksums and tries another step if they differ.
 """
 
 import json
@@ -44,7 +44,7 @@ class Restored(NamedTuple):
 class Checkpoints:
   """The checkpoints of one workdir; a context manager that waits for saves.
 
-  Keeps the newest two and the best by validation macro-F1 (the later of
+  Keeps the newest two and the best by validation macro-F1 (the latest of
   equals). All processes of a job call every method together.
   """
 
@@ -87,17 +87,17 @@ class Checkpoints:
     Args:
       variables: pytree of arrays.
       progress: pytree of arrays.
-      meta: of the run at this step.
+      meta: what is known of the run at this step.
     """
     step = meta.step
     if step in self._manager.all_steps():
-      # A damaged one, come to again from the one before: Orbax would refuse.
+      # A damaged step, trained again from the one before: Orbax would refuse.
       self._manager.delete(step)
     checksums = {
       "variables": _checksums(variables),
       "progress": _checksums(progress),
     }
-    # As it comes back, so that its checksum is that of what is read.
+    # Turned to JSON and back, so that the checksum is that of what is read.
     content = {"meta": meta.as_json(), "checksums": checksums}
     content = json.loads(json.dumps(content))
     self._manager.save(
@@ -120,35 +120,31 @@ class Checkpoints:
     return self._manager.reached_preemption(step)
 
   def steps(self) -> list[int]:
-    """Steps there are folders for, oldest first; they may be damaged."""
+    """Steps that have a folder, oldest first; they may be damaged."""
     return sorted(self._manager.all_steps())
 
   def restore_newest(
     self, variables: pytrees.Variables, progress: pytrees.PyTree
   ) -> Restored | None:
-    """Returns the newest sound step; None where there is no step.
+    """Returns the newest sound step; None if there is no step.
 
     Args:
       variables: pytree like the one saved, with the shardings wanted.
       progress: likewise.
 
     Raises:
-      UserError: there are steps, but no sound one; or it is of another format.
+      UserError: no step is sound, or one has another format.
     """
     for step in reversed(self.steps()):
       try:
         meta, checksums = self._restore_meta(step)
-        arrays = [
-          self._restore(step, name, template, checksums[name])
-          for name, template in (
-            ("variables", variables),
-            ("progress", progress),
-          )
-        ]
+        return Restored(
+          self._restore(step, "variables", variables, checksums["variables"]),
+          self._restore(step, "progress", progress, checksums["progress"]),
+          meta,
+        )
       except Corrupt as error:
         _warn(step, error)
-        continue
-      return Restored(arrays[0], arrays[1], meta)
     if self.steps():
       raise errors.UserError(
         f"{self._manager.directory}: no checkpoint in it can be read; choose"
@@ -161,15 +157,15 @@ class Checkpoints:
   ) -> tuple[pytrees.Variables, run_meta.RunMeta] | None:
     """Returns (variables, meta) of the best sound step; None if there is none.
 
-    The best is that of the highest score, the newest of equals; a step saved
-    in the middle of an epoch has no score and comes last.
+    The best has the highest score and is the newest of equals; a step saved in
+    the middle of an epoch has no score and comes last.
 
     Args:
       template: gives a pytree like the variables saved, with the shardings
         wanted.
 
     Raises:
-      UserError: a step is of another format.
+      UserError: a step has another format.
     """
     found = []
     for step in self.steps():
@@ -248,7 +244,7 @@ def _checksums(tree: pytrees.PyTree) -> dict[str, int]:
 
 
 def _checksum(content: config_tree.Tree) -> int:
-  """CRC-32 of what JSON gave back, in whatever order."""
+  """CRC-32 of content as JSON gives it back; the order of keys is ignored."""
   return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 

@@ -1,6 +1,7 @@
 """comparison.json: scores, costs and differences of systems side by side.
 
-Written and read here alone; comparison.md and report.html are made of it.
+Only this module writes and reads it; comparison.md and report.html are made
+from it.
 """
 
 import dataclasses
@@ -11,12 +12,12 @@ from eanet_jax.runtime import atomic_files
 from eanet_jax.workdir import json_formats, results_json
 
 FILE = "comparison.json"
-# Another number whenever a field is added, removed or means something else.
+# Raise it whenever a field is added, is removed or changes its meaning.
 FORMAT = 1
 
 
 class Estimate(TypedDict):
-  """A score over all folds, or a difference of two; `folds` are its values."""
+  """A score over all folds, or a difference of two; `folds` has each fold's."""
 
   mean: float
   interval_95: list[float] | None
@@ -29,8 +30,8 @@ Estimates = dict[str, Estimate]
 class System(TypedDict):
   """A network, a baseline, or a row of the paper.
 
-  A network has costs and learning curves of its runs, the paper's row its
-  figures. Scores are None of a split that was not run.
+  A network has the costs and learning curves of its runs; the paper's row has
+  its figures. Scores are None for a split that was not run.
   """
 
   name: str
@@ -64,19 +65,19 @@ class ComparisonResults:
   """What comparison.json holds.
 
   Attributes:
-    reference: name of the system that differences are to.
+    reference: name of the system that all others are compared with.
     class_names: in the order of the networks' outputs.
-    dataset: what was trained on.
+    dataset: the data set.
     split_by: "specimen" or "micrograph".
-    folds: of that split.
-    micrograph_folds: of a split by micrograph beside it; 0 for none.
+    folds: the number of folds of that split.
+    micrograph_folds: folds of a split by micrograph as well; 0 for none.
     intervals_over: "specimens" or "micrographs".
-    seeds, epochs, batch_size: of every run.
-    device, versions: what they were trained on and by.
+    seeds, epochs, batch_size: those of the runs.
+    device, versions: the devices and package versions of the runs.
     warnings: what a reader of the table must know.
     systems: in the order of the configuration, then baselines and the paper.
-    runs: all that were finished.
-    wall_time_s: of all runs together.
+    runs: every finished run.
+    wall_time_s: the sum over all runs.
   """
 
   format: int = FORMAT
@@ -104,12 +105,9 @@ def write(workdir: pathlib.Path, comparison: ComparisonResults) -> None:
 
 
 def read(workdir: pathlib.Path) -> ComparisonResults | None:
-  """Returns what comparison.json holds; None where there is no such file.
+  """Returns what comparison.json holds; None if there is no such file.
 
   Raises:
-    UserError: it is of another format, or was changed by hand.
+    UserError: it has another format, or was changed by hand.
   """
-  path = workdir / FILE
-  if not path.exists():
-    return None
-  return json_formats.read(path, ComparisonResults, FORMAT)
+  return json_formats.read(workdir / FILE, ComparisonResults, FORMAT)

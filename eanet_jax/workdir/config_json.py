@@ -1,6 +1,6 @@
 """config.json: the merged configuration of a run, as data.
 
-Never executed, and enough to tell whether a workdir is of the run wanted.
+It is never executed. It tells whether a workdir holds the run that is wanted.
 """
 
 import json
@@ -23,9 +23,9 @@ def write(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
 def check_same(
   workdir: pathlib.Path, config: ml_collections.ConfigDict
 ) -> None:
-  """Raises UserError where a workdir holds a run of another configuration.
+  """Raises UserError if a workdir holds a run with another configuration.
 
-  Fields that a run makes no use of may differ, see `config_tree.differences`.
+  Fields that a run does not use may differ: see `config_tree.differences`.
   """
   path = workdir / FILE
   if not path.exists():
@@ -33,11 +33,11 @@ def check_same(
   try:
     stored = json.loads(path.read_text(encoding="utf-8"))
   except ValueError as error:
-    raise errors.UserError(f"{path} is no JSON: {error}") from None
+    raise errors.UserError(f"{path} is not JSON: {error}") from None
   changed = config_tree.differences(stored, config_tree.as_json(config))
   if changed:
     raise errors.UserError(
-      f"{workdir} holds a run of another configuration"
+      f"{workdir} holds a run with another configuration"
       f" ({'; '.join(changed)}): choose another --workdir, or the same fields"
       " to resume"
     )

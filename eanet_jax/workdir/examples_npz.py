@@ -1,6 +1,6 @@
-"""examples.npz: small images of a report, and attention maps of some of them.
+"""examples.npz: small images for a report, and attention maps of some of them.
 
-results.json has the words that go with them.
+results.json holds the text that goes with them.
 """
 
 import dataclasses
@@ -18,9 +18,9 @@ class ExampleArrays:
   """What is in the file.
 
   Attributes:
-    images: uint8 (k, y, x), small.
+    images: uint8 (k, y, x), scaled down.
     attention: float32 (a, maps, gy, gx), of the examples that results.json
-      lists under "attention"; (0, 0, 0, 0) of a network without.
+      lists under "attention"; (0, 0, 0, 0) if the network has no attention.
   """
 
   images: np.ndarray
@@ -36,10 +36,10 @@ def read(workdir: pathlib.Path) -> ExampleArrays:
   """Returns the arrays of a workdir; nothing in the file is executed.
 
   Raises:
-    OSError, ValueError, KeyError, zipfile.BadZipFile: it is not there, or not
-      what `write` wrote.
+    OSError, ValueError, KeyError, zipfile.BadZipFile: the file is missing, or
+      is not what `write` wrote.
   """
-  # Opened here: of a damaged file NumPy would leave it open.
+  # Opened here because NumPy would leave a damaged file open.
   with (
     (workdir / FILE).open("rb") as file,
     np.load(file, allow_pickle=False) as archive,

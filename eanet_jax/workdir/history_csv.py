@@ -13,8 +13,8 @@ FILE = "history.csv"
 class Epoch:
   """One epoch: its number from 1, and the training steps done at its end.
 
-  Losses and scores are means over the epoch's training examples, or of the
-  validation split at its end; None where a run has no validation.
+  Losses and scores are means over the epoch's training examples, or those of
+  the validation split at its end; None if a run has no validation split.
   """
 
   epoch: int
@@ -32,13 +32,13 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(Epoch))
 
 
 def write(workdir: pathlib.Path, epochs: Sequence[Epoch]) -> None:
-  """Writes WORKDIR/history.csv anew."""
+  """Writes WORKDIR/history.csv."""
   rows = (dataclasses.asdict(epoch) for epoch in epochs)
   atomic_files.write_csv(workdir / FILE, COLUMNS, rows)
 
 
 def read(workdir: pathlib.Path) -> list[Epoch]:
-  """Returns the epochs of a workdir; none where none was finished."""
+  """Returns the finished epochs of a workdir; [] if there is no file."""
   path = workdir / FILE
   if not path.exists():
     return []
@@ -46,7 +46,7 @@ def read(workdir: pathlib.Path) -> list[Epoch]:
     Epoch(
       epoch=int(row["epoch"]),
       step=int(row["step"]),
-      # Only validation's are ever empty.
+      # Only the columns of validation are ever empty.
       **{  # type: ignore[arg-type]
         name: float(row[name]) if row[name] else None for name in COLUMNS[2:]
       },
@@ -56,13 +56,13 @@ def read(workdir: pathlib.Path) -> list[Epoch]:
 
 
 def columns(epochs: Sequence[Epoch]) -> dict[str, list[float]]:
-  """Returns the values by name, without those that no epoch has."""
+  """Returns the values of every complete column, by name."""
   found = {name: [getattr(epoch, name) for epoch in epochs] for name in COLUMNS}
   return {k: values for k, values in found.items() if None not in values}
 
 
 def scalars(epoch: Epoch) -> dict[str, float]:
-  """Returns the numbers of an epoch by name, without when it was."""
+  """Returns the figures that an epoch has by name, except epoch and step."""
   return {
     name: value
     for name in COLUMNS[2:]

@@ -1,6 +1,6 @@
 """JSON files that carry the number of their format.
 
-A file of another format is not guessed at: one line says what to do.
+A file with another number is not read: one line says what to do.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ def check(content: object, expected: int, where: object) -> None:
   """Raises UserError unless `content` is a dict of the expected format.
 
   Args:
-    content: what JSON gave.
-    expected: its "format".
-    where: it was read from, for the message.
+    content: parsed JSON.
+    expected: the number that its "format" must be.
+    where: the file, for the message.
   """
   if not isinstance(content, dict):
     raise errors.UserError(f"{where} was changed: it holds no JSON object")
@@ -30,32 +30,36 @@ def check(content: object, expected: int, where: object) -> None:
   if found != expected:
     age = "an older" if found < expected else "a newer"
     raise errors.UserError(
-      f"{where} is of {age} version of this program (format {found}, this one"
+      f"{where} is from {age} version of this program (format {found}, this one"
       f" reads {expected}): use that version, or train again in another"
       " workdir"
     )
 
 
-def read(path: pathlib.Path, kind: type[T], expected: int) -> T:
-  """Returns the dataclass that a JSON file holds the fields of.
+def read(path: pathlib.Path, kind: type[T], expected: int) -> T | None:
+  """Returns the dataclass whose fields a JSON file holds; None without file.
 
   Args:
-    path: of the file.
-    kind: a dataclass.
-    expected: "format" of the file.
+    path: the file.
+    kind: the dataclass.
+    expected: the number of the file's format.
 
   Raises:
-    UserError: no JSON, another format, or fields missing or unknown.
+    UserError: it is not JSON, has another format, or has missing or unknown
+      fields.
   """
-  return from_fields(kind, load(path, expected), path)
+  content = load(path, expected)
+  return None if content is None else from_fields(kind, content, path)
 
 
-def load(path: pathlib.Path, expected: int) -> dict[str, Any]:
+def load(path: pathlib.Path, expected: int) -> dict[str, Any] | None:
   """Returns the object in a JSON file of the expected format; see `read`."""
+  if not path.exists():
+    return None
   try:
     content = json.loads(path.read_text(encoding="utf-8"))
   except ValueError as error:
-    raise errors.UserError(f"{path} is no JSON: {error}") from None
+    raise errors.UserError(f"{path} is not JSON: {error}") from None
   check(content, expected, path)
   return content
 

@@ -16,9 +16,9 @@ def write(
   """Writes WORKDIR/left_out.csv.
 
   Args:
-    workdir: of the run.
+    workdir: the run's folder.
     skipped: (file, reason) of files that could not be used.
-    unmatched: lines about files of no class; their column `file` is empty.
+    unmatched: lines about files in no class; their column `file` is empty.
   """
   rows = [{"file": file, "reason": reason} for file, reason in skipped]
   rows += [{"file": "", "reason": line} for line in unmatched]

@@ -1,8 +1,8 @@
 """Prediction CSVs: a row for each micrograph, a column for each class.
 
 WORKDIR/test_predictions.csv holds the true and the predicted class of each test
-micrograph, test_predictions_NAME.csv what a baseline says of it. The tables
-that people get of new files name their class columns in the same way.
+micrograph, test_predictions_NAME.csv those of a baseline. Tables of new files
+name their class columns in the same way.
 """
 
 import dataclasses
@@ -13,16 +13,24 @@ import numpy as np
 
 from eanet_jax.runtime import atomic_files
 
-# Columns that a class may not be called.
+# Names that a class column must not have: other columns have them.
 _RESERVED = frozenset(
-  {"file", "specimen", "true", "predicted", "label", "probability"}
-  | {"crop_rows", "error"}
+  {
+    "file",
+    "specimen",
+    "true",
+    "predicted",
+    "label",
+    "probability",
+    "crop_rows",
+    "error",
+  }
 )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-  """What one system says of the test micrographs of one run.
+  """One system's predictions for the test micrographs of one run.
 
   Attributes:
     files: str (m,).
@@ -38,7 +46,7 @@ class Predictions:
 
 
 def class_columns(class_names: Sequence[str]) -> list[str]:
-  """Returns the columns of the classes: their names, clear of the others."""
+  """Returns the columns of the classes: their names, marked if reserved."""
   return [f"{n} (class)" if n in _RESERVED else n for n in class_names]
 
 
@@ -52,7 +60,8 @@ def by_column(
 
 def file_name(baseline: str = "") -> str:
   """Returns the name of the network's file, or of a baseline's."""
-  return f"test_predictions{baseline and '_'}{baseline}.csv"
+  ending = f"_{baseline}" if baseline else ""
+  return f"test_predictions{ending}.csv"
 
 
 def write_test(

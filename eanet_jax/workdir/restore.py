@@ -1,7 +1,7 @@
-"""A trained network as its workdir has it: module, variables, what it is.
+"""A trained network from its workdir: module, variables and metadata.
 
 Takes a workdir, gives the network of its best checkpoint, on every device of a
-mesh. For predicting, and for training on from it.
+mesh. Used for prediction, and by runs that start from another's weights.
 """
 
 import pathlib
@@ -26,11 +26,11 @@ class TrainedNetwork(NamedTuple):
 
 
 def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
-  """Returns the network of a workdir, whole on every device of the mesh.
+  """Returns the network of a workdir, replicated on every device of the mesh.
 
   Raises:
-    UserError: there is no such folder, no sound checkpoint in it, or it is of
-      another version of this program.
+    UserError: there is no such folder, it has no sound checkpoint, or another
+      version of this program wrote it.
   """
   model: nn.Module | None = None
 
@@ -49,7 +49,7 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
 def _shapes(
   model: nn.Module, image_px: int, mesh: jax.sharding.Mesh
 ) -> pytrees.Variables:
-  """Shapes of the variables, whole on every device of the mesh."""
+  """Shapes of the variables, replicated on every device of the mesh."""
   images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
   shapes = jax.eval_shape(
     lambda key, x: model.init(key, x, deterministic=True),

@@ -1,6 +1,6 @@
 """results.json: all figures of a finished run, for scripts and for its report.
 
-Written and read here alone. Field names are stable within a `FORMAT`;
+Only this module writes and reads it. Field names are stable within a `FORMAT`;
 docs/workdir.md lists those that scripts can rely on.
 """
 
@@ -12,16 +12,16 @@ from eanet_jax.runtime import atomic_files
 from eanet_jax.workdir import json_formats
 
 FILE = "results.json"
-# Another number whenever a field is added, removed or means something else.
+# Raise it whenever a field is added, is removed or changes its meaning.
 FORMAT = 1
-# What every result stands beside, and what people call it.
+# What every result is compared with, and its title for people.
 BASELINES = {
   "majority": "always the commonest class",
   "grey": "grey mean and spread, SVM",
   "texture": "GLCM + LBP texture, SVM",
 }
 Level = Literal["tile", "micrograph", "specimen"]
-# The scores that a table shows and an interval is given for.
+# The scores that tables show and that have an interval.
 Headline = Literal[
   "accuracy",
   "balanced_accuracy",
@@ -43,7 +43,7 @@ class ClassScores(TypedDict):
 
 
 class Scores(TypedDict):
-  """Scores at one level; `metrics.summary` says what each is."""
+  """Scores at one level; `metrics.summary` computes them."""
 
   accuracy: float
   balanced_accuracy: float
@@ -61,7 +61,7 @@ class Scores(TypedDict):
 Levels = dict[Level, Scores]
 
 
-# "class" is no name that a class body could have.
+# A field called "class" cannot be written in a class body.
 SpecimenScore = TypedDict(
   "SpecimenScore",
   {"specimen": str, "class": str, "micrographs": int, "accuracy": float},
@@ -69,7 +69,7 @@ SpecimenScore = TypedDict(
 
 
 class Bin(TypedDict):
-  """Answers whose probability is from `low` to `high`; None of none."""
+  """Answers whose probability is from `low` to `high`; None if none is."""
 
   low: float
   high: float
@@ -86,7 +86,7 @@ class Reliability(TypedDict):
 
 
 class Calibration(TypedDict):
-  """Temperature of the validation split; test reliability without and with."""
+  """Temperature of the validation split; test reliability before and after."""
 
   temperature: float
   before: Reliability
@@ -94,7 +94,7 @@ class Calibration(TypedDict):
 
 
 class SplitSummary(TypedDict):
-  """How many micrographs are in each split, and which specimens are tested."""
+  """How many micrographs each split has, and the test specimens."""
 
   by: str
   folds: int
@@ -106,7 +106,7 @@ class SplitSummary(TypedDict):
 
 
 class DatasetSummary(TypedDict):
-  """What was trained on, as the configuration names it."""
+  """The data set, as the configuration names it."""
 
   source: str
   path: str
@@ -115,7 +115,7 @@ class DatasetSummary(TypedDict):
 
 
 class Example(TypedDict):
-  """A test micrograph worth a look; `image` is its place in examples.npz."""
+  """A test micrograph worth a look; `image` is its index in examples.npz."""
 
   view: int
   file: str
@@ -127,14 +127,14 @@ class Example(TypedDict):
 
 
 class Attention(TypedDict):
-  """Names of the attention maps in examples.npz, and what they are of."""
+  """Names of the attention maps in examples.npz, and their examples."""
 
   maps: list[str]
   examples: list[Example]
 
 
 class Examples(TypedDict):
-  """The words that go with the arrays of examples.npz."""
+  """The text that goes with the arrays of examples.npz."""
 
   mistakes: list[Example]
   uncertain: list[Example]
@@ -143,27 +143,28 @@ class Examples(TypedDict):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunResults:
-  """What results.json holds of a run that was trained on classes.
+  """What results.json holds for a run that was trained on classes.
 
   Attributes:
-    name, title: of the network, see `networks.title`.
+    name, title: the network's, see `networks.title`.
     validation, test: scores of these splits.
-    baselines: of the test split, by the names of `BASELINES`.
+    baselines: scores of the test split, by the names in `BASELINES`.
     calibration: of the micrographs' probabilities.
-    per_specimen: of the test split.
+    per_specimen: scores of the test specimens.
     class_names: in the order of the confusion matrices.
     split, dataset, examples: see their types.
     warnings: what a reader of the figures must know.
     skipped: [file, reason] of files that could not be used.
-    unmatched: lines about files of no class.
-    device, versions: what it was trained on and by.
-    parameters: how many.
+    unmatched: lines about files in no class.
+    device, versions: the devices and package versions it was trained with.
+    parameters: how many the network has.
     gflop_per_image: of a forward pass.
-    epochs: of the training.
-    best_epoch: whose checkpoint was tested.
+    epochs: how many it was trained for.
+    best_epoch: the one whose checkpoint was tested.
     wall_time_s: of training and evaluation, without interruptions.
-    images_per_s: of training; None where one epoch was all.
-    inference_images_per_s: of `evaluation.orientations` passes each.
+    images_per_s: of training, without the first of several epochs, which
+      compiles; None if nothing was trained.
+    inference_images_per_s: with `evaluation.orientations` passes per image.
   """
 
   format: int = FORMAT
@@ -195,13 +196,13 @@ class RunResults:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PretrainingResults:
-  """What results.json holds of a pre-training: there is nothing to score.
+  """What results.json holds for a pre-training, which has no classes to score.
 
   Attributes:
-    title: of the network.
+    title: the network's.
     pair_accuracy: share of the last epoch's views that were paired with the
-      other one of their image; None where nothing was trained.
-    views_in_a_batch: that one was to be told from.
+      other view of their image; None if nothing was trained.
+    views_in_a_batch: the number of views that the other one is among.
     parameters, epochs, wall_time_s, images_per_s, device, versions: see
       `RunResults`.
   """
@@ -229,14 +230,14 @@ def write(workdir: pathlib.Path, results: Results) -> None:
 
 
 def read(workdir: pathlib.Path) -> Results | None:
-  """Returns what results.json holds; None where there is no such file.
+  """Returns what results.json holds; None if there is no such file.
 
   Raises:
-    UserError: it is of another format, or was changed by hand.
+    UserError: it has another format, or was changed by hand.
   """
   path = workdir / FILE
-  if not path.exists():
-    return None
   content = json_formats.load(path, FORMAT)
+  if content is None:
+    return None
   kind = _KINDS.get(content.get("objective", ""), RunResults)
   return json_formats.from_fields(kind, content, path)

@@ -1,7 +1,7 @@
-"""What a checkpoint says of its run beside the arrays: plain JSON.
+"""What a checkpoint says about its run besides the arrays: plain JSON.
 
-A workdir is self-sufficient by it: prediction and training on need nothing
-else. Nothing in it is ever executed.
+It makes a workdir self-sufficient: prediction and further training need nothing
+else of the run. Nothing in it is ever executed.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ from typing import Any, Self
 from eanet_jax.configuration import config_tree
 from eanet_jax.workdir import history_csv, json_formats
 
-# Another number whenever a field is added, removed or means something else.
+# Raise it whenever a field is added, is removed or changes its meaning.
 FORMAT = 1
 
 
@@ -21,16 +21,16 @@ class RunMeta:
   Attributes:
     step: training steps done.
     config: the merged configuration, as JSON has it.
-    class_names: in the order of the network's outputs; () of a network that
+    class_names: in the order of the network's outputs; () for a network that
       was pre-trained and knows no classes.
-    outputs: of the network.
-    mean, std: of the training images' grey levels, 0 to 255; None where each
-      image is standardised by its own.
-    data_digest: of the data set.
-    history: of the epochs done.
+    outputs: the number of the network's outputs.
+    mean, std: of the training images' grey levels, 0 to 255; None if each image
+      is standardised by its own.
+    data_digest: checksum of the data set.
+    history: a row for each finished epoch.
     score: validation macro-F1, None in the middle of an epoch.
-    wall_time_s: since the run began, interruptions left out.
-    versions: of what it was trained by.
+    wall_time_s: since the run began, without interruptions.
+    versions: of the packages that trained it.
   """
 
   format: int = FORMAT
@@ -47,19 +47,19 @@ class RunMeta:
   versions: dict[str, str]
 
   def as_json(self) -> dict[str, Any]:
-    """Returns what JSON can hold of it."""
+    """Returns the fields as JSON can hold them."""
     return dataclasses.asdict(self)
 
   @classmethod
   def from_json(cls, content: config_tree.Tree, where: object) -> Self:
-    """Returns the meta in what JSON gave back.
+    """Returns the meta that `as_json` gave.
 
     Args:
-      content: of a checkpoint.
-      where: it was read from, for messages.
+      content: the same, from a checkpoint.
+      where: the checkpoint, for messages.
 
     Raises:
-      UserError: it is of another format.
+      UserError: it has another format.
     """
     json_formats.check(content, FORMAT, where)
     history = (

@@ -4,6 +4,7 @@ Takes a file of Keras or PyTorch, gives its tensors by name. Nothing in it is
 ever unpickled, imported or run, and nothing outside it is opened.
 """
 
+import collections
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
@@ -40,7 +41,9 @@ def read(file: pathlib.Path) -> Tensors:
       f' {file.with_suffix(".safetensors").name!r})"'
     )
   if suffix not in _READ:
-    raise WrongFile(f"is of no kind that is read: {', '.join(_READ)}")
+    raise WrongFile(
+      f"is not a kind of file that can be read: {', '.join(_READ)}"
+    )
   if not file.is_file():
     raise WrongFile("cannot be read: there is no such file")
   try:
@@ -105,3 +108,24 @@ def _keras_names(
     for layer in map(text, attributes["layer_names"])
     for i, weight in enumerate(nodes[prefix + layer].attrs["weight_names"])
   }
+
+
+def keras_layers(tensors: Tensors, kind: str) -> list[Tensors]:
+  """Returns [{"weight": .., "bias": ..}] of a kind, as they were made."""
+  leaves = {"0": "weight", "1": "bias"}
+  found: dict[str, Tensors] = collections.defaultdict(dict)
+  for name, tensor in tensors.items():
+    layer, _, leaf = name.rpartition("/vars/")
+    if leaf in leaves and re.fullmatch(rf"(.*/)?({kind})(_\d+)?", layer):
+      found[layer][leaves[leaf]] = tensor
+  # dense, dense_1, ..., dense_9, dense_10
+  number = lambda layer: [int(n) for n in re.findall(r"\d+", layer)]
+  return [found[layer] for layer in sorted(found, key=number)]
+
+
+def sum_over_rgb(kernel: np.ndarray, old: Any) -> np.ndarray:
+  """Returns kernel (..., c, d), summed over c if it has 3 and `old` has 1."""
+  d = old.shape[-1]
+  if kernel.size == 3 * old.size and kernel.shape[-1] == d:
+    kernel = kernel.reshape(-1, 3, d).sum(axis=1, dtype="f8").reshape(old.shape)
+  return kernel
