@@ -26,11 +26,11 @@ def config_of(name: str, arguments: argparse.Namespace, fold: int) -> Any:
 
   root = pathlib.Path(__file__).parents[1]
   config = command_line.load(str(root / "configs" / f"{name}.py")).unlock()
-  config.dataset.image_px = arguments.image_px
-  config.dataset.images_per_specimen = arguments.images_per_specimen
+  config.dataset.image_px = 128
   config.split.folds, config.split.fold = arguments.folds, fold
   config.evaluation.bootstrap_resamples = 0
-  return config
+  flags = [f"--config.{field}" for field in arguments.fields]
+  return command_line.override(config, ["label_efficiency.py", *flags]).unlock()
 
 
 def finished(config: Any, workdir: pathlib.Path, label: str) -> Any:
@@ -99,8 +99,15 @@ def main(argv: list[str]) -> int:
     default=4e-3,
     help="of training from pre-trained weights [4e-3]",
   )
-  parser.add_argument("--image_px", type=int, default=128, help="[128]")
-  parser.add_argument("--images_per_specimen", type=int, default=0)
+  parser.add_argument(
+    "--set",
+    action="append",
+    default=[],
+    dest="fields",
+    metavar="GROUP.FIELD=VALUE",
+    help="any other field of all runs, e.g. dataset.image_px=256 [128]; may be"
+    " given again",
+  )
   arguments = parser.parse_args(argv[1:])
   found = accuracies(arguments).reshape(-1, 2)
   print(

@@ -28,11 +28,11 @@ BACKENDS = ("jax", "tensorflow", "torch")
 _IMAGES = 64
 _CLASSES = 3
 # As configs/eanet.py has them; heads and slots as the Keras example counts.
-_PATCH_PX, _WIDTH, _BLOCKS, _HEADS, _COEFFICIENT = 16, 64, 8, 4, 4
+_PATCH_PX, _WIDTH, _HEADS, _COEFFICIENT = 16, 64, 4, 4
 _MLP_WIDTH, _DROPOUT = 64, 0.2
 
 
-def keras_network(image_px: int):
+def keras_network(image_px: int, blocks: int = 8):
   """Returns the example's EANet for (b, y, x, 1) images, uncompiled."""
   import keras
   from keras import layers, ops
@@ -67,7 +67,7 @@ def keras_network(image_px: int):
   x = layers.Rescaling(1 / 60, -2.0)(image)
   x = layers.Conv2D(_WIDTH, _PATCH_PX, _PATCH_PX)(x)  # a patch is a token
   x = PositionEmbedding()(layers.Reshape((tokens, _WIDTH))(x))
-  for _ in range(_BLOCKS):
+  for _ in range(blocks):
     y = layers.LayerNormalization(epsilon=1e-6)(x)
     x = layers.Add()([x, external_attention(y)])
     y = layers.LayerNormalization(epsilon=1e-6)(x)
@@ -84,7 +84,7 @@ def keras_work(backend: str, arguments):
   import keras
   import numpy as np
 
-  network = keras_network(arguments.image_px)
+  network = keras_network(arguments.image_px, arguments.blocks)
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (_IMAGES, *network.input_shape[1:])).astype(
     "f4"
@@ -130,6 +130,7 @@ def our_work(arguments):
     "configs/eanet.py",
     batch=arguments.batch,
     image_px=arguments.image_px,
+    blocks=arguments.blocks,
     dtype=arguments.dtype,
   )
   work = bench.train if arguments.mode == "train" else bench.infer
@@ -188,6 +189,7 @@ def main() -> None:
   parser.add_argument("--mode", choices=("train", "infer"), default="train")
   parser.add_argument("--batch", type=int, default=16, help="images [16]")
   parser.add_argument("--image-px", type=int, default=256, help="side [256]")
+  parser.add_argument("--blocks", type=int, default=8, help="of each [8]")
   parser.add_argument(
     "--dtype",
     choices=("float32", "bfloat16"),

@@ -94,8 +94,8 @@ def main() -> None:
   arguments = parser.parse_args()
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   if arguments.one:
-    name, image_px = arguments.one
-    found = one(_NETWORKS[name][1], int(image_px), arguments.tokens)
+    config, image_px = arguments.one
+    found = one(config, int(image_px), arguments.tokens)
     print(json.dumps(found))
     return
   rows: dict[str, list[dict]] = {name: [] for name in _NETWORKS}
@@ -103,7 +103,7 @@ def main() -> None:
   print("|---|---|---|---|")
   for name, found in rows.items():
     for side in arguments.sides:
-      command = [__file__, "--one", name, str(side)]
+      command = [__file__, "--one", _NETWORKS[name][1], str(side)]
       done = subprocess.run(
         [sys.executable, *command, f"--tokens={arguments.tokens}"],
         stdout=subprocess.PIPE,

@@ -43,7 +43,13 @@ class Bench:
   """
 
   def __init__(
-    self, config: str, *, batch: int = 0, image_px: int = 0, dtype: str = ""
+    self,
+    config: str,
+    *,
+    batch: int = 0,
+    image_px: int = 0,
+    blocks: int = 0,
+    dtype: str = "",
   ):
     """Builds the state; 0 and "" are what the configuration says."""
     import jax
@@ -59,6 +65,8 @@ class Bench:
     config.train.epochs = _WINDOWS + 1  # the first compiles
     config.dataset.image_px = image_px or config.dataset.image_px
     config.model.dtype = dtype or config.model.dtype
+    if blocks:
+      config.model.num_blocks = blocks
     self.config = config
     px, order = config.dataset.image_px, np.arange(_IMAGES)
     rng = np.random.default_rng(0)

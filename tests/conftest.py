@@ -19,6 +19,15 @@ from unittest import mock
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# Each worker, and what it starts, has cores of its own. With threads for all
+# cores in each, they wait for one another most of the time.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _WORKER and hasattr(os, "sched_setaffinity"):
+  _CORES = sorted(os.sched_getaffinity(0))
+  _COUNT = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+  if len(_CORES) >= _COUNT:
+    os.sched_setaffinity(0, _CORES[int(_WORKER[2:]) :: _COUNT])
+
 # The same few programs are compiled in many processes. The first of them, that
 # of pytest itself, names the folder for all.
 _CACHE = tempfile.TemporaryDirectory(prefix="compiled-")
@@ -59,6 +68,8 @@ SMALL_COMPARISON = [flag for flag in SMALL if ".model." not in flag] + [
   "--config.compare.only=('eanet','vit')",
   "--config.compare.folds=2",
   "--config.train.epochs=1",
+  # By the images' own grey levels: one program for all folds of a system.
+  "--config.dataset.standardise=image",
   *(
     f"--config.systems.{system}.model.{field}"
     for system in ("eanet", "vit")
