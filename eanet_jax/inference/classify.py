@@ -74,8 +74,8 @@ class Classifier:
     network = restore.restore(workdir, mesh)
     if not network.meta.class_names:
       raise errors.UserError(
-        f"{workdir} is a pre-training and knows no classes: train with"
-        f" --config.init_from={workdir} first"
+        f"{workdir} is a pre-training and knows no classes: train a network"
+        f" from it first, with the field init_from={workdir}"
       )
     return cls(network, mesh)
 
