@@ -1,8 +1,8 @@
-"""What was answered for the views of a split, and for what they are views of.
+"""Answers for the views of a split, for their micrographs and specimens.
 
 Takes logits of views, from a network or a baseline, gives probabilities of
-tiles, micrographs and specimens. All that scores, lists, draws or writes
-answers asks here how views belong together.
+tiles, micrographs and specimens. All code that scores, lists, draws or writes
+answers finds out here which views belong together.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ class Answers:
   mean over its views, a specimen's the mean over its micrographs.
 
   Attributes:
-    views: of the whole data set.
+    views: all views of the data set.
     chosen: int (k,), which of them were answered.
     logits: float (k, l).
   """
@@ -95,11 +95,11 @@ class Answers:
 
   @functools.cached_property
   def units(self) -> np.ndarray:
-    """int (m,): what a bootstrap draws, of each micrograph.
+    """int (m,): the unit that a bootstrap draws, for each micrograph.
 
-    Its specimen; or itself, where no class of the data set has two specimens.
+    Its specimen; or itself, if no class of the data set has two specimens.
     """
-    # Of the whole data set: a test may be of one specimen of each class.
+    # Of the whole data set: a test split may have one specimen of each class.
     known = metrics.specimens_known(
       np.asarray(self.views.specimens), self.views.labels
     )

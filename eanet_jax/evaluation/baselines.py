@@ -1,9 +1,9 @@
-"""What a network's scores must stand beside: no network at all.
+"""What a network's scores are compared with: classifiers without a network.
 
 Takes a data set and views of it, gives scores of the classes by the commonest
-class ("majority"), by brightness and contrast alone ("grey": a probe for a
+class ("majority"), by brightness and contrast alone ("grey", to detect a
 shortcut) and by classical texture features ("texture"). Each is fitted to the
-training views, and scored as a network is.
+training views, and scored like a network.
 """
 
 import concurrent.futures
@@ -32,11 +32,11 @@ _RADII_PX = (1, 2, 3)
 _TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
   8 * radius + 2 for radius in _RADII_PX
 )
-# Another number whenever texture_features gives other values.
+# Raise the number whenever texture_features gives other values.
 _TEXTURE_FILE = "texture-v1.npy"
-# Of a class that there is nothing to train on; a finite log p of 0.
+# Score of a class without training images, a finite substitute for log 0.
 _NEVER = -1e4
-# How far above chance grey levels may get before it is worth a word.
+# How far above chance grey levels may score before there is a warning.
 _MARGIN = 0.15
 
 
@@ -44,11 +44,11 @@ def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
   """Returns "majority", "grey" and "texture": float64 (k, l) scores of views.
 
   The majority's are the logarithms of the classes' shares of the training
-  micrographs, the others' the decision function of an SVM. With one class to
-  train on, all are the majority's.
+  micrographs, the others' the decision function of an SVM. If only one class
+  has training images, all are the majority's.
 
   Args:
-    data: views and split; fitted to the views of split.train.
+    data: views and split; the baselines are fitted to split.train.
     chosen: int (k,), which views.
   """
   views = data.views
@@ -80,12 +80,12 @@ def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
 def _svm_scores(
   train: np.ndarray, labels: np.ndarray, features: np.ndarray, num_classes: int
 ) -> np.ndarray:
-  """Returns float64 (k, l), highest where an RBF SVM decides.
+  """Returns float64 (k, l), highest for the class that an RBF SVM predicts.
 
   Args:
-    train: float (t, f), the features to fit.
+    train: float (t, f), the features to fit to.
     labels: int (t,), of at least two classes.
-    features: float (k, f), those to score.
+    features: float (k, f), the ones to score.
     num_classes: l.
   """
   from sklearn import pipeline, preprocessing, svm
@@ -118,8 +118,8 @@ def texture_features(images: np.ndarray) -> np.ndarray:
   """
   found = np.empty((len(images), _TEXTURE_SIZE), np.float32)
   _texture(np.zeros((8, 8), np.uint8))  # imports, before threads race to
-  # Threads, as scikit-image's loops release the GIL: on 2 cores 31 ms an image
-  # of 256 px where one core takes 55 ms; past 8 the eighth that holds it rules.
+  # Threads, as scikit-image's loops release the GIL: an image of 256 px takes
+  # 31 ms on 2 cores, 55 ms on one. An eighth holds the GIL, so 8 are enough.
   pool = concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1))
   try:
     rows = pool.map(lambda i: _texture(images[i]), range(len(images)))
@@ -133,7 +133,7 @@ def texture_features(images: np.ndarray) -> np.ndarray:
       )
     ):
       found[i] = row
-  finally:  # an interrupt need not wait for all the rest
+  finally:  # so that an interrupt does not wait for the rest
     pool.shutdown(cancel_futures=True)
   return found
 
@@ -198,11 +198,11 @@ def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
 def shortcut_warning(
   summary: results_json.Scores | Mapping[str, float], num_classes: int
 ) -> str:
-  """Returns a line where grey levels alone tell the classes apart, or "".
+  """Returns a warning if grey levels alone tell the classes apart, or "".
 
   Args:
     summary: `metrics.summary` of the "grey" scores.
-    num_classes: l, of which chance knows 1 / l.
+    num_classes: l; by chance 1 / l of the answers are right.
   """
   score, chance = summary["balanced_accuracy"], 1 / num_classes
   if score - chance <= _MARGIN:

@@ -1,4 +1,4 @@
-"""How far a classifier's probabilities can be believed, and by what T to scale.
+"""How far a classifier's probabilities can be trusted, and a T to mend them.
 
 Takes logits and labels of validation and test micrographs, gives a temperature
 and the reliability before and after. NumPy and SciPy only.
@@ -13,7 +13,7 @@ from eanet_jax.workdir import results_json
 
 _HIGHEST = 20.0
 _LOWEST = 1 / _HIGHEST
-# Odd, and the range symmetric in log T, so that T = 1 is among what is tried.
+# Odd, and the range symmetric in log T, so that T = 1 is one of the points.
 _GRID_POINTS = 61
 
 
@@ -23,13 +23,13 @@ def reliability(
   """Returns the expected calibration error and its bins as JSON values.
 
   "ece" is Eq. 3 of Guo et al. 2017; "bins" are of equal width over the top
-  probability, low <= p < high and the last with p = 1. Confidence and accuracy
-  are means over the rows of a bin, None where it has none.
+  probability, low <= p < high, and the last includes p = 1. Confidence and
+  accuracy are means over the rows of a bin, None if it has none.
 
   Args:
     probabilities: float (k, l).
     labels: int (k,).
-    bins: how many.
+    bins: their number.
   """
   top = probabilities.max(-1)
   right = probabilities.argmax(-1) == labels
@@ -59,11 +59,11 @@ def reliability(
 def fit_temperature(
   logits: np.ndarray, labels: np.ndarray, group: np.ndarray
 ) -> float:
-  """Returns T, 0.05 to 20, of the least mean -log p of the true classes.
+  """Returns the T, 0.05 to 20, with the least mean -log p of the true classes.
 
   A micrograph's p is the mean over its views of softmax(logits / T): with one
   view each, temperature scaling as in Guo et al. 2017. Never worse than T = 1.
-  Where every view is right, by however little, it is the lower bound.
+  If every view is right, however narrowly, it is the lower bound.
 
   Args:
     logits: float (k, l), of views.

@@ -40,7 +40,7 @@ class Run:
     system: its name.
     by: what the split keeps apart, "specimen" or "micrograph".
     fold, seed: the fold it was tested on, and its seed.
-    config: whole, as a run by itself would have it.
+    config: complete, as for a run by itself.
     folder: its workdir.
   """
 
@@ -67,13 +67,13 @@ def collect(
 ) -> comparison_json.ComparisonResults:
   """Returns what comparison.json holds.
 
-  A system that lacks a run that another has is compared on no fold: its
-  figures would be of other specimens.
+  A system that lacks a run that another has gets no scores: they would be of
+  other specimens.
 
   Args:
-    config: of the comparison.
-    finished: the runs that are, at least one.
-    failed: why the others are not.
+    config: the comparison's.
+    finished: results of the finished runs, at least one.
+    failed: why each of the other runs failed.
   """
   first, compare = next(iter(finished.values())), config.compare
   pooled = {
@@ -168,7 +168,7 @@ def _entries(
 def _tiles(
   entry: comparison_json.System, by: str, finished: Finished
 ) -> comparison_json.Estimates:
-  """The share of right tiles; {} if each micrograph is one view."""
+  """The share of tiles that are right; {} if each micrograph is one view."""
   name, is_baseline = entry["name"], entry["kind"] == "baseline"
   # By fold and seed: a baseline's is the same in the runs of every system.
   levels = {
@@ -190,7 +190,7 @@ def _tiles(
 def _pooled(
   runs: Sequence[Run], class_names: Sequence[str], resamples: int
 ) -> Pooled:
-  """Scores by name, baselines too, of one kind of split."""
+  """Scores of systems and baselines by name, for one kind of split."""
   keys = {(run.fold, run.seed) for run in runs}
   of_system: dict[str, dict[tuple[int, int], Run]] = {}
   for run in runs:
@@ -223,7 +223,7 @@ def _network(
   own = [finished[run] for run in runs]
 
   def median(values: Iterable[float | None]) -> float | None:
-    # What else the machine did in one run does not show.
+    # So that other work of the machine during one run does not show.
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 

@@ -20,10 +20,10 @@ def choose(
 ) -> dict[str, list[results_json.Example]]:
   """Returns the micrographs worth a look.
 
-  The view of each is the one that speaks most for the predicted class. Lists:
+  The view of each is the one most probably of the predicted class. Lists:
   "mistakes", the surest first; "uncertain", the least sure first; "telling",
-  of each class the one with the highest and the one with the lowest probability
-  of being what it is.
+  of each class the micrograph with the highest and the one with the lowest
+  probability of the true class.
   """
   p, groups = answered.probabilities, answered.groups
   labels, predicted, sure = answered.labels, answered.predicted, p.max(1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from eanet_jax.workdir import results_json
 
-# The scores that a table shows and an interval is given for, in its order.
+# The scores that tables show and that have an interval, in the tables' order.
 HEADLINE: tuple[results_json.Headline, ...] = typing.get_args(
   results_json.Headline
 )
@@ -29,8 +29,7 @@ def count_matrix(
 def class_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
   """Returns precision, recall and F1 of each class: float64 (..., l).
 
-  A ratio with nothing below the line is 0, as in scikit-learn with
-  zero_division=0.
+  A ratio with denominator 0 is 0, as in scikit-learn with zero_division=0.
 
   Args:
     counts: int (..., l, l).
@@ -48,7 +47,7 @@ def headline(counts: np.ndarray) -> dict[str, np.ndarray]:
   """Returns the HEADLINE scores: float64 (...) of counts (..., l, l).
 
   Macro means are over the classes that occur, as examples or predictions;
-  balanced accuracy over those there are examples of. Kappa is Cohen's; 0 where
+  balanced accuracy is over those that have examples. Kappa is Cohen's; 0 if
   chance agreement is complete and it is not defined.
   """
   total = np.maximum(counts.sum((-2, -1)), 1)
@@ -91,16 +90,16 @@ def summary(
 ) -> results_json.Scores:
   """Returns every score of one level as JSON values, with 95 % intervals.
 
-  The interval is a percentile bootstrap over units, drawn with replacement:
-  rows of a unit stand or fall together. A draw that misses a class is drawn
-  again. With few units it is rough, of a class with one it does not know how
-  they differ, and where all classes have one there is none.
+  The interval is a percentile bootstrap over units, drawn with replacement: the
+  rows of a unit are drawn together. A draw that misses a class is drawn again.
+  With few units the interval is rough; if a class has one unit, it does not
+  show how units of that class differ; if every class has one, there is none.
 
   Args:
     probabilities: float (k, l).
     labels: int (k,).
-    units: (k,), which unit each row is of: specimens, or micrographs where
-      those are not known.
+    units: (k,), which unit each row is of: specimens, or micrographs if
+      specimens are not known.
     class_names: l names.
     resamples: bootstrap draws; 0 for no intervals.
   """
@@ -140,9 +139,9 @@ def summary(
 def specimens_known(specimens: np.ndarray, labels: np.ndarray) -> bool:
   """Returns whether any class of a data set has two specimens.
 
-  Where none has, as in folders of images by class alone, a bootstrap draws
-  micrographs: its intervals are of other images of the same specimens, and
-  narrower than they would be of other specimens.
+  If none has, as in folders of images sorted only by class, a bootstrap draws
+  micrographs: its intervals are for other images of the same specimens, and
+  narrower than they would be for other specimens.
 
   Args:
     specimens: (m,), of each micrograph.
@@ -158,7 +157,7 @@ def _intervals(
   num_classes: int,
   resamples: int,
 ) -> dict[str, list[float]] | None:
-  """Intervals by name; None where every class has one unit."""
+  """Intervals by name; None if every class has one unit."""
   names, units = np.unique(units, return_inverse=True)
   counts = np.zeros((len(names), num_classes, num_classes), np.int64)
   np.add.at(counts, (units, labels, predicted), 1)
@@ -172,8 +171,8 @@ def _intervals(
 def draw_units(counts: np.ndarray, resamples: int) -> np.ndarray | None:
   """Returns int64 (r, g): how often each of g units is in each resample.
 
-  A draw that misses a class is drawn again: a mean over classes of which one
-  is missing would be another score. None where every class has one unit.
+  A draw that misses a class is drawn again: a mean over fewer classes would be
+  another score. None if every class has one unit.
 
   Args:
     counts: int (g, l, l), the count matrix of each unit.

@@ -1,4 +1,4 @@
-"""How systems compare that were tested on the same specimens.
+"""How systems compare if they were tested on the same specimens.
 
 Takes the test predictions of runs over folds and seeds, gives pooled scores
 with intervals and paired differences. NumPy only.
@@ -17,16 +17,16 @@ SCORES = (*metrics.HEADLINE, "specimen_accuracy")
 
 @dataclasses.dataclass(frozen=True)
 class Pooled:
-  """A system's scores over all folds, and the same of each resample.
+  """A system's scores over all folds, and those of each resample.
 
   Every micrograph is tested in one fold; a seed's predictions of all folds are
-  scored together and the scores averaged over seeds.
+  scored together, and the scores are averaged over seeds.
 
   Attributes:
     scores: by name.
     by_fold: by name, one for each fold.
     unit: what a resample draws, "specimen" or "micrograph".
-    resampled: by name, float64 (r,); without what cannot be resampled.
+    resampled: by name, float64 (r,); lacks scores that cannot be resampled.
   """
 
   scores: dict[str, float]
@@ -52,8 +52,8 @@ class Pooled:
   def minus(self, reference: "Pooled") -> comparison_json.Estimates:
     """Returns {score: {"mean", "interval_95"}} of the paired difference.
 
-    Both sides of a resample are of the same specimens, so that what is hard
-    for every system does not widen the interval.
+    A resample draws the same specimens for both, so that what is hard for every
+    system does not widen the interval.
     """
     both = self.resampled.keys() & reference.resampled.keys()
     return {
@@ -76,15 +76,15 @@ def pool(
 ) -> Pooled:
   """Returns the scores of one system.
 
-  A resample draws specimens with replacement, and seeds where there are
-  several: its spread is that of other specimens and other trainings. Systems
-  tested on the same specimens get the same draws. Where no class has two
-  specimens it draws micrographs, see `metrics.specimens_known`.
+  A resample draws specimens with replacement, and seeds if there are several:
+  its spread is that of other specimens and other trainings. Systems tested on
+  the same specimens get the same draws. If no class has two specimens, it draws
+  micrographs, see `metrics.specimens_known`.
 
   Args:
-    runs: by (fold, seed).
+    runs: test predictions by (fold, seed).
     num_classes: l.
-    resamples: of the bootstrap; 0 for no intervals.
+    resamples: bootstrap draws; 0 for no intervals.
   """
   folds, seeds = (sorted({key[i] for key in runs}) for i in range(2))
   joined = {
@@ -95,7 +95,7 @@ def pool(
   specimens, files = np.unique(joined["specimens"]), np.unique(joined["files"])
   units = specimens if known else files
   counts = np.zeros((len(seeds), len(units), num_classes, num_classes), int)
-  mean_p = np.zeros((len(seeds), len(specimens), num_classes))
+  sum_p = np.zeros((len(seeds), len(specimens), num_classes))
   label = np.zeros(len(specimens), int)
   by_fold: dict[str, list[float]] = {
     name: [0.0] * len(folds) for name in metrics.HEADLINE
@@ -105,14 +105,14 @@ def pool(
     u = g if known else np.searchsorted(files, found.files)
     predicted = found.probabilities.argmax(-1)
     np.add.at(counts[s], (u, found.labels, predicted), 1)
-    np.add.at(mean_p[s], g, found.probabilities)
+    np.add.at(sum_p[s], g, found.probabilities)
     label[g] = found.labels
     own = metrics.headline(
       metrics.count_matrix(found.labels, predicted, num_classes)
     )
     for name, score in own.items():
       by_fold[name][folds.index(fold)] += float(score) / len(seeds)
-  right = mean_p.argmax(-1) == label  # (s, g)
+  right = sum_p.argmax(-1) == label  # (s, g)
   once = np.ones((1, len(units)), int), np.ones((1, len(seeds)))
   scores = {k: float(v[0]) for k, v in _scores(counts, *once).items()}
   scores["specimen_accuracy"] = float(right.mean())

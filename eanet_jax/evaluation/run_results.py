@@ -1,8 +1,8 @@
 """What a run's results say: scores, baselines, calibration, examples.
 
-Takes a finished training, gives the contents of results.json and writes what
-belongs beside it. All processes of a job do the device work, the first does the
-rest.
+Takes a finished training, gives the contents of results.json and writes the
+files that go with it. All processes of a job do the device work, the first does
+the rest.
 """
 
 import dataclasses
@@ -42,10 +42,10 @@ class FinishedTraining:
   Attributes:
     config: the run's merged configuration.
     workdir: the run's folder.
-    data: what the run was trained and is tested on.
+    data: the data set that the run was trained and is tested on.
     forward: the network without dropout.
-    variables: of the best checkpoint.
-    mesh: what they live on.
+    variables: the network's, from the best checkpoint.
+    mesh: devices that hold the variables.
     parameters: their number.
     best_epoch: the epoch of that checkpoint.
     history: a row for each epoch.
@@ -72,9 +72,9 @@ class _Outputs:
 
   Attributes:
     validation, test: answers for these splits.
-    examples: see `example_images.choose`, of the test split.
-    attention: see `attention_maps`, of examples["telling"]; or None.
-    images_per_s: of inference.
+    examples: from the test split, see `example_images.choose`.
+    attention: maps of examples["telling"], see `attention_maps`; or None.
+    images_per_s: the speed of inference.
   """
 
   validation: answers.Answers
@@ -90,14 +90,14 @@ def of_classes(trained: FinishedTraining) -> results_json.RunResults | None:
   Writes predictions and examples to its workdir.
   """
   outputs = _run_network(trained)
-  with sharding.first_process_first():  # the others wait for it to write
+  with sharding.first_process_first():  # the others wait until it has written
     if jax.process_index() > 0:
       return None
     return _results(trained, outputs)
 
 
 def of_pairs(trained: FinishedTraining) -> results_json.PretrainingResults:
-  """Returns the results of a pre-training: there is nothing to score."""
+  """Returns the results of a pre-training; no split is scored."""
   config, history = trained.config, trained.history
   return results_json.PretrainingResults(
     title=networks.title(config.model.to_dict()),
@@ -152,7 +152,7 @@ def _images_per_s(
   chosen: np.ndarray,
   orientations: int,
 ) -> float:
-  """Median of three passes over some whole batches, host to host."""
+  """Median speed of three passes over up to four batches, host to host."""
   size = forward.batch_size
   some = np.resize(chosen, min(4, -(-len(chosen) // size)) * size)
   seconds = []
@@ -166,7 +166,7 @@ def _images_per_s(
 def _results(
   trained: FinishedTraining, outputs: _Outputs
 ) -> results_json.RunResults:
-  """The scores; writes predictions and examples."""
+  """The results; writes predictions and examples."""
   config, data = trained.config, trained.data
   views, test = data.views, outputs.test
   resamples = config.evaluation.bootstrap_resamples
@@ -175,7 +175,7 @@ def _results(
     for name, logits in baselines.logits(data, test.chosen).items()
   }
   for name, answered in {"": test, **beside}.items():
-    write_predictions(trained.workdir, answered, name)
+    _write_predictions(trained.workdir, answered, name)
   of_baselines = {
     name: scoring.score(answered, resamples=resamples)
     for name, answered in beside.items()
@@ -264,7 +264,7 @@ def _write_examples(
   }
 
 
-def write_predictions(
+def _write_predictions(
   workdir: pathlib.Path, answered: answers.Answers, baseline: str = ""
 ) -> None:
   """Writes a row for each test micrograph, see `predictions_csv`."""

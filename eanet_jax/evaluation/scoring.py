@@ -1,4 +1,4 @@
-"""Scores of answers, at the level of tiles, micrographs and specimens.
+"""Scores of answers at the level of tiles, of micrographs and of specimens.
 
 Takes `answers.Answers`, gives JSON-ready numbers. NumPy only.
 """
@@ -14,11 +14,11 @@ def score(
 ) -> results_json.Levels:
   """Returns `metrics.summary` at each level of one split.
 
-  "tile" is there only where micrographs have several.
+  "tile" is there only if a micrograph has several views.
 
   Args:
-    answered: of the split.
-    resamples: of the bootstrap; 0 for no intervals.
+    answered: the answers for the split.
+    resamples: bootstrap draws; 0 for no intervals.
   """
   groups, units = answered.groups, answered.units
   labels, of_specimens = answered.labels, answered.specimen_labels
@@ -52,7 +52,7 @@ def cross_entropy(answered: answers.Answers) -> float:
 def by_specimen(
   answered: answers.Answers,
 ) -> list[results_json.SpecimenScore]:
-  """Returns the share of each specimen's micrographs that are right."""
+  """Returns the share of each specimen's micrographs classified correctly."""
   right = answered.predicted == answered.labels
   class_names = answered.views.class_names
   return [

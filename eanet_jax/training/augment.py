@@ -23,7 +23,7 @@ _FLIP = np.array([[1, 0], [0, -1]], np.float32)
 
 @dataclasses.dataclass(frozen=True)
 class Ranges:
-  """What augmentation may do; see configs/default.py for units."""
+  """How far each augmentation may go; see configs/default.py for units."""
 
   flips: bool = True
   quarter_turns: bool = True
@@ -40,15 +40,15 @@ class Ranges:
 def two_places(images: Array, key: Array) -> Array:
   """Returns two opposite quarters of each image, which share no pixel.
 
-  Both show one material at one magnification: what tells them from the quarters
-  of another image is the microstructure, not what lies where.
+  Both show the same material at the same magnification: what distinguishes them
+  from quarters of other images is the microstructure, not where things lie.
 
   Args:
-    images: uint8 (b, y, x, c); of an odd side the middle is left out.
-    key: PRNG key, of which diagonal.
+    images: uint8 (b, y, x, c); if a side is odd, its middle is left out.
+    key: PRNG key; it chooses the diagonal of each image.
 
   Returns:
-    uint8 (2 b, y // 2, x // 2, c), first one quarter of each, then the other.
+    uint8 (2 b, y // 2, x // 2, c): one quarter of each, then the other of each.
   """
   b, y, x, _ = images.shape
   top, bottom = images[:, : y // 2], images[:, y - y // 2 :]
@@ -66,20 +66,20 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
   """Flips, turns, rotates, zooms and crops each image by its own random draw.
 
   One bilinear resampling does all of it; what comes from beyond an edge is
-  mirrored. Flips and quarter turns alone move pixels and change none.
+  mirrored. Flips and quarter turns alone only move pixels.
 
   Args:
     images: uint8 (b, y, x, c), y = x.
     key: PRNG key.
-    ranges: of the draws.
+    ranges: limits of the draws.
 
   Returns:
     float32 (b, y, x, c) grey levels.
   """
   b, y, x, c = images.shape
   if y != x:
-    raise ValueError(f"images of {y} x {x} px: a quarter turn needs squares")
-  # One draw for all: each more would be another program to compile.
+    raise ValueError(f"images are {y} x {x} px: they must be square")
+  # One call for all draws: each further one would be more to compile.
   crops, exact = ranges.crop < 1, ranges.exact > 0
   draws = jax.random.uniform(key, (4 + 3 * crops + exact, b))
   turn, flip, angle, zoom, *more = draws
@@ -113,7 +113,7 @@ def move(images: Array, key: Array, ranges: Ranges) -> Array:
 def _resample(images: Array, matrix: Array, offset: Array) -> Array:
   """Bilinear samples of images (b, y, x) at matrix @ position + offset.
 
-  Positions are from the middle; matrix (b, 2, 2), offset (b, 2) in pixels.
+  Positions are relative to the middle; matrix (b, 2, 2), offset (b, 2) in px.
   """
   b, side, _ = images.shape
   middle = (side - 1) / 2
@@ -131,7 +131,7 @@ def _resample(images: Array, matrix: Array, offset: Array) -> Array:
 
   y, y_part = coordinate(0)
   x, x_part = coordinate(1)
-  # The four neighbours of a pixel ride in one word: one gather, not four.
+  # The four neighbours of a pixel share one word: one gather, not four.
   # What wraps around the edges is never read, as y and x stop at side - 2.
   word = images.astype(jnp.uint32)
   right = jnp.roll(word, -1, axis=2)
@@ -148,22 +148,22 @@ def _resample(images: Array, matrix: Array, offset: Array) -> Array:
 
 
 def degrade(images: Array, key: Array, ranges: Ranges) -> Array:
-  """Blurs each image, then adds noise, as focus and scan speed may.
+  """Blurs images and adds noise to them, as poor focus and fast scans do.
 
-  Either in one of two images: the others are to stay as sharp and as clean as
-  what is tested.
+  Each is done to one image in two, at random: the others stay as sharp, or as
+  clean, as the test images.
 
   Args:
     images: float32 grey levels (b, y, x, c).
     key: PRNG key.
-    ranges: of the draws.
+    ranges: limits of the draws.
 
   Returns:
-    float32 (b, y, x, c) grey levels; no operation where neither is asked for.
+    float32 (b, y, x, c) grey levels; the images given if neither is asked for.
   """
   if not (ranges.blur or ranges.noise):
     return images
-  images = compiler.fence(images)  # once, not for each use of a pixel
+  images = compiler.fence(images)  # computed once, not for each use of a pixel
   amount_key, noise_key = jax.random.split(key)
   draws = jax.random.uniform(amount_key, (2, len(images)))
   blur, noise = jnp.maximum(2 * draws - 1, 0)
@@ -188,7 +188,7 @@ def _blur(images: Array, std: Array, radius: int) -> Array:
     margins[axis] = (radius, radius)
     size = images.shape[axis]
     padded = jnp.pad(images, margins, mode="reflect")
-    images = sum(  # type: ignore[assignment]  # 0 is of no taps
+    images = sum(  # type: ignore[assignment]  # 0 only without taps
       kernel[:, k, None, None, None]
       * jax.lax.slice_in_dim(padded, k, k + size, axis=axis)
       for k in range(2 * radius + 1)
@@ -198,12 +198,12 @@ def _blur(images: Array, std: Array, radius: int) -> Array:
 
 
 def expose(images: Array, key: Array, ranges: Ranges) -> Array:
-  """Changes contrast about each image's own mean, then brightness.
+  """Changes each image's contrast about its own mean, then its brightness.
 
   Args:
     images: standardised float32 (b, y, x, c).
     key: PRNG key.
-    ranges: of the draws.
+    ranges: limits of the draws.
 
   Returns:
     float32 (b, y, x, c).

@@ -1,8 +1,7 @@
-"""Dispatching training steps: some at a time, and two dispatches in flight.
+"""Dispatching training steps: several at a time, two dispatches in flight.
 
 Takes the jitted step and its batches, gives the state after many steps. Decides
-what to dispatch, and where to stop; between dispatches nothing but step counts
-is read back.
+what to dispatch and when to stop; only step counts are read back in between.
 """
 
 import collections
@@ -20,13 +19,14 @@ Array = jax.Array
 def steps_per_dispatch(
   wanted: int, steps_per_epoch: int, max_steps: int
 ) -> int:
-  """Returns how many steps to dispatch at once: a divisor of an epoch's.
+  """Returns how many steps to dispatch at once: a divisor of steps_per_epoch.
 
-  A divisor, so that every dispatch has one shape and compiles once. On a CPU
-  a step takes far longer than its dispatch, and stopping after any is good.
+  A divisor, so that every dispatch has the same shape and compiles once. On a
+  CPU a step takes far longer than its dispatch: one at a time costs nothing,
+  and a run can stop after any.
 
   Args:
-    wanted: 0 for as many as is good.
+    wanted: 0 for the default, 1 on a CPU and otherwise a whole epoch.
     steps_per_epoch: at least 1.
     max_steps: an upper bound.
   """
@@ -51,7 +51,7 @@ def run_steps(
   stop: Callable[[int], bool],
   on_steps: Callable[[int], None],
 ) -> tuple[train_step.TrainState, int]:
-  """Returns the state after last_step, or where `stop` said so, and its step.
+  """Returns the state after last_step, or when `stop` was true, and its step.
 
   Two dispatches are kept in flight: the device never waits for the host, and
   the host never runs so far ahead that a stop would come late.
@@ -61,15 +61,15 @@ def run_steps(
     train_steps: see `train_step.make_train_steps`.
     batches: see `batching.Batches`.
     key: the PRNG key of the run.
-    first_step, last_step: multiples of per_dispatch apart.
-    per_dispatch: steps of one dispatch.
-    stop: asked before each dispatch, with the steps done.
-    on_steps: told how many steps have been finished since it was last told.
+    first_step, last_step: steps done before and after.
+    per_dispatch: steps in one dispatch.
+    stop: called before each dispatch with the number of steps done.
+    on_steps: called with the number of steps finished since its last call.
   """
   in_flight: collections.deque[tuple[Array, int]] = collections.deque()
   step = first_step
   while step < last_step and not stop(step):
-    # The last dispatch after a mid-epoch resume may be shorter.
+    # The last is shorter if a run resumes mid-epoch with another per_dispatch.
     steps = min(per_dispatch, last_step - step)
     state = train_steps(state, batches(step, steps), key)
     step += steps

@@ -31,11 +31,11 @@ def create(
   """Returns the network, the state before its first step, and learning rates.
 
   Args:
-    config: merged ConfigDict, valid.
+    config: merged and valid.
     data: the run's data set.
     objective: what the run trains for.
-    steps_per_epoch: of a full pass over its training views.
-    mesh: what the state lives on.
+    steps_per_epoch: steps in a full pass over its training views.
+    mesh: devices that hold the state.
   """
   schedule = optimizer.learning_rates(
     config.optimizer.learning_rate,
@@ -73,8 +73,8 @@ def with_weights_of_run(
 
   Args:
     state: before the first step.
-    workdir: init_from of a configuration; "" for none.
-    mesh: what the state lives on.
+    workdir: the configuration's init_from; "" for none.
+    mesh: devices that hold the state.
 
   Raises:
     UserError: there is no sound checkpoint, or it is of another network.
@@ -106,8 +106,8 @@ def with_pretrained(
 
   Args:
     state: before the first step.
-    file: model.pretrained of a configuration; "" for none.
-    mesh: what the state lives on.
+    file: the configuration's model.pretrained; "" for none.
+    mesh: devices that hold the state.
 
   Raises:
     UserError: the file cannot be read, or is not of this network.

@@ -1,7 +1,7 @@
 """What the training step minimises: the focal loss, of classes or of pairs.
 
-Takes logits and labels of a batch, gives one loss for each example, so that
-metrics see every one.
+Takes logits and labels of a batch, gives one loss for each example, because
+metrics need each one.
 """
 
 import jax
@@ -26,9 +26,9 @@ def focal_loss(
   Args:
     logits: float32 (b, l).
     labels: int32 (b,), 0 to l - 1.
-    gamma: how much less an example counts that is classified well, >= 0.
+    gamma: how much less a well-classified example counts, >= 0.
     class_weights: float32 (l,), None for 1 each.
-    label_smoothing: share of a target that is spread evenly over all classes.
+    label_smoothing: share of a target spread evenly over all classes.
   """
   log_p = jax.nn.log_softmax(logits.astype(jnp.float32))  # (b, l)
   each = -log_p
@@ -44,16 +44,17 @@ def focal_loss(
 
 
 def pair_logits(embeddings: Array, temperature: float) -> Array:
-  """Returns float32 (2 b, 2 b): which view is the other one of an image.
+  """Returns float32 (2 b, 2 b): logits of which view is each view's partner.
 
   With the cross-entropy this is NT-Xent (Chen et al., "A Simple Framework for
-  Contrastive Learning of Visual Representations", Eq. 1): each view is to be
-  told from all others of the batch by the cosine of its embedding with theirs.
-  A view's own logit is far below all others.
+  Contrastive Learning of Visual Representations", Eq. 1): the partner is the
+  other view of the same image, to be picked from all other views in the batch
+  by the cosine of the embeddings. A view's own logit is far below all others.
 
   Args:
-    embeddings: float32 (2 b, k), first one view of each image, then another.
-    temperature: that cosines are divided by.
+    embeddings: float32 (2 b, k), one view of each image, then the others in the
+      same order.
+    temperature: what cosines are divided by.
   """
   squares = (embeddings**2).sum(axis=-1, keepdims=True)
   units = embeddings * jax.lax.rsqrt(squares + 1e-12)

@@ -1,9 +1,9 @@
-"""What a network is trained for: to tell classes, or pairs of views.
+"""What a network is trained for: to tell classes apart, or to pair views.
 
 Takes a configuration, gives an `Objective`: how many outputs the network has,
 which micrographs it is trained on, what a batch becomes, the loss of each
-example, whether epochs are validated, and what is written at the end. All else
-that trains is the same whatever the objective.
+example, whether epochs are validated, and what is written at the end. The rest
+of training is the same for every objective.
 """
 
 import dataclasses
@@ -24,21 +24,21 @@ Array = jax.Array
 
 
 class Objective(Protocol):
-  """What the training step and the loop ask; static and hashable."""
+  """What the training step and the loop need; static and hashable."""
 
   @property
   def outputs(self) -> int:
-    """How many the network has."""
+    """Number of outputs that the network has."""
     ...
 
   @property
   def class_names(self) -> tuple[str, ...]:
-    """In the order of the outputs; () where they are no classes."""
+    """In the order of the outputs; () if those are not classes."""
     ...
 
   @property
   def validates(self) -> bool:
-    """Whether an epoch is scored on validation, and the best one on test."""
+    """Whether each epoch is scored on validation, and the best on test."""
     ...
 
   def arrange(self, split: splits.Split) -> splits.Split:
@@ -55,10 +55,10 @@ class Objective(Protocol):
     ...
 
   def loss(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
-    """Returns the loss of each example (b,), and logits (b, l) of the labels.
+    """Returns the loss of each example (b,), and logits (b, l) for the labels.
 
     Args:
-      outputs: float32 (b, outputs), of the network.
+      outputs: float32 (b, outputs), the network's.
       labels: int32 (b,), of a prepared batch.
     """
     ...
@@ -68,19 +68,18 @@ class Objective(Protocol):
   ) -> results_json.Results | None:
     """Returns what results.json is to hold; may be None except in process 0.
 
-    Writes what belongs beside it to the workdir. All processes call it.
+    Writes the files that go with it to the workdir. All processes call it.
     """
     ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
-  """To tell the class of an image: the focal loss.
+  """Telling the class of an image: the focal loss.
 
   Attributes:
     class_names: in the order of the outputs.
-    gamma: of the focal loss.
-    label_smoothing: see `losses.focal_loss`.
+    gamma, label_smoothing: see `losses.focal_loss`.
     class_weights: one for each class, or () for none.
   """
 
@@ -92,7 +91,7 @@ class Classes:
 
   @classmethod
   def check(cls, config: ml_collections.ConfigDict) -> None:
-    """Raises UserError where the other fields do not go with it."""
+    """Raises UserError if other fields do not go with this objective."""
     if config.dataset.source == "unlabelled":
       raise errors.UserError(
         "--config.dataset.source=unlabelled has no classes to learn: it is for"
@@ -139,7 +138,7 @@ class Classes:
   def results(
     self, trained: run_results.FinishedTraining
   ) -> results_json.RunResults | None:
-    """Returns scores of the test split, beside baselines."""
+    """Returns the scores of the test split, and of baselines on it."""
     return run_results.of_classes(trained)
 
 
@@ -148,7 +147,7 @@ class Pairs:
   """Telling which two views come from one image, without labels: NT-Xent.
 
   Attributes:
-    temperature: that cosines are divided by, see `losses.pair_logits`.
+    temperature: what cosines are divided by, see `losses.pair_logits`.
     outputs: channels of a view's embedding.
   """
 
@@ -159,7 +158,7 @@ class Pairs:
 
   @classmethod
   def check(cls, config: ml_collections.ConfigDict) -> None:
-    """Raises UserError where the other fields do not go with it."""
+    """Raises UserError if other fields do not go with this objective."""
     model, image_px = config.model, config.dataset.image_px
     step_px = 2 * (model.patch_px if "patch_px" in model else 32)
     if "patch_px" not in model:
@@ -180,12 +179,12 @@ class Pairs:
   def create(
     cls, config: ml_collections.ConfigDict, data: dataset.Dataset
   ) -> "Pairs":
-    """Returns the objective of a run; it asks nothing of its data set."""
+    """Returns the objective of a run; the data set makes no difference."""
     del data
     return cls(config.loss.temperature, config.loss.embedding_size)
 
   def arrange(self, split: splits.Split) -> splits.Split:
-    """Returns the split with what would be validated on to train on.
+    """Returns the split with its validation micrographs moved to training.
 
     No label is used, and the test images are left out.
     """
@@ -196,7 +195,7 @@ class Pairs:
     )
 
   def prepare(self, batch: batching.Batch, key: Array) -> batching.Batch:
-    """Returns two places of each image, labelled by where the other one is."""
+    """Returns two places of each image, labelled by the other one's index."""
     b = len(batch["image"])
     return {
       "image": augment.two_places(batch["image"], key),
@@ -204,14 +203,14 @@ class Pairs:
     }
 
   def loss(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
-    """Returns the cross-entropy of `losses.pair_logits`, and those."""
+    """Returns the cross-entropy of `losses.pair_logits`, and the logits."""
     logits = losses.pair_logits(outputs, self.temperature)
     return losses.focal_loss(logits, labels, gamma=0.0), logits
 
   def results(
     self, trained: run_results.FinishedTraining
   ) -> results_json.PretrainingResults:
-    """Returns how well pairs were told: there is nothing else to score."""
+    """Returns how often pairs were found: there is nothing else to score."""
     return run_results.of_pairs(trained)
 
 
@@ -222,7 +221,7 @@ _BY_NAME: dict[str, type[Classes] | type[Pairs]] = {
 
 
 def check(config: ml_collections.ConfigDict) -> None:
-  """Raises UserError where fields of a configuration do not go together."""
+  """Raises UserError if fields of a configuration do not go together."""
   _BY_NAME[config.loss.objective].check(config)
 
 

@@ -1,6 +1,7 @@
 """AdamW as the paper has it: Adam with decoupled weight decay.
 
-Takes numbers of a config, gives an optax transformation and its schedule.
+Takes numbers from a configuration, gives an optax transformation and its
+schedule.
 """
 
 import jax
@@ -21,7 +22,7 @@ def learning_rates(
     peak: learning rate after the warm-up.
     schedule: "constant", or "cosine" from peak to 0 at total_steps.
     warmup_steps: linear from 0 to peak.
-    total_steps: of the whole run.
+    total_steps: steps of the whole run.
   """
   if schedule == "cosine":
     after = optax.cosine_decay_schedule(
@@ -46,9 +47,9 @@ def decay_mask(params: pytrees.PyTree) -> pytrees.PyTree:
 
 
 def backbone_mask(params: pytrees.PyTree) -> pytrees.PyTree:
-  """Returns a tree of bool: False on what a new task trains from nothing.
+  """Returns a tree of bool: False on what a new task trains from scratch.
 
-  That is the classifier, "head", and the attention between VGG and it.
+  That is the classifier, "head", and the attention between it and VGG.
   """
   new = ("head", "attention", "attention_norm")
   return jax.tree_util.tree_map_with_path(
@@ -70,13 +71,13 @@ def adamw(
     schedule: step -> learning rate.
     weight_decay: a step shrinks the weights by learning rate * weight_decay.
     clip_norm: largest global norm of the gradient; 0 for no clipping.
-    decoupled: False adds weight_decay * weights to the gradient instead, where
-      Adam rescales it as it does the rest: L2 regularisation.
-    frozen_steps: for so many steps what `backbone_mask` names stays as it is.
-      Its moments are gathered meanwhile, so that its first step is no leap.
+    decoupled: False adds weight_decay * weights to the gradient instead, which
+      Adam then rescales with the rest: L2 regularisation.
+    frozen_steps: how many steps leave what `backbone_mask` selects as it is.
+      Adam gathers its moments meanwhile, so that its first step is no leap.
   """
-  # Its moments as two long vectors: hundreds of small arrays would be as many
-  # kernels to launch in each step, and files in each checkpoint.
+  # Adam's moments as two long vectors: hundreds of small arrays would mean as
+  # many kernels to launch in each step, and files in each checkpoint.
   adam = optax.flatten(optax.scale_by_adam())
   decay = optax.add_decayed_weights(weight_decay, decay_mask)
   parts = [adam, decay] if decoupled else [decay, adam]

@@ -1,4 +1,4 @@
-"""Where a run goes on: its newest checkpoint, or the weights to start from."""
+"""Where a run continues: its newest checkpoint, or weights to start from."""
 
 import pathlib
 
@@ -19,20 +19,20 @@ def resume(
   data: dataset.Dataset,
   mesh: jax.sharding.Mesh,
 ) -> tuple[train_step.TrainState, run_meta.RunMeta | None]:
-  """Returns the state to go on from, and what its checkpoint says of the run.
+  """Returns the state to continue from, and the meta of its checkpoint.
 
-  Without a checkpoint it is `state` with the weights that the configuration
-  names, if any, and None.
+  If there is no checkpoint, returns `state` with the weights that the
+  configuration names, if any, and None.
 
   Args:
     state: before the first step.
     saved: the run's checkpoints.
     config, workdir, data: the run's.
-    mesh: what the state lives on.
+    mesh: devices that hold the state.
 
   Raises:
-    UserError: the micrographs are not those that the run began with, or
-      weights cannot be read.
+    UserError: the micrographs are not those that the run began with, or no
+      checkpoint or weights can be read.
   """
   restored = saved.restore_newest(state.variables, state.progress)
   if restored is None:

@@ -1,4 +1,4 @@
-"""The epochs of a run so far, kept where people look for them.
+"""The epochs of a run so far, written where people look for them.
 
 Takes a row at the end of each epoch, leaves history.csv and TensorBoard's
 scalars in the workdir.
@@ -14,10 +14,10 @@ from eanet_jax.workdir import history_csv
 
 
 class History:
-  """The epochs done, the first first.
+  """The epochs done.
 
   Attributes:
-    epochs: a row each.
+    epochs: a row for each, oldest first.
   """
 
   def __init__(
@@ -29,14 +29,14 @@ class History:
     self._scalars = tensorboard.TensorBoard(workdir / "tensorboard")
 
   def add(self, row: history_csv.Epoch) -> None:
-    """Adds an epoch; process 0 of a job writes."""
+    """Adds an epoch; only process 0 of a job writes files."""
     self.epochs.append(row)
     if jax.process_index() == 0:
       history_csv.write(self._workdir, self.epochs)
       self._scalars.write(row.step, history_csv.scalars(row))
 
   def is_best(self, row: history_csv.Epoch) -> bool:
-    """Whether no epoch is better; the later of equals is the best."""
+    """Whether no epoch is better; the latest of equals is the best."""
     score = row.validation_macro_f1
     return score is not None and all(
       score >= (each.validation_macro_f1 or 0.0) for each in self.epochs

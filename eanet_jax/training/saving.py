@@ -1,7 +1,7 @@
 """Which epochs of a run are saved, and when.
 
-Takes states as training goes on, leaves checkpoints: at least one every ten
-seconds or every epoch, and always the best.
+Takes states as training goes on, leaves checkpoints: one for each epoch, or
+about every ten seconds if epochs are shorter, and always the best.
 """
 
 import time
@@ -18,10 +18,10 @@ _EVERY_S = 10.0
 
 
 class Saving:
-  """Saves epochs, but not more often than pays; holds the best until it does.
+  """Saves epochs, but not too often; holds the best until the next save.
 
-  A save costs a CPU 0.1 s, of short epochs a tenth and more. Clocks of several
-  processes differ, and all must save together: they do so after each epoch.
+  A save takes a CPU 0.1 s, a tenth or more of a short epoch. Several processes
+  must save together, and their clocks differ: they save after each epoch.
   """
 
   def __init__(self, saved: checkpoints.Checkpoints):
@@ -40,11 +40,11 @@ class Saving:
     best: bool,
     last: bool,
   ) -> None:
-    """Saves an epoch, or within ten seconds of the last save holds the best.
+    """Saves an epoch; within ten seconds of the last save, only holds the best.
 
     Args:
-      state: at its end; the next step may be given its memory.
-      meta: of the run at its end.
+      state: at the end of the epoch; may be donated once this returns.
+      meta: of the run at the end of the epoch.
       best: whether no epoch before it has a better score.
       last: whether it is the run's last epoch.
     """
@@ -57,18 +57,18 @@ class Saving:
     if jax.process_count() > 1 or last or due:
       self.save(state, meta)
     elif best:
-      # Copies: the next step is given the memory of these.
+      # Copies, because the state is donated to the next step.
       arrays = jax.tree.map(jnp.copy, (state.variables, state.progress))
       self._held = (*arrays, meta)
 
   def save(self, state: train_step.TrainState, meta: run_meta.RunMeta) -> None:
-    """Saves a state now, after what is held."""
+    """Saves a state now, after the one that is held."""
     self._flush()
     self._saved_at = time.monotonic()
     self._saved.save(state.variables, state.progress, meta)
 
   def stop(self, state: train_step.TrainState, meta: run_meta.RunMeta) -> None:
-    """Saves what a signal has stopped within an epoch."""
+    """Saves the state of a run that a signal stopped within an epoch."""
     self._flush()
     if meta.step not in (0, *self._saved.steps()):
       self.save(state, meta)
@@ -76,7 +76,7 @@ class Saving:
   def check_finite(self, state: train_step.TrainState) -> None:
     """Raises UserError if a loss was not finite since training began.
 
-    What is held is saved before: it may be the last that is sound.
+    Saves what is held before that: it may be the last sound state.
     """
     bad_step = int(sharding.fetch(state.bad_step))
     if bad_step < 0:
@@ -97,7 +97,7 @@ class Saving:
     )
 
   def _flush(self) -> None:
-    """Saves the best epoch where that is yet to be done."""
+    """Saves the best epoch if it is held."""
     if self._held is not None:
       self._saved.save(*self._held)
       self._held = None

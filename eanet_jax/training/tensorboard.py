@@ -1,7 +1,7 @@
 """Scalars of a run for TensorBoard, without TensorFlow.
 
-clu's metric writers import TensorFlow, which is five seconds and 300 MB for a
-few numbers; TensorBoard's own writer can do without.
+clu's metric writers import TensorFlow, which costs five seconds and 300 MB for
+a few numbers; TensorBoard's own writer can do without.
 """
 
 import functools
@@ -23,7 +23,7 @@ class TensorBoard:
 
   @functools.cached_property
   def _writer(self) -> "summary.Writer":
-    # TensorBoard takes its own stand-in for TensorFlow where it finds this.
+    # TensorBoard uses its own stand-in for TensorFlow if it finds this.
     marker = "tensorboard.compat.notf"
     sys.modules.setdefault(marker, types.ModuleType(marker))
     from tensorboard import summary

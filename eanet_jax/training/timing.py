@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def seconds(work: Callable[[], object], times: int = 1) -> float:
-  """Returns how long `work` takes, the mean of so many times."""
+  """Returns how long `work` takes, as the mean over `times` calls."""
   begun = time.monotonic()
   for _ in range(times):
     work()
@@ -13,7 +13,7 @@ def seconds(work: Callable[[], object], times: int = 1) -> float:
 
 
 class Clock:
-  """Wall time of a run over its interruptions, and images trained a second."""
+  """Wall time of a run without interruptions, and images trained per second."""
 
   def __init__(self, seconds_before: float = 0.0):
     """Starts now; `seconds_before` is what the run took before it stopped."""
@@ -24,12 +24,12 @@ class Clock:
 
   @property
   def wall_time_s(self) -> float:
-    """Seconds since the run began, those between interruptions left out."""
+    """Seconds since the run began, without those it was interrupted for."""
     return self._seconds_before + time.monotonic() - self._started
 
   def add_epoch(self, images: int, seconds: float) -> None:
     """Counts an epoch that this process has trained."""
-    if self._first is None:  # it compiles: of no use where there are others
+    if self._first is None:  # it compiles: left out if others follow
       self._first = images, seconds
     else:
       self._images += images
@@ -37,7 +37,7 @@ class Clock:
 
   @property
   def images_per_s(self) -> float | None:
-    """Images per second of training; None before the end of an epoch."""
+    """Images per second of training; None before the first epoch ends."""
     if self._seconds:
       return self._images / self._seconds
     return self._first[0] / self._first[1] if self._first else None

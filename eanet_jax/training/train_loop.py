@@ -1,4 +1,4 @@
-"""The loop over epochs: train, validate, log, save; and picking it up again.
+"""The loop over epochs: train, validate, log, save, and resume.
 
 Takes a configuration, a data set and a workdir, leaves checkpoints and
 history.csv in the workdir. Device work is in `train_step`; this module decides
@@ -45,15 +45,15 @@ class Training:
   """One run's training, from its newest checkpoint on.
 
   Attributes:
-    state: of the network, see `train_step.TrainState`.
+    state: the network's, see `train_step.TrainState`.
     step: training steps done.
-    total_steps: of the whole training.
-    steps_per_epoch: of a full pass over the training views.
+    total_steps: steps of the whole training.
+    steps_per_epoch: steps in a full pass over the training views.
     forward: the network without dropout.
-    mesh: what state and network live on.
-    parameters: how many.
-    history: of the epochs done.
-    clock: what the run has taken.
+    mesh: devices that hold the state and the network.
+    parameters: their number.
+    history: the epochs done.
+    clock: how long the run has taken.
   """
 
   def __init__(
@@ -64,10 +64,11 @@ class Training:
     objective: objectives.Objective,
     saved: checkpoints.Checkpoints,
   ):
-    """Initialises or restores the state; `data` must be what it was.
+    """Initialises or restores the state.
 
     Raises:
-      UserError: the micrographs are not those that the run began with.
+      UserError: the micrographs are not those that the run began with, or no
+        checkpoint or weights can be read.
     """
     self._config, self._workdir = config, workdir
     self._data, self._objective = data, objective
@@ -103,17 +104,17 @@ class Training:
     atomic_files.write_text(self._workdir / "parameters.txt", overview + "\n")
 
   def estimate(self) -> float:
-    """Returns about how many seconds the training still to do takes.
+    """Returns roughly how many seconds the rest of the training will take.
 
-    Compiles what `run` uses, and times it on a copy of the state: nothing of
-    the run changes. All processes of a job call it together.
+    Compiles what `run` uses, and times it on a copy of the state: the run
+    itself does not change. All processes of a job call it together.
     """
     left = self.total_steps - self.step
     if left <= 0:
       return 0.0
     self._begin_epoch()
     batches = self._batches(self.step, self._per_dispatch)
-    # A dispatch takes the memory of its state.
+    # A dispatch uses up the state it is given.
     copy = jax.jit(
       functools.partial(jax.tree.map, jnp.copy),
       out_shardings=sharding.replicated(self.mesh),
@@ -124,11 +125,11 @@ class Training:
       copy = self._train_steps(copy, batches, self._key)
       copy.step.block_until_ready()
 
-    # The very program that the first call uses: nothing compiles twice.
+    # The very program that a call runs: nothing compiles twice.
     self._train_steps.lower(copy, batches, self._key).compile()
-    times = 1  # of many steps
+    times = 1  # a dispatch is many steps
     if self._per_dispatch == 1:
-      dispatch()  # the first takes its memory from the system
+      dispatch()  # the first gets its memory from the system
       times = 2
     per_step = timing.seconds(dispatch, times) / self._per_dispatch
     seconds = left * per_step
@@ -153,11 +154,11 @@ class Training:
     Args:
       bar: counts the images; the caller sets its length, and what it says
         before the first of them ("compiling").
-      label: put before "epoch 3/50" on it.
+      label: stands before "epoch 3/50" on the bar.
 
     Raises:
       UserError: the loss was not finite.
-      Stopped: a signal asked for it; what was done is saved.
+      Stopped: a signal asked to stop; the steps done are saved.
     """
     if not self.total_steps and not self._saved.steps():
       self._saving.save(self.state, self._meta(score=None))
@@ -187,7 +188,7 @@ class Training:
         )
     self._saved.wait()
     if self.step < self.total_steps:
-      # No signal of our own: the cluster moves the job to another host.
+      # Without a signal, it is the cluster that wants its machines back.
       raise errors.Stopped(stop_signal() or signal.SIGTERM)
 
   @functools.cached_property
@@ -211,7 +212,7 @@ class Training:
     )
 
   def _begin_epoch(self) -> None:
-    """Empties the sums of the epoch before, at the start of one."""
+    """Clears the sums of the previous epoch, at the start of an epoch."""
     if self.step % self.steps_per_epoch == 0:
       empty = jax.device_put(
         train_step.EpochMetrics.empty(), sharding.replicated(self.mesh)
@@ -221,7 +222,7 @@ class Training:
   def _run_epoch(
     self, stop_signal: Callable[[], int], bar: progress.Progress, stage: str
   ) -> None:
-    """Trains to the end of the epoch, or to where a signal says stop."""
+    """Trains to the end of the epoch, or until a signal asks to stop."""
     self._begin_epoch()
 
     def stop(step: int) -> bool:
@@ -256,7 +257,7 @@ class Training:
     )
 
   def _validate(self) -> dict[str, float]:
-    """The validation's part of an epoch's row."""
+    """The validation columns of an epoch's row."""
     views = self._data.views
     chosen = views.of(self._data.split.validation)
     logits = self.forward(self.state.variables, views.images, chosen)

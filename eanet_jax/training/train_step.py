@@ -30,8 +30,8 @@ class Recipe:
   Attributes:
     mean, std: of the training split's grey levels, 0 to 255; None to
       standardise each image by its own.
-    objective: what is trained for.
-    ranges: of the augmentation.
+    objective: what the network is trained for.
+    ranges: limits of the augmentation.
   """
 
   mean: float | None
@@ -44,7 +44,7 @@ class Recipe:
 class EpochMetrics(clu.metrics.Collection):
   """Sums over the examples of the running epoch."""
 
-  # clu makes these types as it runs.
+  # clu makes these types at run time.
   loss: clu.metrics.Average.from_output("loss")  # type: ignore[valid-type]
   accuracy: clu.metrics.Accuracy
   gradient_norm: clu.metrics.Average.from_output(  # type: ignore[valid-type]
@@ -58,10 +58,11 @@ class TrainState(flax.struct.PyTreeNode):
   Attributes:
     step: int32 (), steps done.
     params: parameters of the network, float32.
-    batch_stats: running statistics of batch norm, {} for a network without.
-    opt_state: of `optimizer`.
+    batch_stats: running statistics of batch norm, {} if the network has none.
+    opt_state: the state of `optimizer`.
     metrics: of the running epoch.
-    bad_step: int32 (), the first step whose loss was not finite, or -1.
+    bad_step: int32 (), the first step whose loss or gradient was not finite,
+      or -1.
     apply: the network, static.
     optimizer: static.
     recipe: static.
@@ -108,11 +109,11 @@ def create_state(
 
   Args:
     model: takes (b, y, x, 1) images, gives (b, l) logits.
-    optimizer: of its parameters.
-    recipe: of the step.
+    optimizer: updates its parameters.
+    recipe: what else a training step does.
     image_px: side of the images.
     seed: of the initial parameters.
-    mesh: what the state lives on.
+    mesh: devices that hold the state.
   """
 
   def init(key: Array) -> TrainState:
@@ -131,7 +132,7 @@ def create_state(
       recipe=recipe,
     )
 
-  # Run once, in milliseconds: what takes seconds is its compilation.
+  # It runs once, in milliseconds; compiling it well would take seconds.
   quickly = {"xla_backend_optimization_level": 0}
   compiled = jax.jit(
     init,
@@ -208,7 +209,7 @@ def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
 
   The state is donated. `batches` is a Batch whose arrays have a leading axis
   of k steps; or (examples, indices): a Batch of all examples, on every device,
-  and int32 (k, b) which of them each step takes.
+  and int32 (k, b), which of them each step takes.
   """
   whole = sharding.replicated(mesh)
   over_batch = sharding.split_axis(mesh, 0)
@@ -233,7 +234,7 @@ def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
       return train_step(state, batch, key), None
 
     if len(jax.tree.leaves(scanned)[0]) == 1:
-      # Of a single step, as it is on a CPU, no loop: inside of one XLA runs a
+      # No loop for a single step, as on a CPU: inside a loop, XLA runs a
       # convolution on one core, at a tenth of its speed.
       return body(state, jax.tree.map(lambda array: array[0], scanned))[0]
     return jax.lax.scan(body, state, scanned)[0]

@@ -74,7 +74,7 @@ def test_a_step_of_another_format_says_what_to_do(tmp_path):
       other = meta_of(3, 0.5, format=number)
       saved.save(tree(3), {"count": jnp.asarray(3)}, other)
     for read in (restore, restore_best):
-      with pytest.raises(errors.UserError, match=f"of {age} version") as caught:
+      with pytest.raises(errors.UserError, match=f"from {age} version") as caught:
         read(workdir)
       assert "checkpoint 3" in str(caught.value)
 
