@@ -111,6 +111,41 @@ def test_finished_run_shows_its_results_and_trains_nothing(trained, data_dir):
   assert (trained / "results.json").stat().st_mtime_ns == before
 
 
+def test_a_report_that_is_missing_is_made_by_the_same_command(
+  trained, data_dir, tmp_path
+):
+  """As when the run was stopped between its results and its report."""
+  workdir = tmp_path / "run"
+  shutil.copytree(trained, workdir)
+  (workdir / "report.html").unlink()
+  done = launch(
+    "--config=configs/eanet.py",
+    f"--workdir={workdir}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+  )
+  assert done.returncode == 0, done.stderr
+  pages = [(w / "report.html").read_text() for w in (workdir, trained)]
+  assert pages[0] == pages[1]
+
+
+def test_results_of_another_configuration_are_not_shown(
+  trained, data_dir, tmp_path
+):
+  workdir = tmp_path / "run"
+  shutil.copytree(trained, workdir)
+  shutil.rmtree(workdir / "checkpoints")
+  done = launch(
+    "--config=configs/eanet.py",
+    f"--workdir={workdir}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.train.epochs=7",
+  )
+  assert done.returncode == 2
+  assert "train.epochs: 2 -> 7" in done.stderr
+
+
 def test_resuming_with_another_configuration_is_refused(trained, data_dir):
   done = launch(
     "--config=configs/eanet.py",

@@ -29,6 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
   """Prints and draws what cleaning does; returns 1 if a file is unusable."""
   from eanet_jax.data import contact_sheet, micrographs
 
-  output_file.check(arguments.out)
+  output_file.check(arguments.out, whole=True)
   files = micrographs.expand(arguments.paths)
   return 1 if contact_sheet.inspect(files, arguments.out) else 0

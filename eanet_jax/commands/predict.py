@@ -3,8 +3,14 @@
 import argparse
 import pathlib
 import sys
+import typing
+from collections.abc import Sequence
 
+from eanet_jax import errors
 from eanet_jax.commands import image_paths, output_file
+
+if typing.TYPE_CHECKING:  # so that --help answers at once
+  from eanet_jax.inference import classify
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -39,36 +45,54 @@ def run(arguments: argparse.Namespace) -> int:
   """Classifies files and writes the table; returns 1 if a file is unusable."""
   from eanet_jax.data import micrographs
   from eanet_jax.inference import classify
-  from eanet_jax.runtime import atomic_files, console, wording
+  from eanet_jax.runtime import console, wording
   from eanet_jax.workdir import predictions_csv
 
   output_file.check(arguments.out)
   files = micrographs.expand(arguments.paths)
   classifier = classify.Classifier.restore(arguments.workdir)
-  predictions = list(
-    console.progress(
-      classifier.stream(files), total=len(files), unit="file", leave=False
-    )
+  names = classifier.class_names
+  failed, count = [], 0
+  predictions = console.progress(
+    classifier.stream(files), total=len(files), unit="file", leave=False
   )
-  rows = []
-  for each in predictions:
-    row: dict[str, object] = {
-      "file": each.file,
-      "label": each.label,
-      "error": each.error,
-    }
-    if each.probabilities is not None:
-      row |= predictions_csv.by_column(
-        classifier.class_names, each.probabilities
-      )
-      row |= {"probability": each.probability, "crop_rows": each.crop_rows}
-    rows.append(row)
-  classes = predictions_csv.class_columns(classifier.class_names)
-  fields = ["file", "label", "probability", *classes, "crop_rows", "error"]
-  atomic_files.write_csv(arguments.out, fields, rows)
-  failed = [each for each in predictions if each.error]
+  try:
+    with predictions_csv.table_of_files(arguments.out, names) as add:
+      for each in predictions:
+        add(_row(each, names))
+        count += 1
+        if each.error:
+          failed.append(each)
+  except KeyboardInterrupt:
+    print(f"{count} of {wording.count(len(files), 'file')}: {arguments.out}")
+    raise
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot write --out={arguments.out}: {errors.reason(error)};"
+      f" {count} of {wording.count(len(files), 'file')} may be in it"
+    ) from None
   for each in failed:
     print(f"{each.file}: {each.error}", file=sys.stderr)
-  used = wording.count(len(predictions) - len(failed), "file")
+  used = wording.count(count - len(failed), "file")
   print(f"{used} classified, {len(failed)} could not be used: {arguments.out}")
   return 1 if failed and not arguments.keep_going else 0
+
+
+def _row(
+  prediction: "classify.Prediction", class_names: Sequence[str]
+) -> dict[str, object]:
+  """The cells of one file; empty except its name and error if unusable."""
+  from eanet_jax.workdir import predictions_csv
+
+  row: dict[str, object] = {
+    "file": prediction.file,
+    "label": prediction.label,
+    "error": prediction.error,
+  }
+  if prediction.probabilities is not None:
+    row |= predictions_csv.by_column(class_names, prediction.probabilities)
+    row |= {
+      "probability": prediction.probability,
+      "crop_rows": prediction.crop_rows,
+    }
+  return row

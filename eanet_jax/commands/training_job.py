@@ -77,12 +77,25 @@ def finished(
 ) -> results_json.Results | None:
   """Returns the results in a workdir, None if its run is not finished.
 
+  A run that was stopped between its results and its report gets its report.
+
   Raises:
     UserError: the workdir holds a run with another configuration.
   """
-  if (workdir / checkpoints.FOLDER).is_dir():
+  results = results_json.read(workdir)
+  if results or (workdir / checkpoints.FOLDER).is_dir():
     config_json.check_same(workdir, config)
-  return results_json.read(workdir)
+  if results and jax.process_index() == 0:
+    _report(workdir, results)
+  return results
+
+
+def _report(workdir: pathlib.Path, results: results_json.Results) -> None:
+  """Writes the report of a finished run, unless it is there."""
+  if not isinstance(results, results_json.RunResults):
+    return
+  if not (workdir / html_pages.FILE).exists():
+    html_pages.write(workdir)
 
 
 def train_and_evaluate(
@@ -131,9 +144,10 @@ def train_and_evaluate(
       results = objective.results(_best(config, workdir, data, saved, training))
       if results is None or jax.process_index() > 0:
         return None
+      # A report that is there is of results that were lost: made anew.
+      (workdir / html_pages.FILE).unlink(missing_ok=True)
       results_json.write(workdir, results)
-      if isinstance(results, results_json.RunResults):
-        html_pages.write(workdir)
+      _report(workdir, results)
       return results
   except OSError as error:
     raise errors.UserError(

@@ -33,9 +33,7 @@ class Dataset:
 
   @functools.cached_property
   def _grey_levels(self) -> tuple[float, float]:
-    return view_store.pixel_statistics(
-      self.views.images, self.views.of(self.split.train)
-    )
+    return pixel_statistics(self.views.images, self.views.of(self.split.train))
 
   @property
   def mean(self) -> float | None:
@@ -139,3 +137,21 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     seed=split.seed,
   )
   return Dataset(views, parts, by_image=dataset.standardise == "image")
+
+
+def pixel_statistics(
+  images: np.ndarray, indices: np.ndarray
+) -> tuple[float, float]:
+  """Returns (mean, standard deviation) of the grey levels of these images.
+
+  Args:
+    images: uint8 (v, y, x, 1).
+    indices: int (k,), which of them.
+  """
+  counts = np.zeros(256, np.int64)
+  for i in indices:
+    counts += np.bincount(images[i].ravel(), minlength=256)
+  levels = np.arange(256)
+  mean = (counts @ levels) / counts.sum()
+  variance = (counts @ (levels - mean) ** 2) / counts.sum()
+  return float(mean), float(max(np.sqrt(variance), 1.0))

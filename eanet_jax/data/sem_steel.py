@@ -18,15 +18,14 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from eanet_jax.data import (
-  cleaning,
-  sources,
-)
+from eanet_jax.data import built_files, cleaning, sources
+from eanet_jax.runtime import console
 
 # A record by field, as TFDS writes and reads it.
 Example = dict[str, Any]
 
 SPLIT = "micrographs"
+_NAME = "sem_steel"  # of the builder, as TFDS names its folder
 
 
 class SemSteel(tfds.core.GeneratorBasedBuilder):
@@ -133,10 +132,16 @@ def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
   tf.config.set_visible_devices([], "GPU")
   tf.config.set_visible_devices([], "TPU")
   tfds.disable_progress_bar()  # the builder shows one of its own
+  for stale in data_dir.glob(f"{_NAME}/*/*incomplete*"):
+    shutil.rmtree(stale, ignore_errors=True)
+  for folder in data_dir.glob(f"{_NAME}/*/{sources.VERSION}"):
+    try:
+      built_files.verify(folder)
+    except built_files.Damaged as damage:
+      console.say(f"{folder} is damaged ({damage}): building it again")
+      shutil.rmtree(folder)
   builder = SemSteel(source=source, data_dir=str(data_dir))
   if not builder.is_prepared():
-    for stale in data_dir.glob("sem_steel/*/*incomplete*"):
-      shutil.rmtree(stale, ignore_errors=True)
     try:
       with contextlib.redirect_stdout(io.StringIO()):  # announces a download
         builder.download_and_prepare()
@@ -147,6 +152,7 @@ def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
       if not isinstance(cause, tf.errors.OpError):
         raise
       raise OSError(cause.message.rpartition("; ")[2]) from error
+    built_files.seal(pathlib.Path(builder.data_dir))
   return builder
 
 

@@ -13,19 +13,20 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import filelock
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import cleaning, micrographs, sources
+from eanet_jax.data import built_files, cleaning, micrographs, sources
 from eanet_jax.runtime import atomic_files, console
 
 # From a uint8 image (y, x), uint8 views (t, y, x).
 _MakeViews = Callable[[np.ndarray], np.ndarray]
 _Found = tuple[sources.Entry, np.ndarray]  # an entry and its views
+_QUIET_WAIT_S = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,25 +87,45 @@ def load(
     name = f"tiles-{tile_px}px-{image_px}px"
   root = _home(data_dir) / f"{source.name}-{source.digest[:16]}"
   folder = root / "views" / name
+  digest = f"{source.digest[:16]}-{name}"
   try:
-    if not (folder / "index.json").exists():
-      root.mkdir(parents=True, exist_ok=True)
-      with filelock.FileLock(root / ".lock"):  # another run may be building it
-        if not (folder / "index.json").exists():
-          _build(source, root, folder, view, image_px, tile_px)
+    if folder.is_dir():
+      try:
+        return _read(folder, image_px, digest)
+      except built_files.Damaged as damage:
+        console.say(f"{folder} is damaged ({damage}): building it again")
+    root.mkdir(parents=True, exist_ok=True)
+    with _only_builder(root):
+      try:  # another run may have built it meanwhile
+        return _read(folder, image_px, digest)
+      except built_files.Damaged:
+        _build(source, root, folder, view, image_px, tile_px)
+    return _read(folder, image_px, digest)
+  except built_files.Damaged as damage:
+    raise errors.UserError(
+      f"{folder} was built just now and is damaged ({damage}): choose another"
+      " disk with --config.dataset.data_dir=FOLDER"
+    ) from None
   except OSError as error:
     raise errors.UserError(
       f"cannot keep the data set in {root}: {error.strerror or error}; choose"
       " another folder with --config.dataset.data_dir=FOLDER"
     ) from None
+
+
+@contextlib.contextmanager
+def _only_builder(root: pathlib.Path) -> Iterator[None]:
+  """Waits for other runs that build the same data set, and says so."""
+  lock = filelock.FileLock(root / ".lock")
   try:
-    return _read(folder, image_px, f"{source.digest[:16]}-{name}")
-  except (OSError, ValueError, KeyError) as error:
-    reason = getattr(error, "strerror", None) or error
-    raise errors.UserError(
-      f"cannot read what was built in {folder}: {reason}; delete that folder,"
-      " and it is built again"
-    ) from None
+    lock.acquire(timeout=_QUIET_WAIT_S)
+  except filelock.Timeout:
+    console.say(f"waiting for another run, which is building {root}")
+    lock.acquire()
+  try:
+    yield
+  finally:
+    lock.release()
 
 
 def _home(data_dir: str) -> pathlib.Path:
@@ -119,7 +140,9 @@ def _home(data_dir: str) -> pathlib.Path:
 
 
 def _read(folder: pathlib.Path, image_px: int, digest: str) -> Views:
-  index = json.loads((folder / "index.json").read_text())
+  """The views in a folder, verified; raises built_files.Damaged."""
+  built_files.verify(folder)
+  index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
   shape = (len(index["micrograph"]), image_px, image_px, 1)
   return Views(
     images=np.memmap(folder / "images.u8", np.uint8, "r", shape=shape),
@@ -169,7 +192,8 @@ def _build(
     with contextlib.closing(found):
       index = _write_images(found, building / "images.u8", source, tile_px)
     index["skipped"] = unusable + index["skipped"]
-    (building / "index.json").write_text(json.dumps(index))
+    (building / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    built_files.seal(building)
 
 
 @functools.cache  # a second try would fail as slowly, and say it again
@@ -264,21 +288,3 @@ def _write_images(
     "skipped": skipped,
     "unmatched": list(source.unmatched),
   }
-
-
-def pixel_statistics(
-  images: np.ndarray, indices: np.ndarray
-) -> tuple[float, float]:
-  """Returns (mean, standard deviation) of the grey levels of these images.
-
-  Args:
-    images: uint8 (v, y, x, 1).
-    indices: int (k,), which of them.
-  """
-  counts = np.zeros(256, np.int64)
-  for i in indices:
-    counts += np.bincount(images[i].ravel(), minlength=256)
-  levels = np.arange(256)
-  mean = (counts @ levels) / counts.sum()
-  variance = (counts @ (levels - mean) ** 2) / counts.sum()
-  return float(mean), float(max(np.sqrt(variance), 1.0))

@@ -33,7 +33,7 @@ _TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
   8 * radius + 2 for radius in _RADII_PX
 )
 # Raise the number whenever texture_features gives other values.
-_TEXTURE_FILE = "texture-v1.npy"
+_TEXTURE_FILE = "texture-v1.npz"
 # Score of a class without training images, a finite substitute for log 0.
 _NEVER = -1e4
 # How far above chance grey levels may score before there is a warning.
@@ -161,7 +161,7 @@ def _texture(image: np.ndarray) -> np.ndarray:
 
 
 def _cached_texture(images: np.ndarray) -> np.ndarray:
-  """Returns texture_features of uint8 (v, y, x, 1), kept beside a memmap."""
+  """Returns texture_features of uint8 (v, y, x, 1), cached beside a memmap."""
   file = getattr(images, "filename", None)
   if file is None:
     return texture_features(images[..., 0])
@@ -169,21 +169,18 @@ def _cached_texture(images: np.ndarray) -> np.ndarray:
   found = _read(path, (len(images), _TEXTURE_SIZE))
   if found is None:
     found = texture_features(images[..., 0])
-    # A folder that cannot be written to is no loss.
-    with (
-      contextlib.suppress(OSError),
-      atomic_files.replacing(path) as building,
-      building.open("wb") as out,
-    ):
-      np.save(out, found, allow_pickle=False)
+    # In a folder that cannot be written to, it is computed each time.
+    with contextlib.suppress(OSError):
+      atomic_files.write_arrays(path, {"texture": found})
   return found
 
 
 def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
   """Returns the float32 array of a file; None if it holds anything else."""
   try:
-    with path.open("rb") as file:  # of a damaged one NumPy leaves it open
-      found = np.load(file, allow_pickle=False)
+    # A zip archive, whose checksum finds damage. NumPy would leave it open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+      found = archive["texture"]
   except Exception:  # damage shows as one of half a dozen errors
     return None
   usable = (

@@ -4,6 +4,7 @@ Takes the test predictions of runs over folds and seeds, gives pooled scores
 with intervals and paired differences. NumPy only.
 """
 
+import collections
 import dataclasses
 from collections.abc import Mapping
 
@@ -100,6 +101,7 @@ def pool(
   by_fold: dict[str, list[float]] = {
     name: [0.0] * len(folds) for name in metrics.HEADLINE
   }
+  runs_of = collections.Counter(fold for fold, _ in runs)
   for (fold, seed), found in runs.items():
     s, g = seeds.index(seed), np.searchsorted(specimens, found.specimens)
     u = g if known else np.searchsorted(files, found.files)
@@ -111,7 +113,7 @@ def pool(
       metrics.count_matrix(found.labels, predicted, num_classes)
     )
     for name, score in own.items():
-      by_fold[name][folds.index(fold)] += float(score) / len(seeds)
+      by_fold[name][folds.index(fold)] += float(score) / runs_of[fold]
   right = sum_p.argmax(-1) == label  # (s, g)
   once = np.ones((1, len(units)), int), np.ones((1, len(seeds)))
   scores = {k: float(v[0]) for k, v in _scores(counts, *once).items()}

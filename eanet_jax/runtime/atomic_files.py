@@ -23,8 +23,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields a new path beside `path`, which takes its place at the end.
 
   The body makes a file or a folder there. If the body fails, what it made is
-  removed and `path` stays as it was.
+  removed and `path` stays as it was. Of a link, what it leads to is replaced.
   """
+  path = path.resolve()
   building = path.with_name(f".{path.name}.incomplete-{secrets.token_hex(4)}")
   try:
     yield building

@@ -79,8 +79,13 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   """Yields a function that returns the signal that asked to stop, or 0.
 
   Ctrl-C and SIGTERM set a flag that is read between dispatches; a second one
-  ends the process as usual.
+  ends the process as usual. In a job of several processes SIGTERM is left to
+  JAX's preemption service, which lets all of them stop after the same step, and
+  Ctrl-C is handed to it.
   """
+  import jax
+
+  several = jax.process_count() > 1
   caught = 0
   previous: dict[int, _Handler] = {}
 
@@ -89,9 +94,11 @@ def stop_signals() -> Iterator[Callable[[], int]]:
     caught = number
     for each, handler in previous.items():
       signal.signal(each, handler)
+    if several:
+      signal.raise_signal(signal.SIGTERM)
 
   try:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *([] if several else [signal.SIGTERM])):
       previous[number] = signal.signal(number, catch)
   except ValueError:  # not the main thread, which alone can handle signals
     previous = {}

@@ -34,16 +34,21 @@ def resume(
     UserError: the micrographs are not those that the run began with, or no
       checkpoint or weights can be read.
   """
-  restored = saved.restore_newest(state.variables, state.progress)
+
+  def check(meta: run_meta.RunMeta) -> None:
+    # First, for other classes would make other shapes: no damage.
+    if meta.data_digest != data.views.digest:
+      where = f" at {config.dataset.path}" if config.dataset.path else ""
+      raise errors.UserError(
+        f"the micrographs{where} have changed since the run in {workdir} began:"
+        " choose another --workdir"
+      )
+
+  restored = saved.restore_newest(state.variables, state.progress, check)
   if restored is None:
     state = initial_state.with_pretrained(state, config.model.pretrained, mesh)
     return initial_state.with_weights_of_run(
       state, config.init_from, mesh
     ), None
-  if restored.meta.data_digest != data.views.digest:
-    raise errors.UserError(
-      f"the micrographs at {config.dataset.path} have changed since the run in"
-      f" {workdir} began: choose another --workdir"
-    )
   state = state.replace(**restored.variables, **restored.progress)
   return state, restored.meta

@@ -8,12 +8,13 @@ Orbax takes a flipped bit for a number and an empty folder for a step, so every
 restore compares checksums and tries another step if they differ.
 """
 
+import contextlib
 import json
 import logging
 import pathlib
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -25,7 +26,6 @@ from eanet_jax.configuration import config_tree
 from eanet_jax.runtime import pytrees
 from eanet_jax.workdir import run_meta
 
-_SCORE = "macro_f1"
 FOLDER = "checkpoints"
 
 
@@ -41,6 +41,33 @@ class Restored(NamedTuple):
   meta: run_meta.RunMeta
 
 
+class _NewestAndBest:
+  """An Orbax preservation policy: the newest two steps, and the best.
+
+  Orbax's own know the scores of steps saved by this process only. It reads
+  those of an earlier process if it has a `best_fn`, but does not verify them.
+  """
+
+  def __init__(self, scores: dict[int, float]):
+    """Takes the scores by step; whoever saves a step adds to them."""
+    self._scores = scores
+
+  def should_preserve(
+    self,
+    checkpoints: Sequence[ocp.checkpoint_managers.PolicyCheckpointInfo],
+    *,
+    context: ocp.checkpoint_managers.PreservationContext,
+  ) -> Sequence[bool]:
+    """Returns for each checkpoint whether it is kept."""
+    del context
+    steps = [each.step for each in checkpoints]
+    kept = sorted(steps)[-2:]
+    scored = [step for step in steps if step in self._scores]
+    if scored:
+      kept.append(max(scored, key=lambda step: (self._scores[step], step)))
+    return [step in kept for step in steps]
+
+
 class Checkpoints:
   """The checkpoints of one workdir; a context manager that waits for saves.
 
@@ -50,25 +77,20 @@ class Checkpoints:
 
   def __init__(self, workdir: pathlib.Path, *, create: bool = True):
     """Opens WORKDIR/checkpoints, clearing what an interrupted save left."""
-    policy = ocp.checkpoint_managers
+    self._scores: dict[int, float] = {}
     self._manager = ocp.CheckpointManager(
       workdir.absolute() / FOLDER,
       options=ocp.CheckpointManagerOptions(
         create=create,
         cleanup_tmp_directories=create,
         # best_fn with max_to_keep would delete the newest steps.
-        preservation_policy=policy.AnyPreservationPolicy(
-          [
-            policy.LatestN(2),
-            policy.BestN(
-              get_metric_fn=lambda metrics: metrics[_SCORE],
-              n=1,
-              keep_checkpoints_without_metrics=False,
-            ),
-          ]
-        ),
+        preservation_policy=_NewestAndBest(self._scores),
       ),
     )
+    for step in self.steps():
+      # Whoever restores a step that cannot be read says so.
+      with contextlib.suppress(Corrupt, errors.UserError):
+        self._note_score(self._restore_meta(step)[0])
 
   def __enter__(self) -> "Checkpoints":
     return self
@@ -93,6 +115,9 @@ class Checkpoints:
     if step in self._manager.all_steps():
       # A damaged step, trained again from the one before: Orbax would refuse.
       self._manager.delete(step)
+    # Fetched once, for the checksums too. Orbax would fetch a part from each
+    # device, and compile a program for each part of each array.
+    variables, progress = _on_host((variables, progress))
     checksums = {
       "variables": _checksums(variables),
       "progress": _checksums(progress),
@@ -100,6 +125,7 @@ class Checkpoints:
     # Turned to JSON and back, so that the checksum is that of what is read.
     content = {"meta": meta.as_json(), "checksums": checksums}
     content = json.loads(json.dumps(content))
+    self._note_score(meta)
     self._manager.save(
       step,
       args=ocp.args.Composite(
@@ -107,9 +133,14 @@ class Checkpoints:
         progress=ocp.args.StandardSave(progress),
         meta=ocp.args.JsonSave({**content, "checksum": _checksum(content)}),
       ),
-      metrics=None if meta.score is None else {_SCORE: meta.score},
       force=True,
     )
+
+  def _note_score(self, meta: run_meta.RunMeta) -> None:
+    """Remembers a step's score; one within an epoch has none."""
+    self._scores.pop(meta.step, None)
+    if meta.score is not None:
+      self._scores[meta.step] = meta.score
 
   def wait(self) -> None:
     """Returns when every save is on disk."""
@@ -124,20 +155,26 @@ class Checkpoints:
     return sorted(self._manager.all_steps())
 
   def restore_newest(
-    self, variables: pytrees.Variables, progress: pytrees.PyTree
+    self,
+    variables: pytrees.Variables,
+    progress: pytrees.PyTree,
+    check: Callable[[run_meta.RunMeta], None],
   ) -> Restored | None:
     """Returns the newest sound step; None if there is no step.
 
     Args:
       variables: pytree like the one saved, with the shardings wanted.
       progress: likewise.
+      check: is called with what a step says of its run, before its arrays
+        are read, and raises UserError if it is of another run.
 
     Raises:
-      UserError: no step is sound, or one has another format.
+      UserError: no step is sound, or one has another format; or from `check`.
     """
     for step in reversed(self.steps()):
       try:
         meta, checksums = self._restore_meta(step)
+        check(meta)
         return Restored(
           self._restore(step, "variables", variables, checksums["variables"]),
           self._restore(step, "progress", progress, checksums["progress"]),
@@ -204,6 +241,8 @@ class Checkpoints:
       raise Corrupt("meta: its checksum differs")
     where = f"checkpoint {step} in {self._manager.directory}"
     meta = run_meta.RunMeta.from_json(content["meta"], where)
+    if meta.step != step:
+      raise Corrupt(f"it is of step {meta.step}")
     return meta, content["checksums"]
 
   def _restore(
@@ -228,18 +267,24 @@ class Checkpoints:
     return restored
 
 
+def _on_host(tree: pytrees.PyTree) -> pytrees.PyTree:
+  """The tree with NumPy arrays, of which every device holds the whole."""
+  return jax.device_get(
+    jax.tree.map(
+      lambda leaf: (
+        leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf
+      ),
+      tree,
+    )
+  )
+
+
 def _checksums(tree: pytrees.PyTree) -> dict[str, int]:
   """CRC-32 of every leaf's bytes, by its path."""
-  leaves = jax.tree_util.tree_leaves_with_path(tree)
-  on_host = jax.device_get(
-    [
-      leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf
-      for _, leaf in leaves
-    ]
-  )
+  leaves = jax.tree_util.tree_leaves_with_path(_on_host(tree))
   return {
     jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(array).data)
-    for (path, _), array in zip(leaves, on_host, strict=True)
+    for path, array in leaves
   }
 
 

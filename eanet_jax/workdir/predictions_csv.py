@@ -5,9 +5,11 @@ micrograph, test_predictions_NAME.csv those of a baseline. Tables of new files
 name their class columns in the same way.
 """
 
+import contextlib
+import csv
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -56,6 +58,34 @@ def by_column(
   """Returns the cells of one micrograph's class probabilities."""
   values = [float(p) for p in probabilities]
   return dict(zip(class_columns(class_names), values, strict=True))
+
+
+@contextlib.contextmanager
+def table_of_files(
+  path: pathlib.Path, class_names: Sequence[str]
+) -> Iterator[Callable[[Mapping[str, object]], None]]:
+  """Yields a function that adds the row of a file to a new table.
+
+  Each row is written at once: whatever stops the program, the rows before are
+  kept. A link, a device or a pipe stays what it is.
+
+  Args:
+    path: the CSV file.
+    class_names: in the order of the network's outputs.
+  """
+  classes = class_columns(class_names)
+  columns = ["file", "label", "probability", *classes, "crop_rows", "error"]
+  with path.open(
+    "w", newline="", encoding="utf-8", errors="surrogateescape"
+  ) as file:
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+
+    def add(row: Mapping[str, object]) -> None:
+      writer.writerow(row)
+      file.flush()
+
+    yield add
 
 
 def file_name(baseline: str = "") -> str:

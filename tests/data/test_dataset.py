@@ -56,3 +56,12 @@ def test_each_class_has_a_row_and_much_left_out_is_counted():
   ]
   assert len(lines) == 5 + 6
   assert lines[-1] == "left out: 2 more, see run/left_out.csv"
+
+
+def test_pixel_statistics_are_of_the_chosen_images():
+  images = np.zeros((3, 4, 4, 1), np.uint8)
+  images[1], images[2] = 10, 30
+  mean, std = dataset.pixel_statistics(images, np.array([1, 2]))
+  assert (mean, std) == (20, 10)
+  mean, std = dataset.pixel_statistics(images, np.array([1]))
+  assert (mean, std) == (10, 1)  # never a division by 0

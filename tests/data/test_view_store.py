@@ -6,7 +6,10 @@ import json
 import os
 import shutil
 import sys
+import threading
+import time
 
+import filelock
 import numpy as np
 import pytest
 from conftest import run
@@ -191,7 +194,7 @@ def test_without_tensorflow_every_byte_is_the_same(
   through_records = build("records")
   request.getfixturevalue("no_tensorflow")
   assert build("direct") == through_records
-  assert len(through_records) == 4
+  assert len(through_records) == 2 * 3
   assert list((tmp_path / "records").rglob("*tfrecord*"))
   assert not list((tmp_path / "direct").rglob("*tfrecord*"))
   if name == "synthetic":
@@ -281,24 +284,94 @@ def test_a_full_disk_is_told_in_words(folder, tmp_path, monkeypatch):
     load(folder, tmp_path / "data")
 
 
-@pytest.mark.parametrize(
-  ("name", "damage"),
-  [
-    ("images.u8", lambda file: os.truncate(file, 9)),
-    ("images.u8", os.remove),
-    ("index.json", lambda file: os.truncate(file, 9)),
-  ],
-)
-def test_damaged_views_say_what_to_delete(name, damage, folder, tmp_path):
-  load(folder, tmp_path / "data")
+def flip(file):
+  content = bytearray(file.read_bytes())
+  content[len(content) // 2] ^= 0x10
+  file.write_bytes(content)
+
+
+def relabel(file):
+  file.write_text(file.read_text().replace("[0, 0,", "[0, 1,"))
+
+
+DAMAGES = [
+  (flip, "has changed"),
+  (lambda file: os.truncate(file, 9), "has changed"),
+  (lambda file: file.write_bytes(b""), "has changed"),
+  (os.remove, "is missing"),
+]
+
+
+@pytest.mark.parametrize("name", ["images.u8", "index.json"])
+@pytest.mark.parametrize(("damage", "says"), [*DAMAGES, (relabel, "changed")])
+def test_damaged_views_are_told_and_built_again(
+  name, damage, says, folder, tmp_path, capsys
+):
+  if damage is relabel and name != "index.json":
+    pytest.skip("it holds no labels")
+  sound = load(folder, tmp_path / "data")
+  images = np.array(sound.images)  # not the file that is damaged
   (file,) = (tmp_path / "data").rglob(name)
   damage(file)
-  with pytest.raises(errors.UserError, match="delete that folder") as error:
-    load(folder, tmp_path / "data")
-  assert str(file.parent) in str(error.value)
-  assert "[Errno" not in str(error.value)
-  shutil.rmtree(file.parent)
+  again = load(folder, tmp_path / "data")
+  (line,) = capsys.readouterr().out.splitlines()
+  assert line.startswith(f"{file.parent} is damaged ({name} ")
+  assert says in line
+  np.testing.assert_array_equal(again.images, images)
+  np.testing.assert_array_equal(again.labels, sound.labels)
+  load(folder, tmp_path / "data")
+  assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"images.u8": "1"}'])
+def test_damaged_checksums_are_told_too(content, folder, tmp_path, capsys):
+  load(folder, tmp_path / "data")
+  (file,) = (tmp_path / "data").rglob("views/*/checksums.json")
+  file.write_text(content)
   assert len(load(folder, tmp_path / "data").images) == 8
+  assert "is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("damage", "says"), DAMAGES)
+@pytest.mark.parametrize(
+  "name", ["*.tfrecord*", "dataset_info.json", "label.labels.txt"]
+)
+def test_damaged_records_are_told_and_built_again(
+  name, damage, says, folder, tmp_path, capsys
+):
+  sound = load(folder, tmp_path / "data")
+  (file,) = (tmp_path / "data").rglob(name)
+  damage(file)
+  shutil.rmtree(next((tmp_path / "data").glob("*/views")))
+  again = load(folder, tmp_path / "data")
+  (line,) = capsys.readouterr().out.splitlines()
+  assert line.startswith(f"{file.parent} is damaged ({file.name} ")
+  assert says in line
+  np.testing.assert_array_equal(again.images, sound.images)
+  np.testing.assert_array_equal(again.labels, sound.labels)
+
+
+def test_a_build_that_another_run_is_at_is_waited_for(
+  folder, tmp_path, monkeypatch, capsys
+):
+  monkeypatch.setattr(view_store, "_QUIET_WAIT_S", 0.01)
+  load(folder, tmp_path / "data")
+  (root,) = (tmp_path / "data").iterdir()
+  held = threading.Event()
+
+  def hold():
+    with filelock.FileLock(root / ".lock"):
+      held.set()
+      time.sleep(0.5)
+
+  other = threading.Thread(target=hold)
+  other.start()
+  held.wait()
+  assert len(load(folder, tmp_path / "data", image_px=16).images) == 8
+  other.join()
+  assert f"waiting for another run, which is building {root}" in (
+    capsys.readouterr().out
+  )
 
 
 def test_the_published_layout_builds_from_bmp_files(tmp_path):
@@ -344,12 +417,3 @@ def test_index_is_plain_json(folder, tmp_path):
     "skipped",
     "unmatched",
   }
-
-
-def test_pixel_statistics_are_of_the_chosen_images():
-  images = np.zeros((3, 4, 4, 1), np.uint8)
-  images[1], images[2] = 10, 30
-  mean, std = view_store.pixel_statistics(images, np.array([1, 2]))
-  assert (mean, std) == (20, 10)
-  mean, std = view_store.pixel_statistics(images, np.array([1]))
-  assert (mean, std) == (10, 1)  # never a division by 0

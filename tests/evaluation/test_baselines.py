@@ -251,21 +251,31 @@ def test_features_are_kept_beside_the_views_and_used_again(on_disk, by_texture):
   plain = baselines.logits(by_texture, np.arange(9))
   np.testing.assert_array_equal(first["texture"], plain["texture"])
   path = cache_of(folder)
-  kept = np.load(path, allow_pickle=False)
+  with np.load(path, allow_pickle=False) as archive:
+    kept = archive["texture"]
   computed = baselines.texture_features(data.views.images[..., 0])
   np.testing.assert_array_equal(kept, computed)
-  np.save(path, kept[::-1])  # recognisable: each view has another's features
+  np.savez(
+    path, texture=kept[::-1]
+  )  # recognisable: each view has another's features
   second = baselines.logits(data, np.arange(9))
   assert not np.allclose(second["texture"], first["texture"])
   np.testing.assert_array_equal(second["grey"], first["grey"])
 
 
 def array(shape, dtype, value=0):
-  return lambda path: np.save(path, np.full(shape, value, dtype))
+  return lambda path: np.savez(path, texture=np.full(shape, value, dtype))
+
+
+def flip(path):
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
 
 
 DAMAGE = {
   "empty": lambda path: path.write_bytes(b""),
+  "flipped": flip,
   "short": lambda path: path.write_bytes(path.read_bytes()[:-1]),
   "cut header": lambda path: path.write_bytes(path.read_bytes()[:20]),
   "archive": lambda path: path.write_bytes(b"PK\x03\x04 not an archive"),

@@ -164,3 +164,14 @@ def test_interval_of_one_fold_is_that_of_its_results():
     assert pooled[name]["interval_95"] == pytest.approx(
       summary["interval_95"][name]
     )
+
+
+def test_a_run_that_is_missing_makes_no_fold_worse():
+  runs = random_runs(0, 0.6, seeds=(0, 1))
+  whole = pooled_scores.pool(runs, 3, 0)
+  del runs[2, 1]
+  part = pooled_scores.pool(runs, 3, 0)
+  own = runs[2, 0]
+  expected = sk.accuracy_score(own.labels, own.probabilities.argmax(1))
+  assert part.by_fold["accuracy"][2] == pytest.approx(expected)
+  assert part.by_fold["accuracy"][:2] == whole.by_fold["accuracy"][:2]

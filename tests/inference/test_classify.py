@@ -5,6 +5,9 @@ import json
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -68,6 +71,83 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
     assert why in rows[name]["error"]
   done = eanet("predict", trained, mixed_folder, "--out", out, "--keep-going")
   assert done.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_rows_of_a_stopped_prediction_are_kept(
+  trained, drawn_folder, tmp_path, number
+):
+  # The second file never ends: a pipe that nobody writes to.
+  files = [tmp_path / "first.bmp", tmp_path / "second.bmp"]
+  shutil.copy(next(drawn_folder.rglob("*.bmp")), files[0])
+  out, code = (
+    tmp_path / "p.csv",
+    (
+      "import sys, time\n"
+      "from eanet_jax.inference import classify\n"
+      "stream = classify.Classifier.stream\n"
+      "def slow(self, paths):\n"
+      "  yield from stream(self, paths[:1])\n"
+      "  print('waiting', flush=True)\n"
+      "  time.sleep(300)\n"
+      "classify.Classifier.stream = slow\n"
+      "sys.argv[0] = 'eanet'\n"
+      "from eanet_jax import cli\n"
+      "sys.exit(cli.main())"
+    ),
+  )
+  process = subprocess.Popen(
+    [sys.executable, "-c", code, "predict", trained, *files, "--out", out],
+    cwd=ROOT,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  assert process.stdout.readline() == "waiting\n"
+  process.send_signal(number)
+  output, problems = process.communicate(timeout=60)
+  assert "Traceback" not in problems
+  assert len(rows_of(out)) == 1
+  if number == signal.SIGINT:
+    assert process.returncode == 130
+    assert output == f"1 of 2 files: {out}\n"
+
+
+def test_what_out_names_stays_what_it_is(trained, drawn_folder, tmp_path):
+  image = next(drawn_folder.rglob("*.bmp"))
+  link, target = tmp_path / "link.csv", tmp_path / "target.csv"
+  link.symlink_to(target)
+  for _ in range(2):  # new, then replaced
+    assert eanet("predict", trained, image, "--out", link).returncode == 0
+    assert link.is_symlink()
+    assert len(rows_of(target)) == 1
+  assert eanet("predict", trained, image, "--out", "/dev/null").returncode == 0
+  assert pathlib.Path("/dev/null").is_char_device()
+  done = eanet("inspect", image, "--out", "/dev/null")
+  assert done.returncode == 2
+  assert "device or a pipe" in done.stderr
+  assert pathlib.Path("/dev/null").is_char_device()
+  link.unlink()
+  link.symlink_to(tmp_path / "sheet.png")
+  assert eanet("inspect", image, "--out", link).returncode == 0
+  assert link.is_symlink()
+  # Nothing is lost by a command that cannot do its work.
+  before = target.read_text()
+  done = eanet("predict", tmp_path / "nothing", image, "--out", target)
+  assert done.returncode == 2
+  assert target.read_text() == before
+
+
+@pytest.mark.skipif(
+  not pathlib.Path("/dev/full").exists(), reason="there is no /dev/full"
+)
+def test_a_full_disk_is_one_line(trained, drawn_folder):
+  image = next(drawn_folder.rglob("*.bmp"))
+  done = eanet("predict", trained, image, "--out", "/dev/full")
+  assert done.returncode == 2
+  (line,) = done.stderr.splitlines()
+  assert "--out=/dev/full" in line
+  assert "space" in line
 
 
 @pytest.mark.parametrize("config", ["eanet", "vgg_attention"])

@@ -1,5 +1,6 @@
 """The loop over epochs: resumes bit for bit, stops cleanly, refuses NaN."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from conftest import ROOT, SMALL, launch, run
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
 from eanet_jax.runtime import console
-from eanet_jax.training import dispatching, train_loop
+from eanet_jax.training import dispatching, saving, train_loop
 from eanet_jax.workdir import checkpoints, history_csv
 
 
@@ -186,6 +187,38 @@ def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir, monkeypatch):
   assert max(kept) >= last
 
 
+@pytest.mark.parametrize("best", [1, 3, 6])
+def test_a_resumed_run_keeps_its_best_epoch(
+  tmp_path, data_dir, monkeypatch, best
+):
+  """Whether the best epoch lies before the stop, in its epoch, or after."""
+  row = train_loop.Training._row
+
+  def row_with_score(training, epoch):
+    score = 1 - abs(epoch - best) / 10
+    return dataclasses.replace(row(training, epoch), validation_macro_f1=score)
+
+  monkeypatch.setattr(train_loop.Training, "_row", row_with_score)
+  monkeypatch.setattr(saving, "_EVERY_S", 0)  # as if epochs were long
+  whole, broken = tmp_path / "whole", tmp_path / "broken"
+  six = "--config.train.epochs=6"
+  assert launch(*command(whole, data_dir, six)).returncode == 0
+  with monkeypatch.context() as patch:
+    signalled(patch, signal.SIGTERM, after_epochs=2)
+    done = launch(*command(broken, data_dir, six))
+  assert done.returncode == 128 + signal.SIGTERM, done.stderr
+  done = launch(*command(broken, data_dir, six))
+  assert done.returncode == 0, done.stderr
+  results = [
+    json.loads((w / "results.json").read_text()) for w in (whole, broken)
+  ]
+  for field in ("best_epoch", "test", "validation", "calibration", "examples"):
+    assert results[0][field] == results[1][field], field
+  assert results[1]["best_epoch"] == best
+  for file in ("test_predictions.csv", "examples.npz", "history.csv"):
+    assert (whole / file).read_bytes() == (broken / file).read_bytes(), file
+
+
 def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir, monkeypatch):
   signalled(monkeypatch, signal.SIGINT, after_epochs=0)
   done = launch(*command(tmp_path / "run", data_dir))
@@ -207,8 +240,9 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data_dir):
   assert not (tmp_path / "run" / "results.json").exists()
 
 
+@pytest.mark.parametrize("gone", ["HR/HR-1/HR-1_000.bmp", "HR"])
 def test_changed_micrographs_are_not_resumed_on(
-  tmp_path, drawn_folder, data_dir
+  tmp_path, drawn_folder, data_dir, gone
 ):
   folder = tmp_path / "micrographs"
   shutil.copytree(drawn_folder, folder)
@@ -221,7 +255,11 @@ def test_changed_micrographs_are_not_resumed_on(
   )
   assert launch(*arguments).returncode == 0
   (tmp_path / "run" / "results.json").unlink()
-  next(folder.rglob("*.bmp")).unlink()
+  if (folder / gone).is_dir():
+    shutil.rmtree(folder / gone)
+  else:
+    (folder / gone).unlink()
   done = launch(*arguments)
   assert done.returncode == 2
   assert "have changed" in done.stderr
+  assert "damaged" not in done.stderr

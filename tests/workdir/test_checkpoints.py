@@ -43,7 +43,9 @@ def save(workdir, steps):
 
 def restore(workdir):
   with checkpoints.Checkpoints(workdir) as saved:
-    return saved.restore_newest(tree(0), {"count": jnp.asarray(0)})
+    return saved.restore_newest(
+      tree(0), {"count": jnp.asarray(0)}, lambda meta: None
+    )
 
 
 def restore_best(workdir):
@@ -74,7 +76,9 @@ def test_a_step_of_another_format_says_what_to_do(tmp_path):
       other = meta_of(3, 0.5, format=number)
       saved.save(tree(3), {"count": jnp.asarray(3)}, other)
     for read in (restore, restore_best):
-      with pytest.raises(errors.UserError, match=f"from {age} version") as caught:
+      with pytest.raises(
+        errors.UserError, match=f"from {age} version"
+      ) as caught:
         read(workdir)
       assert "checkpoint 3" in str(caught.value)
 
@@ -84,6 +88,33 @@ def test_the_newest_two_and_the_best_are_kept(tmp_path):
   with checkpoints.Checkpoints(tmp_path) as saved:
     assert saved.steps() == [2, 4, 5]
   assert restore_best(tmp_path)[1].step == 2
+
+
+def test_the_best_of_an_earlier_process_is_kept(tmp_path):
+  save(tmp_path, {1: 0.9})
+  save(tmp_path, {2: 0.1, 3: 0.2, 4: None})
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    assert saved.steps() == [1, 3, 4]
+  save(tmp_path, {5: 0.9, 6: 0.1, 7: 0.1})
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    assert saved.steps() == [5, 6, 7]
+
+
+def test_a_step_trained_again_has_its_new_score(tmp_path):
+  save(tmp_path, {1: 0.5, 2: 0.9})
+  for file in data_files(tmp_path / checkpoints.FOLDER / "2", "variables"):
+    file.write_bytes(b"")
+  save(tmp_path, {2: 0.1, 3: 0.2, 4: 0.2})
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    assert saved.steps() == [1, 3, 4]
+
+
+def test_a_step_is_what_it_says_not_what_its_folder_is_called(tmp_path):
+  save(tmp_path, {1: 0.1, 2: 0.2})
+  folder = tmp_path / checkpoints.FOLDER
+  (folder / "2").rename(folder / "9")
+  assert restore(tmp_path).meta.step == 1
+  assert restore_best(tmp_path)[1].step == 1
 
 
 def test_of_equal_scores_the_later_is_best_and_kept(tmp_path):
