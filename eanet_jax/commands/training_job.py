@@ -4,6 +4,7 @@ Takes a configuration and a workdir, gives an exit code. Other modules do each
 part; this one joins them.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -22,6 +23,7 @@ from eanet_jax.workdir import (
   checkpoints,
   config_json,
   left_out_csv,
+  lock,
   results_json,
 )
 
@@ -130,9 +132,11 @@ def train_and_evaluate(
     )
   try:
     workdir.mkdir(parents=True, exist_ok=True)
-    if jax.process_index() == 0:
-      left_out_csv.write(workdir, data.views.skipped, data.views.unmatched)
-    with checkpoints.Checkpoints(workdir) as saved:
+    with contextlib.ExitStack() as stack:
+      if jax.process_index() == 0:
+        stack.enter_context(lock.held(workdir))
+        left_out_csv.write(workdir, data.views.skipped, data.views.unmatched)
+      saved = stack.enter_context(checkpoints.Checkpoints(workdir))
       training = train_loop.Training(config, workdir, data, objective, saved)
       if jax.process_index() == 0:
         training.write_overview()

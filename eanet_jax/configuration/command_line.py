@@ -137,7 +137,7 @@ def _unknown_field(
       )
     near = difflib.get_close_matches(field, known, 3, 0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else "; see --help"
-    return f"--config.{field} is no field of the configuration{hint}"
+    return f"--config.{field} is not a field of the configuration{hint}"
   return one_line(error)
 
 

@@ -160,7 +160,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
       patch_px < 2 or patch_px & (patch_px - 1)
     ):
       raise errors.UserError(
-        f"--config.model.patch_px={patch_px} is no power of 2:"
+        f"--config.model.patch_px={patch_px} is not a power of 2:"
         " --config.model.stem=convolutions halves an image to its tokens"
       )
   elif image_px < 32:
@@ -213,7 +213,7 @@ def validate_comparison(config: ml_collections.ConfigDict) -> None:
   for name in (*compare.only, compare.reference):
     if name not in names:
       raise errors.UserError(
-        f"{name!r} is no system of this comparison: choose of"
+        f"{name!r} is not a system of this comparison: choose one of"
         f" {', '.join(names)} (--config.compare.only, .reference)"
       )
   if compare.only and compare.reference not in compare.only:

@@ -55,7 +55,7 @@ def _named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
     near = matches or difflib.get_close_matches(name, list(by_name), 3, 0.4)
     raise errors.UserError(
       f"split.test_specimens: {name!r} is "
-      + ("of several classes" if matches else "no specimen of this data set")
+      + ("of several classes" if matches else "not a specimen of this data set")
       + f"; {'choose one of' if near else 'there are'}: "
       + ", ".join(near or known)
     )

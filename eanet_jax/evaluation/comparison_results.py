@@ -15,6 +15,7 @@ import numpy as np
 from eanet_jax.data import splits
 from eanet_jax.evaluation import baselines, pooled_scores
 from eanet_jax.models import networks
+from eanet_jax.runtime import wording
 from eanet_jax.workdir import (
   comparison_json,
   history_csv,
@@ -267,8 +268,8 @@ def _warnings(
     warnings = [splits.LEAKAGE]
   else:
     warnings = [
-      f"class {name} has {len(own)} specimens: its figures say little about the"
-      " next one"
+      f"class {name} is tested on {wording.count(len(own), 'specimen')}: its"
+      " figures say little about the next one"
       for name, own in sorted(specimens.items())
       if len(own) < _FEW_SPECIMENS
     ]

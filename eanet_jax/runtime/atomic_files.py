@@ -13,9 +13,11 @@ import pathlib
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+
+_QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")  # at the start of a CSV cell
 
 
 @contextlib.contextmanager
@@ -64,9 +66,9 @@ def write_csv(
 ) -> None:
   """Writes rows under a header of `columns`; None is an empty cell."""
   text = io.StringIO()
-  writer = csv.DictWriter(text, columns, lineterminator="\n")
-  writer.writeheader()
-  writer.writerows(rows)
+  write_csv_row(text, columns)
+  for row in rows:
+    write_csv_row(text, (row.get(name) for name in columns))
   write_text(path, text.getvalue())
 
 
@@ -75,4 +77,28 @@ def read_csv(path: pathlib.Path) -> list[dict[str, str]]:
   with path.open(
     newline="", encoding="utf-8", errors="surrogateescape"
   ) as file:
-    return list(csv.DictReader(file))
+    rows = [
+      [cell.removeprefix("'") for cell in row] for row in csv.reader(file)
+    ]
+  header, *rest = rows or [[]]
+  return [dict(zip(header, row, strict=False)) for row in rest]
+
+
+def write_csv_row(file: TextIO, values: Iterable[Any]) -> None:
+  """Writes a row of which no spreadsheet runs a cell; None is an empty cell.
+
+  A spreadsheet takes text that begins with one of =+-@ for a formula, also the
+  name of a file. An apostrophe before it says that it is text.
+  """
+  cells = [
+    f"'{value}" if isinstance(value, str) and value[:1] in _QUOTED else value
+    for value in values
+  ]
+  # A lone carriage return would end a row: csv quotes it only if told to.
+  returns = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+  writer = csv.writer(
+    file,
+    lineterminator="\n",
+    quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,
+  )
+  writer.writerow(cells)

@@ -5,6 +5,7 @@ scalars in the workdir.
 """
 
 import pathlib
+import shutil
 from collections.abc import Iterable
 
 import jax
@@ -26,7 +27,14 @@ class History:
     """Takes the rows of a run that is resumed."""
     self.epochs = list(epochs)
     self._workdir = workdir
-    self._scalars = tensorboard.TensorBoard(workdir / "tensorboard")
+    scalars = workdir / "tensorboard"
+    self._scalars = tensorboard.TensorBoard(scalars)
+    if jax.process_index() == 0:
+      # Written again: epochs after the checkpoint are trained again, and would
+      # stand there twice.
+      shutil.rmtree(scalars, ignore_errors=True)
+      for row in self.epochs:
+        self._scalars.write(row.step, history_csv.scalars(row))
 
   def add(self, row: history_csv.Epoch) -> None:
     """Adds an epoch; only process 0 of a job writes files."""

@@ -9,22 +9,21 @@ restore compares checksums and tries another step if they differ.
 """
 
 import contextlib
+import errno
 import json
 import logging
+import os
 import pathlib
 import sys
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 
 from eanet_jax import errors
-from eanet_jax.configuration import config_tree
 from eanet_jax.runtime import pytrees
-from eanet_jax.workdir import run_meta
+from eanet_jax.workdir import array_checksums, preservation, run_meta
 
 FOLDER = "checkpoints"
 
@@ -39,33 +38,6 @@ class Restored(NamedTuple):
   variables: pytrees.Variables
   progress: pytrees.PyTree
   meta: run_meta.RunMeta
-
-
-class _NewestAndBest:
-  """An Orbax preservation policy: the newest two steps, and the best.
-
-  Orbax's own know the scores of steps saved by this process only. It reads
-  those of an earlier process if it has a `best_fn`, but does not verify them.
-  """
-
-  def __init__(self, scores: dict[int, float]):
-    """Takes the scores by step; whoever saves a step adds to them."""
-    self._scores = scores
-
-  def should_preserve(
-    self,
-    checkpoints: Sequence[ocp.checkpoint_managers.PolicyCheckpointInfo],
-    *,
-    context: ocp.checkpoint_managers.PreservationContext,
-  ) -> Sequence[bool]:
-    """Returns for each checkpoint whether it is kept."""
-    del context
-    steps = [each.step for each in checkpoints]
-    kept = sorted(steps)[-2:]
-    scored = [step for step in steps if step in self._scores]
-    if scored:
-      kept.append(max(scored, key=lambda step: (self._scores[step], step)))
-    return [step in kept for step in steps]
 
 
 class Checkpoints:
@@ -84,7 +56,7 @@ class Checkpoints:
         create=create,
         cleanup_tmp_directories=create,
         # best_fn with max_to_keep would delete the newest steps.
-        preservation_policy=_NewestAndBest(self._scores),
+        preservation_policy=preservation.NewestAndBest(self._scores),
       ),
     )
     for step in self.steps():
@@ -117,24 +89,27 @@ class Checkpoints:
       self._manager.delete(step)
     # Fetched once, for the checksums too. Orbax would fetch a part from each
     # device, and compile a program for each part of each array.
-    variables, progress = _on_host((variables, progress))
+    variables, progress = array_checksums.on_host((variables, progress))
     checksums = {
-      "variables": _checksums(variables),
-      "progress": _checksums(progress),
+      "variables": array_checksums.of_arrays(variables),
+      "progress": array_checksums.of_arrays(progress),
     }
     # Turned to JSON and back, so that the checksum is that of what is read.
     content = {"meta": meta.as_json(), "checksums": checksums}
     content = json.loads(json.dumps(content))
     self._note_score(meta)
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        variables=ocp.args.StandardSave(variables),
-        progress=ocp.args.StandardSave(progress),
-        meta=ocp.args.JsonSave({**content, "checksum": _checksum(content)}),
-      ),
-      force=True,
-    )
+    with _disk_errors():
+      self._manager.save(
+        step,
+        args=ocp.args.Composite(
+          variables=ocp.args.StandardSave(variables),
+          progress=ocp.args.StandardSave(progress),
+          meta=ocp.args.JsonSave(
+            {**content, "checksum": array_checksums.of_json(content)}
+          ),
+        ),
+        force=True,
+      )
 
   def _note_score(self, meta: run_meta.RunMeta) -> None:
     """Remembers a step's score; one within an epoch has none."""
@@ -144,7 +119,8 @@ class Checkpoints:
 
   def wait(self) -> None:
     """Returns when every save is on disk."""
-    self._manager.wait_until_finished()
+    with _disk_errors():
+      self._manager.wait_until_finished()
 
   def reached_preemption(self, step: int) -> bool:
     """Whether the cluster wants this job's machines back."""
@@ -237,7 +213,7 @@ class Checkpoints:
       checksum = content.pop("checksum", None)
     except Exception as error:  # Orbax has no type for a damaged file
       raise Corrupt(_first_line(error)) from error
-    if checksum != _checksum(content):
+    if checksum != array_checksums.of_json(content):
       raise Corrupt("meta: its checksum differs")
     where = f"checkpoint {step} in {self._manager.directory}"
     meta = run_meta.RunMeta.from_json(content["meta"], where)
@@ -260,37 +236,26 @@ class Checkpoints:
       )[name]
     except Exception as error:  # as above
       raise Corrupt(_first_line(error)) from error
-    found = _checksums(restored)
+    found = array_checksums.of_arrays(restored)
     wrong = sorted(k for k in expected if found.get(k) != expected[k])
     if wrong or len(found) != len(expected):
       raise Corrupt(f"{name}: checksum of {', '.join(wrong[:3])} differs")
     return restored
 
 
-def _on_host(tree: pytrees.PyTree) -> pytrees.PyTree:
-  """The tree with NumPy arrays, of which every device holds the whole."""
-  return jax.device_get(
-    jax.tree.map(
-      lambda leaf: (
-        leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf
-      ),
-      tree,
-    )
-  )
-
-
-def _checksums(tree: pytrees.PyTree) -> dict[str, int]:
-  """CRC-32 of every leaf's bytes, by its path."""
-  leaves = jax.tree_util.tree_leaves_with_path(_on_host(tree))
-  return {
-    jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(array).data)
-    for path, array in leaves
-  }
-
-
-def _checksum(content: config_tree.Tree) -> int:
-  """CRC-32 of content as JSON gives it back; the order of keys is ignored."""
-  return zlib.crc32(json.dumps(content, sort_keys=True).encode())
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+  """Raises OSError if the disk is at fault: TensorStore's errors do not say."""
+  try:
+    yield
+  except OSError:
+    raise
+  except Exception as error:
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+      why = os.strerror(number)
+      if why in str(error):
+        raise OSError(number, why) from error
+    raise
 
 
 def _warn(step: int, error: Corrupt) -> None:

@@ -6,7 +6,6 @@ name their class columns in the same way.
 """
 
 import contextlib
-import csv
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -78,11 +77,10 @@ def table_of_files(
   with path.open(
     "w", newline="", encoding="utf-8", errors="surrogateescape"
   ) as file:
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writeheader()
+    atomic_files.write_csv_row(file, columns)
 
     def add(row: Mapping[str, object]) -> None:
-      writer.writerow(row)
+      atomic_files.write_csv_row(file, (row.get(name) for name in columns))
       file.flush()
 
     yield add

@@ -98,8 +98,8 @@ def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
     ({"folds": 1}, "compare.folds=1"),
     ({"seeds": ()}, "one whole number or more"),
     ({"only": ("vit",)}, "leaves out the reference eanet"),
-    ({"only": ("eanet", "resnet")}, "'resnet' is no system"),
-    ({"reference": "best"}, "choose of eanet, eanet_best, vit"),
+    ({"only": ("eanet", "resnet")}, "'resnet' is not a system"),
+    ({"reference": "best"}, "choose one of eanet, eanet_best, vit"),
     ({"micrograph_folds": 3}, "must not be more"),
   ],
 )

@@ -110,7 +110,7 @@ def test_a_folder_alone_is_compared_with_a_laptops_budget(folder, planned):
     (["--recipe=eanet:octuple"], "choose multi_head, single_head"),
     (["--recipe=mine.py"], "there is no such file"),
     (["--recipe=compare"], "use eanet compare"),
-    (["--set=trian.epochs=3"], "--set trian.epochs is no field"),
+    (["--set=trian.epochs=3"], "--set trian.epochs is not a field"),
     (["--set=train.epoch=3"], "did you mean train.epochs"),
     (["--set=train.epochs=abc"], "--set train.epochs=abc cannot be used"),
     (["--epochs=abc"], "must be a whole number"),

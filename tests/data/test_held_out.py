@@ -69,7 +69,9 @@ def test_whole_name_goes_before_a_last_part():
 def test_unknown_specimen_is_refused_with_near_names():
   labels, specimens = HELD_OUT
   specimens = [name.replace("P92/", "P92/LBN") for name in specimens]
-  with pytest.raises(errors.UserError, match="'LBN7' is no specimen") as error:
+  with pytest.raises(
+    errors.UserError, match="'LBN7' is not a specimen"
+  ) as error:
     splits.split(labels, specimens, test_specimens=("LBN7",))
   assert "LBN0" in str(error.value)
 

@@ -192,6 +192,8 @@ def test_a_resumed_run_keeps_its_best_epoch(
   tmp_path, data_dir, monkeypatch, best
 ):
   """Whether the best epoch lies before the stop, in its epoch, or after."""
+  from tensorboard.backend.event_processing import event_accumulator
+
   row = train_loop.Training._row
 
   def row_with_score(training, epoch):
@@ -217,6 +219,10 @@ def test_a_resumed_run_keeps_its_best_epoch(
   assert results[1]["best_epoch"] == best
   for file in ("test_predictions.csv", "examples.npz", "history.csv"):
     assert (whole / file).read_bytes() == (broken / file).read_bytes(), file
+  events = event_accumulator.EventAccumulator(str(broken / "tensorboard"))
+  events.Reload()
+  logged = [event.step for event in events.Tensors("train_loss")]
+  assert logged == [each.step for each in history_csv.read(broken)]
 
 
 def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir, monkeypatch):
