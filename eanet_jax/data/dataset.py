@@ -154,4 +154,4 @@ def pixel_statistics(
   levels = np.arange(256)
   mean = (counts @ levels) / counts.sum()
   variance = (counts @ (levels - mean) ** 2) / counts.sum()
-  return float(mean), float(max(np.sqrt(variance), 1.0))
+  return float(mean), max(float(np.sqrt(variance)), 1.0)

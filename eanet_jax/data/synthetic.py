@@ -63,8 +63,8 @@ def draw(seed: int, label: str, specimen: str, index: int) -> Drawing:
   key = seed, CLASSES.index(label), int(specimen.removeprefix(f"{label}-"))
   # What the specimen's images share, and this image's own.
   lot, rng = _generator(*key), _generator(*key, index + 1)
-  um_per_px = 0.04 * lot.uniform(0.95, 1.05) * rng.choice([0.92, 1.0, 1.08])
-  um_per_px = round(float(um_per_px), 4)
+  scale = 0.04 * lot.uniform(0.95, 1.05) * rng.choice([0.92, 1.0, 1.08])
+  um_per_px = round(float(scale), 4)
   # Secondary electrons (0) show relief, backscattered ones (1) orientation.
   backscatter = rng.uniform(0.15, 0.75)
   signal_, carbides = drawn_surface.draw(

@@ -51,7 +51,7 @@ class PatchEmbedding(nn.Module):
 
   patch_px: int
   width: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: jax.typing.DTypeLike = jnp.float32
 
   scope_name = "embedding"
 
@@ -86,7 +86,7 @@ class ConvStem(nn.Module):
 
   patch_px: int
   width: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: jax.typing.DTypeLike = jnp.float32
 
   scope_name = "stem"
 

@@ -22,7 +22,10 @@ Array = jax.Array
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 3))
 def einsum(
-  subscripts: str, x: Array, weights: Array, dtype: jnp.dtype = jnp.float32
+  subscripts: str,
+  x: Array,
+  weights: Array,
+  dtype: jax.typing.DTypeLike = jnp.float32,
 ) -> Array:
   """Returns jnp.einsum of activations and weights, computed in `dtype`.
 
@@ -40,14 +43,14 @@ def einsum(
 
 
 def _einsum_fwd(
-  subscripts: str, x: Array, weights: Array, dtype: jnp.dtype
+  subscripts: str, x: Array, weights: Array, dtype: jax.typing.DTypeLike
 ) -> tuple[Array, tuple[Array, Array]]:
   return einsum(subscripts, x, weights, dtype), (x, weights)
 
 
 def _einsum_bwd(
   subscripts: str,
-  dtype: jnp.dtype,
+  dtype: jax.typing.DTypeLike,
   residuals: tuple[Array, Array],
   cotangent: Array,
 ) -> tuple[Array, Array]:
@@ -95,7 +98,7 @@ class Dense(nn.Module):
   """
 
   features: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: jax.typing.DTypeLike = jnp.float32
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
@@ -257,7 +260,7 @@ class LayerNorm(nn.Module):
     use_bias: False where what follows cancels a bias.
   """
 
-  dtype: jnp.dtype = jnp.float32
+  dtype: jax.typing.DTypeLike = jnp.float32
   use_bias: bool = True
 
   @nn.compact

@@ -29,7 +29,7 @@ class Backbone(nn.Module):
 
   width_multiplier: float = 1.0
   batch_norm: bool = False
-  dtype: jnp.dtype = jnp.float32
+  dtype: jax.typing.DTypeLike = jnp.float32
 
   @nn.compact
   def __call__(self, images: Array, *, deterministic: bool) -> Array:
