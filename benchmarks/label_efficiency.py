@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from eanet_jax.commands import set_fields
 from eanet_jax.runtime import console
 
 
@@ -29,8 +30,7 @@ def config_of(name: str, arguments: argparse.Namespace, fold: int) -> Any:
   config.dataset.image_px = 128
   config.split.folds, config.split.fold = arguments.folds, fold
   config.evaluation.bootstrap_resamples = 0
-  flags = [f"--config.{field}" for field in arguments.fields]
-  return command_line.override(config, ["label_efficiency.py", *flags]).unlock()
+  return set_fields.apply(config, arguments.fields).unlock()
 
 
 def finished(config: Any, workdir: pathlib.Path, label: str) -> Any:
@@ -99,14 +99,8 @@ def main(argv: list[str]) -> int:
     default=4e-3,
     help="of training from pre-trained weights [4e-3]",
   )
-  parser.add_argument(
-    "--set",
-    action="append",
-    default=[],
-    dest="fields",
-    metavar="GROUP.FIELD=VALUE",
-    help="any other field of all runs, e.g. dataset.image_px=256 [128]; may be"
-    " given again",
+  set_fields.add(
+    parser, "any field of all runs, e.g. dataset.image_px=256 [128]"
   )
   arguments = parser.parse_args(argv[1:])
   found = accuracies(arguments).reshape(-1, 2)

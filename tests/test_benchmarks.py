@@ -58,7 +58,7 @@ def figures(done):
     ["--config=configs/smoke.py", "--mode=infer", "--dtype=bfloat16"],
     ["--config=configs/smoke.py", "--mode=loop"],
     ["--config=configs/vgg.py", "--mode=infer"],
-    ["--config=configs/eanet_best.py", "--mode=infer"],
+    ["--config=configs/eanet_best.py", "--mode=train"],
   ],
 )
 def test_throughput_prints_its_figures(arguments):
@@ -136,15 +136,15 @@ def test_scaling_draws_its_plot(tmp_path, monkeypatch, capsys):
   for name, config in scaling._NETWORKS.values():
     title = networks.title(command_line.load(config).model.to_dict())
     assert title.split(",")[0] == name.split(",")[0]
-  # The same steps, of one network that compiles in a quarter of the time.
-  small = ("smoke", "configs/smoke.py")
-  monkeypatch.setattr(scaling, "_NETWORKS", {"external": small})
+  # The same steps, of a network that compiles in a quarter of the time.
+  small = {name: (name, "configs/smoke.py") for name in scaling._NETWORKS}
+  monkeypatch.setattr(scaling, "_NETWORKS", small)
   out = tmp_path / "scaling.png"
   sizes = ["--tokens=64", "--sides", "64", "128"]
   monkeypatch.setattr(sys, "argv", ["scaling.py", *sizes, f"--out={out}"])
   scaling.main()
   rows = capsys.readouterr().out.splitlines()[2:]
-  assert [row.split("|")[2].strip() for row in rows] == ["16", "64"]
+  assert [row.split("|")[2].strip() for row in rows] == ["16", "64"] * 2
   assert out.stat().st_size > 10_000
 
 

@@ -1,11 +1,10 @@
-"""What README.md, BUILD.md and docs/ say is so.
+"""What README.md, BUILD.md and docs/ tell readers to do works.
 
 Every command is run here or planned: parsed, its configuration valid, its
 images found. Every line of Python runs. Tests elsewhere train each kind.
 """
 
 import dataclasses
-import functools
 import json
 import os
 import re
@@ -13,44 +12,16 @@ import shlex
 import socket
 import subprocess
 import sys
-import tomllib
 
 import conftest
+import documented
 import pytest
-from conftest import ROOT, load_comparison
+from conftest import ROOT
 from PIL import Image
 
-from eanet_jax.configuration import command_line, config_tree
 from eanet_jax.data import synthetic
 from eanet_jax.workdir import history_csv, results_json
 
-PAGES = (
-  *("README.md", "BUILD.md", "CONTRIBUTING.md", "benchmarks/README.md"),
-  *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))),
-)
-TEXTS = {page: (ROOT / page).read_text() for page in PAGES}
-TEXT = "\n".join(TEXTS.values())
-
-
-def blocks(language, text=TEXT):
-  return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-
-
-COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
-LAUNCHES = [line for line in COMMANDS if line.startswith("python launch.py")]
-EANET = [line for line in COMMANDS if line.startswith("eanet ")]
-# What is neither run nor planned here, and why it need not be.
-KNOWN = (
-  "python3 -m venv",  # .ci/run runs the two commands of README.md
-  ". .venv/bin/activate",
-  "pip install",
-  "ruff ",
-  "python -m pytest",
-  "mkdocs build --strict",  # .ci/run
-  "tensorboard --logdir",
-  "python benchmarks/",  # tests/test_benchmarks.py
-  "python docs/images/screenshot.py",  # it needs a browser
-)
 # Small enough for seconds, with every stage of the real thing.
 SMALL = {
   "dataset.image_px": 32,
@@ -78,7 +49,7 @@ def folder(tmp_path_factory):
   here = tmp_path_factory.mktemp("docs")
   for name in ("launch.py", "configs"):
     (here / name).symlink_to(ROOT / name)
-  (text,) = re.findall(r"```\n(my_steels/\n.*?)```", TEXT, re.DOTALL)
+  (text,) = re.findall(r"```\n(my_steels/\n.*?)```", documented.TEXT, re.DOTALL)
   named = [
     f"{label}/{specimen}"
     for label, files in re.findall(r"^  (\w+)/ +(.*)$", text, re.MULTILINE)
@@ -120,27 +91,20 @@ def run(folder, environment, *command, **kwargs):
 def walked(folder, environment):
   """The folder after all `eanet` lines and the Python were run in it."""
   lines = []
-  for command in dict.fromkeys(EANET):
+  for command in dict.fromkeys(documented.EANET):
     words = shlex.split(command)
     if words[1] == "train":
       words += [f"--set={field}={value}" for field, value in SMALL.items()]
       words += ["--epochs=1"]
     lines.append(words)
-  lines += dict.fromkeys(blocks("python"))
+  lines += dict.fromkeys(documented.blocks("python"))
   script = str(ROOT / "tests" / "walk_docs.py")
   run(folder, environment, script, input=json.dumps(lines))
   return folder
 
 
-def test_every_command_is_of_a_known_kind():
-  others = [
-    line for line in COMMANDS if line not in LAUNCHES and line not in EANET
-  ]
-  assert [line for line in others if not line.startswith(KNOWN)] == []
-
-
 def test_every_launch_can_start(folder, environment):
-  lines = [line for line in LAUNCHES if "--help" not in line]
+  lines = [line for line in documented.LAUNCHES if "--help" not in line]
   assert len(lines) > 20
   planned = run(
     folder,
@@ -188,7 +152,7 @@ def test_the_commands_for_own_micrographs_run(walked):
 
 
 def test_the_python_examples_run(walked):
-  assert len(blocks("python")) >= 4
+  assert len(documented.blocks("python")) >= 4
   assert (walked / "built").is_dir()  # by the TFDS builder
 
 
@@ -211,7 +175,7 @@ def test_the_commands_of_several_hosts_run(folder, environment):
       stderr=subprocess.PIPE,
       text=True,
     )
-    for line in LAUNCHES
+    for line in documented.LAUNCHES
     if "coordinator" in line
   ]
   assert len(processes) == 2
@@ -223,69 +187,19 @@ def test_the_commands_of_several_hosts_run(folder, environment):
   assert result["device"] == "2 x cpu"
 
 
-@functools.cache
-def fields():
-  """The fields of all recipes, with their groups, and of a comparison."""
-  trees = [load_comparison().to_dict()]
-  trees += [
-    command_line.load(str(ROOT / "configs" / f"{name}.py")).to_dict()
-    for name in ("default", "vgg")
-  ]
-  return {field for tree in trees for field in config_tree.flatten(tree)}
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_fields_named_are_fields(page):
-  text = TEXTS[page]
-  groups = "|".join(
-    sorted({f.partition(".")[0] for f in fields()} - {"format"})
-  )
-  named = {
-    *re.findall(r"--config\.([a-z_0-9]+(?:\.[a-z_0-9]+)*)", text),
-    *re.findall(r"--set ([a-z_0-9.]+)=", text),
-    *re.findall(rf"`((?:{groups})\.[a-z_0-9]+)(?:=[^`]*)?`", text),
-  } - {"group.field"}
-  documented = set(re.findall(r"`([a-z_0-9.]+)`", results_section()))
-  assert (
-    named - fields() - (documented if "workdir" in page else set()) == set()
-  )
-
-
-def test_variants_named_are_variants():
-  named = set(re.findall(r"configs/(\w+)\.py:(\w+)", TEXT))
-  row = re.compile(r"^\| `configs/(\w+)\.py` \|(.*)$", re.MULTILINE)
-  for recipe, cells in row.findall(TEXTS["docs/training.md"]):
-    named |= {(recipe, variant) for variant in re.findall(r"`:(\w+)`", cells)}
-  assert len(named) >= 8
-  for recipe, variant in named:
-    assert command_line.load(f"{ROOT}/configs/{recipe}.py:{variant}")
-
-
-def test_every_recipe_is_documented():
-  for recipe in (ROOT / "configs").glob("*.py"):
-    assert f"configs/{recipe.name}" in TEXTS["docs/training.md"], recipe.name
-
-
-def results_section():
-  text = TEXTS["docs/workdir.md"]
-  return text[
-    text.index("## Fields of results.json") : text.index("## Columns")
-  ]
-
-
 def test_documented_results_are_those_there_are(walked):
-  (table, scores) = results_section().split("Scores of a level")
+  (table, scores) = documented.results_section().split("Scores of a level")
   rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
-  documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+  listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
   there = {field.name for field in dataclasses.fields(results_json.RunResults)}
-  assert documented == there
+  assert listed == there
   result = json.loads(
     (walked / "runs" / "my_steels" / "results.json").read_text()
   )
   paths = set(re.findall(r"`(\w+\.[\w.]+)`", table)) - {"examples.npz"}
   paths -= {"test.tile"}  # of tiled micrographs: below
   assert len(paths) > 15
-  for path in documented | paths:
+  for path in listed | paths:
     value = result
     for name in path.split("."):
       assert name in value, path
@@ -301,17 +215,17 @@ def test_documented_results_are_those_there_are(walked):
 
 
 def test_documented_files_are_those_there_are(walked):
-  text = TEXTS["docs/workdir.md"]
+  text = documented.TEXTS["docs/workdir.md"]
   text = text[text.index("## Files") : text.index("While a run is at work")]
   rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
-  documented = {name for row in rows for name in re.findall(r"`(.+?)/?`", row)}
+  listed = {name for row in rows for name in re.findall(r"`(.+?)/?`", row)}
   workdir = walked / "runs" / "my_steels"
   there = {path.name for path in workdir.iterdir()}
-  assert documented == {name for name in there if not name.startswith(".")}
+  assert listed == {name for name in there if not name.startswith(".")}
 
 
 def test_documented_columns_are_those_there_are(walked):
-  text = TEXTS["docs/workdir.md"]
+  text = documented.TEXTS["docs/workdir.md"]
   text = text[text.index("## Columns") :]
   history, predictions = (
     re.findall(r"`(\w+)`", part.partition(":")[2])
@@ -322,72 +236,8 @@ def test_documented_columns_are_those_there_are(walked):
   header = file.read_text().splitlines()[0].split(",")
   assert header == [*predictions, "bainite", "martensite"]
   header = (walked / "predictions.csv").read_text().splitlines()[0].split(",")
-  line = re.findall(r"`predictions.csv` has a row.*?\n\n", TEXT, re.DOTALL)[0]
+  line = re.findall(
+    r"`predictions.csv` has a row.*?\n\n", documented.TEXT, re.DOTALL
+  )[0]
   known = set(re.findall(r"`(\w+)`", line))
   assert set(header) - known == {"bainite", "martensite"}
-
-
-def headings(text):
-  """The anchors of a page's headings."""
-  text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-  return {
-    re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
-    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-  }
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
-  for target in re.findall(r"\]\(([^)]+)\)", TEXTS[page]):
-    if target.startswith("http"):
-      continue
-    file, _, anchor = target.partition("#")
-    path = (ROOT / page).parent / file if file else ROOT / page
-    assert path.exists(), target
-    if anchor:
-      assert anchor in headings(path.read_text()), target
-
-
-def test_files_named_are_there():
-  named = set(
-    re.findall(
-      r"`((?:eanet_jax|tests|configs|docs|benchmarks)/[\w/]+\.\w+)", TEXT
-    )
-  )
-  assert len(named) >= 20
-  missing = {file for file in named if not (ROOT / file).exists()}
-  assert missing <= {"configs/NAME.py"}  # of whoever adds one
-
-
-def test_documented_extras_are_declared():
-  project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-  named = re.findall(r"pip install (?:-e )?'\.\[([\w,]+)\]'", TEXT)
-  extras = {extra for names in named for extra in names.split(",")}
-  assert extras == set(project["optional-dependencies"])
-
-
-def test_documented_benchmarks_have_the_flags_named():
-  # tests/test_benchmarks.py runs them.
-  lines = [line.split() for line in COMMANDS if "benchmarks/" in line]
-  there = (ROOT / "benchmarks").glob("*.py")
-  assert {words[1] for words in lines} == {
-    f"benchmarks/{script.name}" for script in there
-  }
-  for words in lines:
-    source = (ROOT / words[1]).read_text()
-    for word in words:
-      flag = word.partition("=")[0]
-      assert not flag.startswith("--") or f'"{flag}"' in source, words
-
-
-def test_ci_runs_the_documented_commands():
-  script = (ROOT / ".ci" / "run").read_text()
-  assert any("pip install '.[test]'" in line for line in COMMANDS)
-  assert "pip install '.\\[test\\]'" in script
-  assert "mkdocs build --quiet --strict" in script
-
-
-def test_readme_is_short_and_its_picture_small():
-  assert len(TEXTS["README.md"].splitlines()) <= 130
-  (picture,) = re.findall(r"!\[.*?\]\((.*?)\)", TEXTS["README.md"])
-  assert (ROOT / picture).stat().st_size < 300_000

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Iterator
 
 from eanet_jax import errors
+from eanet_jax.commands import set_fields
 from eanet_jax.configuration import recipes
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
@@ -49,14 +50,10 @@ def add_options(
     metavar="N",
     help="passes over the training images [as the recipe says]",
   )
-  parser.add_argument(
-    "--set",
-    action="append",
-    default=[],
-    dest="fields",
-    metavar="GROUP.FIELD=VALUE",
-    help="set any other field of the recipe, e.g. split.by=micrograph; can be"
-    f" repeated. {recipes.folder() / 'default.py'} says what each field means",
+  set_fields.add(
+    parser,
+    "set any other field of the recipe, e.g. split.by=micrograph;"
+    f" {recipes.folder() / 'default.py'} says what each field means",
   )
 
 
@@ -66,8 +63,6 @@ def configuration(arguments: argparse.Namespace) -> "ml_collections.ConfigDict":
   Raises:
     UserError: a recipe, folder, field or value cannot be used.
   """
-  from eanet_jax.configuration import command_line
-
   folder = arguments.folder
   if not folder.is_dir():
     what = "is a file" if folder.exists() else "does not exist"
@@ -78,15 +73,11 @@ def configuration(arguments: argparse.Namespace) -> "ml_collections.ConfigDict":
   fields = list(arguments.fields)
   if arguments.epochs is not None:
     fields.append(f"train.epochs={arguments.epochs}")
-  for each in fields:
-    if "=" not in each:
-      raise errors.UserError(f"--set {each} has no value: write {each}=VALUE")
   config = recipes.load(arguments.recipe)
   config.dataset.source = "folder"
   # Absolute, so that the same folder under another name resumes the same run.
   config.dataset.path = str(folder.resolve())
-  flags = [f"--config.{each}" for each in fields]
-  return command_line.override(config, ["eanet", *flags])
+  return set_fields.apply(config, fields)
 
 
 def workdir(arguments: argparse.Namespace, ending: str = "") -> pathlib.Path:

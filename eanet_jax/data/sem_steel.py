@@ -135,9 +135,7 @@ def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
   for stale in data_dir.glob(f"{_NAME}/*/*incomplete*"):
     shutil.rmtree(stale, ignore_errors=True)
   for folder in data_dir.glob(f"{_NAME}/*/{sources.VERSION}"):
-    try:
-      built_files.verify(folder)
-    except built_files.Damaged as damage:
+    if damage := built_files.damage(folder):
       console.say(f"{folder} is damaged ({damage}): building it again")
       shutil.rmtree(folder)
   builder = SemSteel(source=source, data_dir=str(data_dir))

@@ -87,25 +87,16 @@ def load(
     name = f"tiles-{tile_px}px-{image_px}px"
   root = _home(data_dir) / f"{source.name}-{source.digest[:16]}"
   folder = root / "views" / name
-  digest = f"{source.digest[:16]}-{name}"
   try:
-    if folder.is_dir():
-      try:
-        return _read(folder, image_px, digest)
-      except built_files.Damaged as damage:
-        console.say(f"{folder} is damaged ({damage}): building it again")
-    root.mkdir(parents=True, exist_ok=True)
-    with _only_builder(root):
-      try:  # another run may have built it meanwhile
-        return _read(folder, image_px, digest)
-      except built_files.Damaged:
-        _build(source, root, folder, view, image_px, tile_px)
-    return _read(folder, image_px, digest)
-  except built_files.Damaged as damage:
-    raise errors.UserError(
-      f"{folder} was built just now and is damaged ({damage}): choose another"
-      " disk with --config.dataset.data_dir=FOLDER"
-    ) from None
+    if built_files.damage(folder):
+      root.mkdir(parents=True, exist_ok=True)
+      with _only_builder(root):
+        # Another run may have built it meanwhile.
+        if damage := built_files.damage(folder):
+          if folder.is_dir():
+            console.say(f"{folder} is damaged ({damage}): building it again")
+          _build(source, root, folder, view, image_px, tile_px)
+    return _read(folder, image_px, f"{source.digest[:16]}-{name}")
   except OSError as error:
     raise errors.UserError(
       f"cannot keep the data set in {root}: {error.strerror or error}; choose"
@@ -140,8 +131,6 @@ def _home(data_dir: str) -> pathlib.Path:
 
 
 def _read(folder: pathlib.Path, image_px: int, digest: str) -> Views:
-  """The views in a folder, verified; raises built_files.Damaged."""
-  built_files.verify(folder)
   index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
   shape = (len(index["micrograph"]), image_px, image_px, 1)
   return Views(

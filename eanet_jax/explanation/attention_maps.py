@@ -41,40 +41,6 @@ def attention_maps(
     float32 (k, maps, gy, gx) over the grid of tokens, and a name for each map;
     None if the network has no attention.
   """
-  found = _last_attention(model, variables, images, mean, std, mesh)
-  if found is None:
-    return None
-  kind, weights = found
-  if kind == attention.TOKEN_WEIGHTS:
-    # Rows are the tokens that attend.
-    maps, heads = weights.mean(2), weights.shape[1]
-    names = [f"head {i + 1}" for i in range(heads)]
-  else:
-    tokens, heads, slots = weights.shape[1:]
-    maps = weights.reshape(len(images), tokens, -1).transpose(0, 2, 1)
-    names = [
-      f"head {i + 1}, slot {j + 1}" if heads > 1 else f"slot {j + 1}"
-      for i in range(heads)
-      for j in range(slots)
-    ]
-  telling = np.argsort(-maps.std(-1).mean(0), kind="stable")[:_SHOWN]
-  side = math.isqrt(maps.shape[-1])
-  maps = maps[:, telling].reshape(len(images), -1, side, side)
-  return maps.astype(np.float32), [names[i] for i in telling]
-
-
-def _last_attention(
-  model: nn.Module,
-  variables: pytrees.Variables,
-  images: np.ndarray,
-  mean: float | None,
-  std: float | None,
-  mesh: jax.sharding.Mesh,
-) -> tuple[str, np.ndarray] | None:
-  """Returns the kind of the last attention's weights, and the weights.
-
-  The kinds are SLOT_WEIGHTS (k, n, h, s) and TOKEN_WEIGHTS (k, h, n, n).
-  """
   whole = sharding.replicated(mesh)
 
   @jax.jit
@@ -102,4 +68,31 @@ def _last_attention(
   if not parts or not parts[0]:
     return None
   (kind,) = parts[0]
-  return kind, np.concatenate([sharding.fetch(part[kind]) for part in parts])
+  weights = np.concatenate([sharding.fetch(part[kind]) for part in parts])
+  maps, names = _maps(kind, weights)
+  telling = np.argsort(-maps.std(-1).mean(0), kind="stable")[:_SHOWN]
+  side = math.isqrt(maps.shape[-1])
+  maps = maps[:, telling].reshape(len(images), -1, side, side)
+  return maps.astype(np.float32), [names[i] for i in telling]
+
+
+def _maps(kind: str, weights: np.ndarray) -> tuple[np.ndarray, list[str]]:
+  """Returns maps (k, maps, n) of attention weights, and a name for each.
+
+  Args:
+    kind: SLOT_WEIGHTS or TOKEN_WEIGHTS.
+    weights: (k, n, h, s) or (k, h, n, n).
+  """
+  if kind == attention.TOKEN_WEIGHTS:
+    # Rows are the tokens that attend.
+    maps, heads = weights.mean(2), weights.shape[1]
+    names = [f"head {i + 1}" for i in range(heads)]
+  else:
+    tokens, heads, slots = weights.shape[1:]
+    maps = weights.reshape(len(weights), tokens, -1).transpose(0, 2, 1)
+    names = [
+      f"head {i + 1}, slot {j + 1}" if heads > 1 else f"slot {j + 1}"
+      for i in range(heads)
+      for j in range(slots)
+    ]
+  return maps, names

@@ -6,18 +6,14 @@ writer is stopped.
 """
 
 import contextlib
-import csv
-import io
 import json
 import pathlib
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
-
-_QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")  # at the start of a CSV cell
 
 
 @contextlib.contextmanager
@@ -57,48 +53,3 @@ def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
   with replacing(path) as building, building.open("wb") as file:
     # An array could be called allow_pickle; no caller has one.
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-
-
-def write_csv(
-  path: pathlib.Path,
-  columns: Sequence[str],
-  rows: Iterable[Mapping[str, Any]],
-) -> None:
-  """Writes rows under a header of `columns`; None is an empty cell."""
-  text = io.StringIO()
-  write_csv_row(text, columns)
-  for row in rows:
-    write_csv_row(text, (row.get(name) for name in columns))
-  write_text(path, text.getvalue())
-
-
-def read_csv(path: pathlib.Path) -> list[dict[str, str]]:
-  """Returns the rows of a file that `write_csv` wrote."""
-  with path.open(
-    newline="", encoding="utf-8", errors="surrogateescape"
-  ) as file:
-    rows = [
-      [cell.removeprefix("'") for cell in row] for row in csv.reader(file)
-    ]
-  header, *rest = rows or [[]]
-  return [dict(zip(header, row, strict=False)) for row in rest]
-
-
-def write_csv_row(file: TextIO, values: Iterable[Any]) -> None:
-  """Writes a row of which no spreadsheet runs a cell; None is an empty cell.
-
-  A spreadsheet takes text that begins with one of =+-@ for a formula, also the
-  name of a file. An apostrophe before it says that it is text.
-  """
-  cells = [
-    f"'{value}" if isinstance(value, str) and value[:1] in _QUOTED else value
-    for value in values
-  ]
-  # A lone carriage return would end a row: csv quotes it only if told to.
-  returns = any(isinstance(cell, str) and "\r" in cell for cell in cells)
-  writer = csv.writer(
-    file,
-    lineterminator="\n",
-    quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,
-  )
-  writer.writerow(cells)

@@ -59,7 +59,7 @@ class Checkpoints:
         preservation_policy=preservation.NewestAndBest(self._scores),
       ),
     )
-    for step in self.steps():
+    for step in self.steps() if create else ():  # of use to saves alone
       # Whoever restores a step that cannot be read says so.
       with contextlib.suppress(Corrupt, errors.UserError):
         self._note_score(self._restore_meta(step)[0])
@@ -68,7 +68,8 @@ class Checkpoints:
     return self
 
   def __exit__(self, *_: object) -> None:
-    self._manager.close()
+    with _disk_errors():
+      self._manager.close()
 
   def save(
     self,

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from eanet_jax.runtime import atomic_files
+from eanet_jax.runtime import csv_files
 
 FILE = "history.csv"
 
@@ -34,7 +34,7 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(Epoch))
 def write(workdir: pathlib.Path, epochs: Sequence[Epoch]) -> None:
   """Writes WORKDIR/history.csv."""
   rows = (dataclasses.asdict(epoch) for epoch in epochs)
-  atomic_files.write_csv(workdir / FILE, COLUMNS, rows)
+  csv_files.write(workdir / FILE, COLUMNS, rows)
 
 
 def read(workdir: pathlib.Path) -> list[Epoch]:
@@ -51,7 +51,7 @@ def read(workdir: pathlib.Path) -> list[Epoch]:
         name: float(row[name]) if row[name] else None for name in COLUMNS[2:]
       },
     )
-    for row in atomic_files.read_csv(path)
+    for row in csv_files.read(path)
   ]
 
 

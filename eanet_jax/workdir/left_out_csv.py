@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Iterable
 
-from eanet_jax.runtime import atomic_files
+from eanet_jax.runtime import csv_files
 
 FILE = "left_out.csv"
 
@@ -22,4 +22,4 @@ def write(
   """
   rows = [{"file": file, "reason": reason} for file, reason in skipped]
   rows += [{"file": "", "reason": line} for line in unmatched]
-  atomic_files.write_csv(workdir / FILE, ["file", "reason"], rows)
+  csv_files.write(workdir / FILE, ["file", "reason"], rows)

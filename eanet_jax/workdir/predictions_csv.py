@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from eanet_jax.runtime import atomic_files
+from eanet_jax.runtime import csv_files
 
 # Names that a class column must not have: other columns have them.
 _RESERVED = frozenset(
@@ -77,10 +77,10 @@ def table_of_files(
   with path.open(
     "w", newline="", encoding="utf-8", errors="surrogateescape"
   ) as file:
-    atomic_files.write_csv_row(file, columns)
+    csv_files.write_row(file, columns)
 
     def add(row: Mapping[str, object]) -> None:
-      atomic_files.write_csv_row(file, (row.get(name) for name in columns))
+      csv_files.write_row(file, (row.get(name) for name in columns))
       file.flush()
 
     yield add
@@ -116,7 +116,7 @@ def write_test(
       strict=True,
     )
   )
-  atomic_files.write_csv(
+  csv_files.write(
     workdir / file_name(baseline),
     [*columns, *class_columns(class_names)],
     rows,
@@ -127,7 +127,7 @@ def read_test(
   workdir: pathlib.Path, class_names: Sequence[str], baseline: str = ""
 ) -> Predictions:
   """Returns what `write_test` wrote."""
-  rows = atomic_files.read_csv(workdir / file_name(baseline))
+  rows = csv_files.read(workdir / file_name(baseline))
   columns = class_columns(class_names)
   return Predictions(
     files=np.asarray([row["file"] for row in rows]),

@@ -255,9 +255,8 @@ def test_features_are_kept_beside_the_views_and_used_again(on_disk, by_texture):
     kept = archive["texture"]
   computed = baselines.texture_features(data.views.images[..., 0])
   np.testing.assert_array_equal(kept, computed)
-  np.savez(
-    path, texture=kept[::-1]
-  )  # recognisable: each view has another's features
+  # Recognisable: each view has another's features.
+  np.savez(path, texture=kept[::-1])
   second = baselines.logits(data, np.arange(9))
   assert not np.allclose(second["texture"], first["texture"])
   np.testing.assert_array_equal(second["grey"], first["grey"])

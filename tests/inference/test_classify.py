@@ -73,31 +73,42 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
   assert done.returncode == 0
 
 
+_STOPS_BEFORE_THE_SECOND = """
+import sys, time
+from eanet_jax import cli
+from eanet_jax.inference import classify
+
+stream = classify.Classifier.stream
+
+def slow(self, paths):
+  yield from stream(self, paths[:1])
+  print("waiting", flush=True)
+  time.sleep(300)
+
+classify.Classifier.stream = slow
+sys.argv[0] = "eanet"
+sys.exit(cli.main())
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_rows_of_a_stopped_prediction_are_kept(
   trained, drawn_folder, tmp_path, number
 ):
-  # The second file never ends: a pipe that nobody writes to.
   files = [tmp_path / "first.bmp", tmp_path / "second.bmp"]
   shutil.copy(next(drawn_folder.rglob("*.bmp")), files[0])
-  out, code = (
-    tmp_path / "p.csv",
-    (
-      "import sys, time\n"
-      "from eanet_jax.inference import classify\n"
-      "stream = classify.Classifier.stream\n"
-      "def slow(self, paths):\n"
-      "  yield from stream(self, paths[:1])\n"
-      "  print('waiting', flush=True)\n"
-      "  time.sleep(300)\n"
-      "classify.Classifier.stream = slow\n"
-      "sys.argv[0] = 'eanet'\n"
-      "from eanet_jax import cli\n"
-      "sys.exit(cli.main())"
-    ),
-  )
+  out = tmp_path / "p.csv"
   process = subprocess.Popen(
-    [sys.executable, "-c", code, "predict", trained, *files, "--out", out],
+    [
+      sys.executable,
+      "-c",
+      _STOPS_BEFORE_THE_SECOND,
+      "predict",
+      trained,
+      *files,
+      "--out",
+      out,
+    ],
     cwd=ROOT,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
