@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from eanet_jax.models import attention, inputs
-from eanet_jax.runtime import pytrees, sharding
+from eanet_jax.runtime import compiler, pytrees, sharding
 
 _SHOWN = 3
 
@@ -44,6 +44,7 @@ def attention_maps(
   whole = sharding.replicated(mesh)
 
   @jax.jit
+  @compiler.full_precision
   def of_last_block(
     variables: pytrees.Variables, images: jax.Array
   ) -> dict[str, jax.Array]:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from eanet_jax.models import inputs
-from eanet_jax.runtime import pytrees, sharding
+from eanet_jax.runtime import compiler, pytrees, sharding
 
 # The activations of more images do not fit in a CPU's cache: 64 at once are a
 # fifth slower than 16.
@@ -46,6 +46,7 @@ class ForwardPass:
     self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)
 
+    @compiler.full_precision
     def logits(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
       images = inputs.standardise(images, mean, std)
       # It returns a tuple only if something is mutable.

@@ -56,10 +56,11 @@ def write(comparison: comparison_json.ComparisonResults) -> str:
 def _cost(entry: comparison_json.System) -> list[str]:
   if entry["kind"] != "network":
     return ["–"] * 4
+  gflop = entry["gflop_per_image"]
   speeds = (entry["images_per_s"], entry["inference_images_per_s"])
   return [
     f"{entry['parameters']:,}",
-    f"{entry['gflop_per_image']:.3f}",
+    "–" if gflop is None else f"{gflop:.3f}",
     *("–" if speed is None else f"{speed:.0f}" for speed in speeds),
   ]
 

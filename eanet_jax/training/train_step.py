@@ -215,6 +215,7 @@ def make_train_steps(mesh: jax.sharding.Mesh) -> TrainSteps:
   over_batch = sharding.split_axis(mesh, 0)
 
   @functools.partial(jax.jit, donate_argnums=0, out_shardings=whole)
+  @compiler.full_precision
   def train_steps(
     state: TrainState, batches: batching.ManyBatches, key: Array
   ) -> TrainState:

@@ -41,7 +41,7 @@ class System(TypedDict):
   micrograph_split: NotRequired[Estimates | None]
   difference: NotRequired[Estimates | None]
   parameters: NotRequired[int]
-  gflop_per_image: NotRequired[float]
+  gflop_per_image: NotRequired[float | None]
   images_per_s: NotRequired[float | None]
   inference_images_per_s: NotRequired[float | None]
   curves: NotRequired[list[dict[str, float | list[float]]]]

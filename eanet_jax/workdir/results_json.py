@@ -158,7 +158,7 @@ class RunResults:
     unmatched: lines about files in no class.
     device, versions: the devices and package versions it was trained with.
     parameters: how many the network has.
-    gflop_per_image: of a forward pass.
+    gflop_per_image: of a forward pass; None if it could not be counted.
     epochs: how many it was trained for.
     best_epoch: the one whose checkpoint was tested.
     wall_time_s: of training and evaluation, without interruptions.
@@ -187,7 +187,7 @@ class RunResults:
   device: str
   versions: dict[str, str]
   parameters: int
-  gflop_per_image: float
+  gflop_per_image: float | None
   epochs: int
   best_epoch: int
   wall_time_s: float

@@ -1,5 +1,7 @@
 """The table of a comparison, from the files that its runs leave."""
 
+import dataclasses
+
 import made_results
 import numpy as np
 import pytest
@@ -185,6 +187,19 @@ def test_a_set_without_specimens_is_compared_by_image(tmp_path):
   assert "specimens right" not in header
   named = dict(zip(header.split(" | "), row.split(" | "), strict=True))
   assert named["accuracy"] == "0.986"
+
+
+def test_operations_that_could_not_be_counted_are_a_dash(collected):
+  _, found = collected
+  eanet, *others = found.systems
+  uncounted = {**eanet, "gflop_per_image": None}
+  found = dataclasses.replace(found, systems=[uncounted, *others])
+  row = next(
+    line
+    for line in markdown_table.write(found).splitlines()
+    if line.startswith(f"| {eanet['title']} |")
+  )
+  assert row.split(" | ")[2] == "–"
 
 
 def test_the_papers_figures_stand_apart(collected):

@@ -100,3 +100,13 @@ def test_probabilities_of_extreme_logits_sum_to_1():
   p = forward_pass.probabilities(logits)
   np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-12)
   np.testing.assert_allclose(p[:2], [[1, 0, 0], [0, 0.5, 0.5]])
+
+
+def test_no_float32_product_rounds_its_factors(network):
+  forward, params, images, _ = network
+  program = forward._logits.lower({"params": params}, images[:8])
+  products = [
+    line for line in program.as_text().splitlines() if "dot_general" in line
+  ]
+  assert len(products) > 5
+  assert all("HIGHEST" in line for line in products)

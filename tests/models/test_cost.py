@@ -1,6 +1,7 @@
 """Operations of networks whose products can be counted by hand."""
 
 import flax.linen as nn
+import jax
 import pytest
 from made_networks import eanet
 
@@ -25,3 +26,16 @@ def test_the_default_network_is_little_more_than_its_products():
   products = n * 256 * d + 8 * 2 * n * d * (slots + mlp)
   gflop = cost.gflop_per_image(eanet(), 256)
   assert 2 * products / 1e9 < gflop < 1.1 * 2 * products / 1e9
+
+
+def test_another_device_counts_as_a_cpu_does_or_not_at_all(monkeypatch):
+  """GPUs and TPUs cannot count before they compile, and may be all there is."""
+  asked = []
+
+  def devices(*, backend):
+    asked.append(backend)
+    raise RuntimeError("Unknown backend cpu")
+
+  monkeypatch.setattr(jax, "local_devices", devices)
+  assert cost.gflop_per_image(Product(), 8) is None
+  assert asked == ["cpu"]

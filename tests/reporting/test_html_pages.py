@@ -164,6 +164,11 @@ def test_a_run_without_intervals_says_so(finished):
   assert "without an interval" in text
 
 
+def test_operations_that_could_not_be_counted_are_a_dash(finished):
+  results_json.write(finished, made_results.run_results(gflop_per_image=None))
+  _page(finished).assert_says("Operations – GFLOP per image")
+
+
 def test_page_of_a_comparison_holds_its_figures(compared):
   page = _page(compared)
   for part in (

@@ -263,3 +263,19 @@ def test_eight_devices_give_the_losses_of_one(mode):
     for part in parts:  # each whole, each the same
       np.testing.assert_array_equal(part, parts[0])
       assert part.shape == leaf.shape
+
+
+def test_no_float32_product_of_a_step_rounds_its_factors():
+  # By default GPUs and TPUs do, forward and back.
+  mesh = sharding.data_mesh()
+  steps = train_step.make_train_steps(mesh)
+  program = steps.lower(
+    make_state(mesh), make_batches(mesh)(0, 1), run_key(mesh)
+  )
+  products = [
+    line
+    for line in program.as_text().splitlines()
+    if "dot_general" in line or "convolution" in line
+  ]
+  assert len(products) > 10
+  assert all("HIGHEST" in line for line in products)
