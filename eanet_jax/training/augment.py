@@ -206,8 +206,10 @@ def expose(images: Array, key: Array, ranges: Ranges) -> Array:
     ranges: limits of the draws.
 
   Returns:
-    float32 (b, y, x, c).
+    float32 (b, y, x, c); `images` themselves where both limits are 0.
   """
+  if not (ranges.contrast or ranges.brightness):
+    return images
   draws = 2 * jax.random.uniform(key, (2, len(images), 1, 1, 1)) - 1
   contrast = 1 + draws[0] * ranges.contrast
   shift = draws[1] * ranges.brightness
