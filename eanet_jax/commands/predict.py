@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
       f" {count} of {wording.count(len(files), 'file')} may be in it"
     ) from None
   for each in failed:
-    print(f"{each.file}: {each.error}", file=sys.stderr)
+    line = wording.printable(f"{each.file}: {each.error}")
+    print(line, file=sys.stderr)
   used = wording.count(count - len(failed), "file")
   print(f"{used} classified, {len(failed)} could not be used: {arguments.out}")
   return 1 if failed and not arguments.keep_going else 0

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from eanet_jax import errors
 from eanet_jax.data import image_files, micrographs
-from eanet_jax.runtime import console
+from eanet_jax.runtime import console, wording
 
 _THUMB_PX = 240
 _CAPTION_PX = 30
@@ -56,7 +56,7 @@ def inspect(
       full = image_files.to_uint8(image_files.decode(file))
       thumbs.append(_thumb(full, micrograph.crop_rows, file.name, facts))
   for line in lines:
-    print(line)
+    print(wording.printable(line))
   _save(thumbs, out)
   left_out = len(files) - len(thumbs)
   print(

@@ -2,11 +2,13 @@
 
 Takes a path, gives another beside it to write to; what was there before stays
 until the new one is complete. A reader never sees half a file, whenever the
-writer is stopped.
+writer is stopped or the power fails.
 """
 
 import contextlib
+import errno
 import json
+import os
 import pathlib
 import secrets
 import shutil
@@ -27,14 +29,37 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   building = path.with_name(f".{path.name}.incomplete-{secrets.token_hex(4)}")
   try:
     yield building
+    _to_disk(building)
     if building.is_dir() and path.is_dir():
       shutil.rmtree(path)
     building.replace(path)
+    _to_disk(path.parent, deep=False)
   finally:
     if building.is_dir():
       shutil.rmtree(building, ignore_errors=True)
     else:
       building.unlink(missing_ok=True)
+
+
+def _to_disk(path: pathlib.Path, deep: bool = True) -> None:
+  """Waits until a file, or a folder with all in it, is on disk.
+
+  Else the system may write a new name before what it names, and a power failure
+  between the two leaves an empty file in place of a sound one. Does nothing
+  where the file system has no such operation.
+  """
+  for each in (*(path.rglob("*") if deep else ()), path):
+    try:
+      opened = os.open(each, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folder
+      continue
+    try:
+      os.fsync(opened)
+    except OSError as error:
+      if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+        raise
+    finally:
+      os.close(opened)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

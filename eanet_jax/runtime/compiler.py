@@ -15,6 +15,7 @@ import jax
 
 T = TypeVar("T")  # a pytree of arrays
 P = ParamSpec("P")
+_PRECISION = "jax_default_matmul_precision"
 
 
 def fence(values: T) -> T:
@@ -35,7 +36,8 @@ def full_precision(function: Callable[P, T]) -> Callable[P, T]:
 
   @functools.wraps(function)
   def traced(*args: P.args, **kwargs: P.kwargs) -> T:
-    chosen = jax.config.jax_default_matmul_precision or "highest"
+    # Its value, of the variable or of a context; jax's stubs lack the name.
+    chosen = getattr(jax.config, _PRECISION) or "highest"
     with jax.default_matmul_precision(chosen):
       return function(*args, **kwargs)
 

@@ -13,10 +13,10 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from eanet_jax import errors
-from eanet_jax.runtime import process
+from eanet_jax.runtime import process, wording
 from eanet_jax.runtime import progress as bars
 
 T = TypeVar("T")
@@ -26,6 +26,7 @@ _Handler = Callable[[int, types.FrameType | None], object] | int | None
 
 def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   """Returns main(argv); a UserError is printed as one line and returns 2."""
+  _open_closed_streams()
   _quiet_logs()
   process.prepare()
   # A file name that cannot be encoded is shown escaped, and stops nothing.
@@ -34,21 +35,60 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   try:
     return main(argv)
   except errors.UserError as error:
-    print(f"{pathlib.Path(argv[0]).name}: {error}", file=sys.stderr)
+    _complain(argv, str(error))
     return 2
   except errors.Stopped as stopped:
     say("stopped; the same command resumes where it stopped")
     return 128 + stopped.signal
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr)
-    return 130
+    _leave(130)
   except BrokenPipeError:  # the reader of the output has gone
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
   except OSError as error:  # a full disk, a missing permission
-    why = errors.reason(error)
-    print(f"{pathlib.Path(argv[0]).name}: {why}", file=sys.stderr)
+    _complain(argv, errors.reason(error))
     return 2
+  except RuntimeError as error:
+    if not str(error).startswith("Unable to initialize backend"):
+      raise
+    _complain(argv, f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}: {error}")
+    return 2
+
+
+def _leave(code: int) -> NoReturn:
+  """Ends the process at once.
+
+  Python would wait for threads that save a checkpoint, while it takes from them
+  what they need: they end in tracebacks, or never. What they leave unfinished
+  is cleared at the next start.
+  """
+  for stream in (sys.stdout, sys.stderr):
+    with contextlib.suppress(OSError, ValueError):
+      stream.flush()
+  os._exit(code)
+
+
+def _complain(argv: list[str], text: str) -> None:
+  line = f"{pathlib.Path(argv[0]).name}: {text}"
+  print(wording.printable(line), file=sys.stderr)
+
+
+def _open_closed_streams() -> None:
+  """Opens those of the standard streams that the caller closed, to nowhere.
+
+  Else the next files to be opened would take their numbers, and what a library
+  prints would end up in them.
+  """
+  for number in range(3):
+    try:
+      os.fstat(number)
+    except OSError:
+      os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+  for name in ("stdout", "stderr"):
+    if getattr(sys, name) is None:
+      nowhere = pathlib.Path(os.devnull).open("w")  # noqa: SIM115
+      setattr(sys, name, nowhere)
 
 
 def _quiet_logs() -> None:
@@ -65,7 +105,7 @@ def say(text: str) -> None:
   import tqdm
 
   if jax.process_index() == 0:
-    tqdm.tqdm.write(text)
+    tqdm.tqdm.write(wording.printable(text))
     sys.stdout.flush()  # so that a log has it in order
 
 
@@ -78,8 +118,9 @@ def progress(items: Iterable[T] = (), **options: Any) -> bars.Progress[T]:
 def stop_signals() -> Iterator[Callable[[], int]]:
   """Yields a function that returns the signal that asked to stop, or 0.
 
-  Ctrl-C and SIGTERM set a flag that is read between dispatches; a second one
-  ends the process as usual. In a job of several processes SIGTERM is left to
+  Ctrl-C and SIGTERM set a flag that is read between dispatches; after one of
+  them, here or while the run is saved, a second ends the process at once. In a
+  job of several processes SIGTERM is left to
   JAX's preemption service, which lets all of them stop after the same step, and
   Ctrl-C is handed to it.
   """
@@ -92,8 +133,8 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   def catch(number: int, _: object) -> None:
     nonlocal caught
     caught = number
-    for each, handler in previous.items():
-      signal.signal(each, handler)
+    for each in previous:
+      signal.signal(each, _end)
     if several:
       signal.raise_signal(signal.SIGTERM)
 
@@ -105,5 +146,13 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   try:
     yield lambda: caught
   finally:
-    for each, handler in previous.items():
-      signal.signal(each, handler)
+    if not caught:
+      for each, handler in previous.items():
+        signal.signal(each, handler)
+
+
+def _end(number: int, _: object) -> None:
+  """Ends the process as `guarded` does on a Ctrl-C, from a signal."""
+  # A print may be what was interrupted, and cannot be entered twice.
+  os.write(2, b"interrupted\n")
+  os._exit(128 + number)

@@ -28,7 +28,11 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def prepare() -> None:
-  """Keeps freed memory and compiled programs to be used again."""
+  """Keeps freed memory and compiled programs to be used again.
+
+  Numbers have 32 bits here, whatever JAX_ENABLE_X64 says to other programs.
+  """
+  os.environ["JAX_ENABLE_X64"] = "0"
   keep_freed_memory()
   keep_compiled_programs()
 

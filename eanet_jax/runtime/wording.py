@@ -1,4 +1,10 @@
-"""Numbers in words for people. Imports nothing."""
+"""Numbers in words for people, and names that do nothing to a terminal."""
+
+import unicodedata
+
+# Control characters, which a terminal obeys; marks that turn the order of what
+# follows; line and paragraph separators; halves of characters.
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp", "Cs"}
 
 
 def count(number: int, noun: str) -> str:
@@ -22,3 +28,17 @@ def duration(seconds: float) -> str:
   if hours < 36:
     return f"about {hours:.0f} hours"
   return f"about {hours / 24:.0f} days"
+
+
+def printable(text: str) -> str:
+  """Returns text to print, its unseen characters escaped, as in "\\x1b[2J".
+
+  File names, and what files say of themselves, can hold what clears a terminal
+  or shows another name than they have. Ends of lines and tabs stay.
+  """
+  return "".join(
+    c.encode("unicode_escape").decode()
+    if unicodedata.category(c) in _UNSEEN and c not in "\n\t"
+    else c
+    for c in text
+  )

@@ -22,7 +22,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from eanet_jax import errors
-from eanet_jax.runtime import pytrees
+from eanet_jax.runtime import pytrees, wording
 from eanet_jax.workdir import array_checksums, preservation, run_meta
 
 FOLDER = "checkpoints"
@@ -48,10 +48,21 @@ class Checkpoints:
   """
 
   def __init__(self, workdir: pathlib.Path, *, create: bool = True):
-    """Opens WORKDIR/checkpoints, clearing what an interrupted save left."""
+    """Opens WORKDIR/checkpoints, clearing what an interrupted save left.
+
+    Raises:
+      UserError: no checkpoint can be kept under such a path.
+    """
+    folder = workdir.absolute() / FOLDER
+    if create and "[" in str(folder):
+      # Orbax looks for the parts of a save by a pattern that begins with it.
+      raise errors.UserError(
+        f"{workdir}: checkpoints cannot be kept under a path with a [: choose"
+        " another --workdir"
+      )
     self._scores: dict[int, float] = {}
     self._manager = ocp.CheckpointManager(
-      workdir.absolute() / FOLDER,
+      folder,
       options=ocp.CheckpointManagerOptions(
         create=create,
         cleanup_tmp_directories=create,
@@ -260,9 +271,8 @@ def _disk_errors() -> Iterator[None]:
 
 
 def _warn(step: int, error: Corrupt) -> None:
-  print(
-    f"checkpoint {step} is damaged ({error}): trying another", file=sys.stderr
-  )
+  line = f"checkpoint {step} is damaged ({error}): trying another"
+  print(wording.printable(line), file=sys.stderr)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,9 @@
 
 import io
 import pathlib
+import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -117,3 +119,59 @@ def test_no_number_of_the_operating_system_is_shown(capsys, monkeypatch):
   assert errors.reason(OSError(28, "No space left on device")) == (
     "No space left on device"
   )
+
+
+def test_an_error_does_nothing_to_the_terminal(capsys):
+  def fail(_):
+    raise errors.UserError("a\x1b[2Jb.tif: is empty")
+
+  assert console.guarded(fail, ["eanet"]) == 2
+  assert capsys.readouterr().err == "eanet: a\\x1b[2Jb.tif: is empty\n"
+
+
+def test_an_interrupt_waits_for_no_thread():
+  program = """
+    import sys, threading, time
+    from eanet_jax.runtime import console
+
+    def main(argv):
+      print("begun")
+      threading.Thread(target=time.sleep, args=(120,)).start()
+      raise KeyboardInterrupt
+
+    sys.exit(console.guarded(main, sys.argv))
+  """
+  done = subprocess.run(
+    [sys.executable, "-c", textwrap.dedent(program)],
+    capture_output=True,
+    text=True,
+    timeout=60,
+  )
+  found = (done.returncode, done.stdout, done.stderr)
+  assert found == (130, "begun\n", "interrupted\n")
+
+
+def test_a_second_ctrl_c_ends_a_run_that_is_being_saved():
+  program = """
+    import signal, sys, threading, time
+    from eanet_jax import errors
+    from eanet_jax.runtime import console
+
+    def main(argv):
+      with console.stop_signals() as stop_signal:
+        signal.raise_signal(signal.SIGINT)
+        print("asked", stop_signal())
+      threading.Thread(target=time.sleep, args=(120,)).start()  # saves
+      signal.raise_signal(signal.SIGINT)
+      raise errors.Stopped(stop_signal())
+
+    sys.exit(console.guarded(main, sys.argv))
+  """
+  done = subprocess.run(
+    [sys.executable, "-u", "-c", textwrap.dedent(program)],
+    capture_output=True,
+    text=True,
+    timeout=60,
+  )
+  found = (done.returncode, done.stdout, done.stderr)
+  assert found == (130, "asked 2\n", "interrupted\n")

@@ -35,3 +35,18 @@ def test_a_noun_agrees_with_its_number(number, noun, expected):
 )
 def test_times_are_told_as_people_tell_them(seconds, words):
   assert wording.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+  ("text", "shown"),
+  [
+    ("bainite/µm 5.tif\tready\n", "bainite/µm 5.tif\tready\n"),
+    ("a\x1b[2Jb", "a\\x1b[2Jb"),  # clears the screen
+    ("a\rb\x07", "a\\rb\\x07"),  # writes over the line, rings
+    ("gnp\u202etif", "gnp\\u202etif"),  # shows as "gnpfit"
+    ("\u2066x\u2028\x9b", "\\u2066x\\u2028\\x9b"),
+    ("\udcff.png", "\\udcff.png"),  # a byte that is not UTF-8
+  ],
+)
+def test_names_do_nothing_to_a_terminal(text, shown):
+  assert wording.printable(text) == shown

@@ -7,6 +7,7 @@ ever unpickled, imported or run, and nothing outside it is opened.
 import collections
 import pathlib
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,15 @@ def read(file: pathlib.Path) -> Tensors:
   """Returns the file's tensors by name, float32 and finite."""
   suffix = file.suffix.lower()
   if suffix in _RUN:
-    raise WrongFile(
-      "is not opened, for such a file can run code when it is: convert it with"
-      ' python -c "import torch, safetensors.torch as s; s.save_file({k:'
+    code = (
+      "import torch, safetensors.torch as s; s.save_file({k:"
       f" v.clone().contiguous() for k, v in torch.load({file.name!r},"
       " map_location='cpu', weights_only=True).items()},"
-      f' {file.with_suffix(".safetensors").name!r})"'
+      f" {file.with_suffix('.safetensors').name!r})"
+    )
+    raise WrongFile(
+      "is not opened, for such a file can run code when it is: convert it with"
+      f" python -c {shlex.quote(code)}"
     )
   if suffix not in _READ:
     raise WrongFile(
