@@ -23,7 +23,12 @@ import orbax.checkpoint as ocp
 
 from eanet_jax import errors
 from eanet_jax.runtime import pytrees, wording
-from eanet_jax.workdir import array_checksums, preservation, run_meta
+from eanet_jax.workdir import (
+  array_checksums,
+  plain_path,
+  preservation,
+  run_meta,
+)
 
 FOLDER = "checkpoints"
 
@@ -51,15 +56,11 @@ class Checkpoints:
     """Opens WORKDIR/checkpoints, clearing what an interrupted save left.
 
     Raises:
-      UserError: no checkpoint can be kept under such a path.
+      UserError: several processes cannot keep checkpoints under such a path.
     """
-    folder = workdir.absolute() / FOLDER
-    if create and "[" in str(folder):
-      # Orbax looks for the parts of a save by a pattern that begins with it.
-      raise errors.UserError(
-        f"{workdir}: checkpoints cannot be kept under a path with a [: choose"
-        " another --workdir"
-      )
+    self._folder = workdir.absolute() / FOLDER  # as the user knows it
+    self._closing = contextlib.ExitStack()
+    folder = self._closing.enter_context(plain_path.plain(workdir)) / FOLDER
     self._scores: dict[int, float] = {}
     self._manager = ocp.CheckpointManager(
       folder,
@@ -79,7 +80,7 @@ class Checkpoints:
     return self
 
   def __exit__(self, *_: object) -> None:
-    with _disk_errors():
+    with self._closing, _disk_errors():
       self._manager.close()
 
   def save(
@@ -172,7 +173,7 @@ class Checkpoints:
         _warn(step, error)
     if self.steps():
       raise errors.UserError(
-        f"{self._manager.directory}: no checkpoint in it can be read; choose"
+        f"{self._folder}: no checkpoint in it can be read; choose"
         " another --workdir to start again"
       )
     return None
@@ -227,7 +228,7 @@ class Checkpoints:
       raise Corrupt(_first_line(error)) from error
     if checksum != array_checksums.of_json(content):
       raise Corrupt("meta: its checksum differs")
-    where = f"checkpoint {step} in {self._manager.directory}"
+    where = f"checkpoint {step} in {self._folder}"
     meta = run_meta.RunMeta.from_json(content["meta"], where)
     if meta.step != step:
       raise Corrupt(f"it is of step {meta.step}")

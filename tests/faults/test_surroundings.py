@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import sys
 
-from conftest import ROOT, SMALL, launch
+from conftest import ROOT, SMALL, eanet, launch
 
 
 def test_64_bits_asked_of_other_programs_and_no_home(tmp_path, data_dir):
@@ -36,19 +36,20 @@ def test_a_platform_that_is_not_there_is_one_line(tmp_path, data_dir):
   assert line.startswith("launch.py: JAX_PLATFORMS=nonsense: Unable to init")
 
 
-def test_a_path_that_no_checkpoint_can_be_kept_under_is_one_line(
-  tmp_path, data_dir
-):
+def test_brackets_in_a_path_are_no_pattern(tmp_path, data_dir):
+  workdir = tmp_path / "steels [2024]"
   done = launch(
     "--config=configs/eanet.py",
-    f"--workdir={tmp_path}/steels [2024]",
+    f"--workdir={workdir}",
     f"--config.dataset.data_dir={data_dir}",
     *SMALL,
   )
-  assert done.returncode == 2
-  line = done.stderr.splitlines()[-1]
-  assert "steels [2024]: checkpoints cannot be kept under a path" in line
-  assert "Traceback" not in done.stderr
+  assert done.returncode == 0, done.stderr
+  assert (workdir / "results.json").is_file()
+  out, picture = tmp_path / "out.csv", ROOT / "docs/images/report.png"
+  done = eanet("predict", workdir, picture, "--out", out)
+  assert done.returncode == 0, done.stderr
+  assert not [path for path in workdir.rglob("*") if path.is_symlink()]
 
 
 def test_closed_streams_stop_nothing_and_spoil_no_file(tmp_path, trained):

@@ -114,6 +114,29 @@ def test_weights_kept_in_another_file_are_not_read(tmp_path):
   assert weight_files.read(tmp_path / "y.h5") == {}
 
 
+def test_an_array_that_was_never_written_takes_no_memory(tmp_path):
+  file = tmp_path / "x.h5"
+  with h5py.File(file, "w") as root:
+    root.create_dataset(
+      "layers/conv2d/vars/0", (2**31, 100), "f4", chunks=(2**10, 100)
+    )
+  assert file.stat().st_size < 10_000
+  assert "would take 800.0 GiB of memory, more than the 2.0" in reason(file)
+
+
+@pytest.mark.parametrize("suffix", ["h5", "safetensors", "npz"])
+def test_the_size_of_all_arrays_is_bounded(suffix, tmp_path, monkeypatch):
+  size = sum(tensor.nbytes for tensor in TENSORS.values())
+  file = write_weights(tmp_path / f"x.{suffix}", TENSORS)
+  if suffix == "npz":  # compressed, the file is smaller than what it holds
+    np.savez_compressed(file, **{k: 0 * v for k, v in TENSORS.items()})
+    assert file.stat().st_size < size / 10
+  monkeypatch.setattr(weight_files, "_LARGEST_BYTES", 2 * size)
+  assert weight_files.read(file).keys() == TENSORS.keys()
+  monkeypatch.setattr(weight_files, "_LARGEST_BYTES", size // 2)
+  assert "of memory, more than" in reason(file)
+
+
 def test_a_missing_library_is_named(tmp_path, monkeypatch):
   file = write_weights(tmp_path / "x.safetensors", TENSORS)
   monkeypatch.setitem(sys.modules, "safetensors.numpy", None)

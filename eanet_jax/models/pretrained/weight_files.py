@@ -8,7 +8,7 @@ import collections
 import pathlib
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ Tensors = dict[str, np.ndarray]
 
 _READ = (".h5", ".hdf5", ".safetensors", ".npz")
 _RUN = (".pth", ".pt", ".bin", ".pkl")
+_LARGEST_BYTES = 2 * 2**30  # VGG16 in full has a quarter of it
 _UNUSED = re.compile(
   r"optimizer|seed_generator|num_batches_tracked"  # no weights
   r"|(^|\.)classifier\.|^(fc\d|predictions)/"  # nine tenths of VGG16
@@ -78,10 +79,12 @@ def _stored(file: pathlib.Path, suffix: str) -> Iterator[tuple[str, Any]]:
       file.open("rb") as opened,
       np.load(opened, allow_pickle=False) as stored,
     ):
+      _check_size(info.file_size for info in stored.zip.infolist())
       yield from stored.items()
   elif suffix == ".safetensors":
     import safetensors.numpy
 
+    _check_size([file.stat().st_size])  # its header can claim no more
     yield from safetensors.numpy.load_file(file).items()
   else:
     import h5py
@@ -90,11 +93,25 @@ def _stored(file: pathlib.Path, suffix: str) -> Iterator[tuple[str, Any]]:
       nodes = {}
       # Follows no link that could lead out of the file.
       root.visititems(lambda path, node: nodes.update({path: node}))
-      for name, path in _keras_names(root, nodes).items():
+      named = _keras_names(root, nodes)
+      # What was never written takes no place in the file, but does in memory.
+      used = (nodes[path] for path in named.values())
+      _check_size(n.nbytes for n in used if isinstance(n, h5py.Dataset))
+      for name, path in named.items():
         if isinstance(nodes[path], h5py.Dataset):
           if nodes[path].external or nodes[path].is_virtual:
             raise ValueError(f"{path} is kept in another file")
           yield name, nodes[path]
+
+
+def _check_size(parts: Iterable[int]) -> None:
+  """Raises ValueError if more bytes than any network has would be read."""
+  total = sum(parts)
+  if total > _LARGEST_BYTES:
+    raise ValueError(
+      f"it would take {total / 2**30:.1f} GiB of memory, more than the"
+      f" {_LARGEST_BYTES / 2**30:.1f} that are allowed"
+    )
 
 
 def _keras_names(
