@@ -41,8 +41,9 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
     say("stopped; the same command resumes where it stopped")
     return 128 + stopped.signal
   except KeyboardInterrupt:
-    print("interrupted", file=sys.stderr)
-    _leave(130)
+    with contextlib.suppress(OSError, ValueError):
+      sys.stdout.flush()
+    _end(signal.SIGINT)
   except BrokenPipeError:  # the reader of the output has gone
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
@@ -54,19 +55,6 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
       raise
     _complain(argv, f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}: {error}")
     return 2
-
-
-def _leave(code: int) -> NoReturn:
-  """Ends the process at once.
-
-  Python would wait for threads that save a checkpoint, while it takes from them
-  what they need: they end in tracebacks, or never. What they leave unfinished
-  is cleared at the next start.
-  """
-  for stream in (sys.stdout, sys.stderr):
-    with contextlib.suppress(OSError, ValueError):
-      stream.flush()
-  os._exit(code)
 
 
 def _complain(argv: list[str], text: str) -> None:
@@ -151,8 +139,13 @@ def stop_signals() -> Iterator[Callable[[], int]]:
         signal.signal(each, handler)
 
 
-def _end(number: int, _: object) -> None:
-  """Ends the process as `guarded` does on a Ctrl-C, from a signal."""
+def _end(number: int, _: object = None) -> NoReturn:
+  """Ends the process at once; may be called from a handler of the signal.
+
+  Python would wait for threads that save a checkpoint, while it takes from them
+  what they need: they end in tracebacks, or never. What they leave unfinished
+  is cleared at the next start.
+  """
   # A print may be what was interrupted, and cannot be entered twice.
   os.write(2, b"interrupted\n")
   os._exit(128 + number)

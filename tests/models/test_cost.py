@@ -28,14 +28,22 @@ def test_the_default_network_is_little_more_than_its_products():
   assert 2 * products / 1e9 < gflop < 1.1 * 2 * products / 1e9
 
 
-def test_another_device_counts_as_a_cpu_does_or_not_at_all(monkeypatch):
-  """GPUs and TPUs cannot count before they compile, and may be all there is."""
-  asked = []
+def test_it_is_counted_for_a_cpu_whatever_the_device(monkeypatch):
+  # XLA counts for no other kind of device before it compiles.
+  asked, analyse = [], jax.stages.Lowered.cost_analysis
 
+  def noted(lowered):
+    asked.append(jax.config.jax_default_device)
+    return analyse(lowered)
+
+  monkeypatch.setattr(jax.stages.Lowered, "cost_analysis", noted)
+  cost.gflop_per_image(Product(), 8)
+  assert asked == [jax.local_devices(backend="cpu")[0]]
+
+
+def test_where_there_is_no_cpu_nothing_is_counted(monkeypatch):
   def devices(*, backend):
-    asked.append(backend)
-    raise RuntimeError("Unknown backend cpu")
+    raise RuntimeError(f"Unknown backend {backend}")
 
   monkeypatch.setattr(jax, "local_devices", devices)
   assert cost.gflop_per_image(Product(), 8) is None
-  assert asked == ["cpu"]
