@@ -74,7 +74,7 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
 
 
 _STOPS_BEFORE_THE_SECOND = """
-import sys, time
+import signal, sys, time
 from eanet_jax import cli
 from eanet_jax.inference import classify
 
@@ -86,6 +86,8 @@ def slow(self, paths):
   time.sleep(300)
 
 classify.Classifier.stream = slow
+# As in the foreground of a terminal, wherever the tests are run from.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv[0] = "eanet"
 sys.exit(cli.main())
 """
