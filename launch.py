@@ -18,7 +18,7 @@ import sys
 from absl import flags
 
 from eanet_jax.configuration import command_line
-from eanet_jax.runtime import console
+from eanet_jax.runtime import console, peers
 
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run. [runs/<name of the config>]"
@@ -35,16 +35,22 @@ _NUM_PROCESSES = flags.DEFINE_integer(
 _PROCESS_ID = flags.DEFINE_integer(
   "process_id", None, "Of this process, from 0, with --coordinator=host:port."
 )
+_JOIN_TIMEOUT_S = flags.DEFINE_integer(
+  "join_timeout_s",
+  peers.JOIN_S,
+  "How many seconds the processes of a job wait for each other's start.",
+)
 
 
 def main(argv: list[str]) -> int:
   """Parses the command line and runs the job; returns the exit code."""
   config, name = command_line.parse(argv, __doc__)
 
-  from eanet_jax.runtime import sharding
-
-  sharding.start_processes(
-    _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
+  peers.join(
+    _COORDINATOR.value,
+    _NUM_PROCESSES.value,
+    _PROCESS_ID.value,
+    _JOIN_TIMEOUT_S.value,
   )
   if "systems" in config:
     from eanet_jax.commands import comparison_job

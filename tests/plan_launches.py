@@ -20,7 +20,7 @@ import launch
 from eanet_jax import errors
 from eanet_jax.commands import comparison_job, training_job
 from eanet_jax.data import dataset, sources, view_store
-from eanet_jax.runtime import sharding
+from eanet_jax.runtime import peers
 
 
 def views_of(source: sources.Source, *_, **__) -> types.SimpleNamespace:
@@ -41,8 +41,8 @@ def plan(argv: list[str]) -> tuple[str, int]:
   found = []
   for job in (training_job, comparison_job):
     job.run = lambda config, workdir: found.append((config, workdir)) or 0
-  sharding.start_processes = lambda *_: None
-  sharding.first_process_first = contextlib.nullcontext
+  peers.join = lambda *_: None
+  peers.first_process_first = contextlib.nullcontext
   view_store.load = views_of
   sys.argv = argv  # config_flags looks there
   launch.main(argv)

@@ -212,7 +212,8 @@ def _help(usage: str) -> str:
   """What --help prints: the program's own flags, then every field."""
   lines = [usage.strip(), "", "options:"]
   options = {"config": "Configuration, FILE.py or FILE.py:variant."}
-  for flag in ("workdir", "coordinator", "num_processes", "process_id"):
+  own = "workdir coordinator num_processes process_id join_timeout_s"
+  for flag in own.split():
     if flag in flags.FLAGS:
       options[flag] = flags.FLAGS[flag].help
   for name, text in options.items():

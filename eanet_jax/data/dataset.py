@@ -10,7 +10,7 @@ import ml_collections
 import numpy as np
 
 from eanet_jax.data import sources, splits, view_store
-from eanet_jax.runtime import sharding, wording
+from eanet_jax.runtime import peers, wording
 
 # Of files left out and of test specimens, before training.
 _SHOWN = 5
@@ -114,7 +114,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     seed=dataset.seed,
     images_per_specimen=dataset.images_per_specimen,
   )
-  with sharding.first_process_first():
+  with peers.first_process_first():
     views = view_store.load(
       source,
       dataset.data_dir,

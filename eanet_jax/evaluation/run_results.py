@@ -26,7 +26,7 @@ from eanet_jax.evaluation import (
 from eanet_jax.explanation import attention_maps
 from eanet_jax.inference import forward_pass
 from eanet_jax.models import cost, networks
-from eanet_jax.runtime import pytrees, sharding, versions
+from eanet_jax.runtime import peers, pytrees, versions
 from eanet_jax.workdir import (
   examples_npz,
   history_csv,
@@ -90,7 +90,7 @@ def of_classes(trained: FinishedTraining) -> results_json.RunResults | None:
   Writes predictions and examples to its workdir.
   """
   outputs = _run_network(trained)
-  with sharding.first_process_first():  # the others wait until it has written
+  with peers.first_process_first():  # the others wait until it has written
     if jax.process_index() > 0:
       return None
     return _results(trained, outputs)

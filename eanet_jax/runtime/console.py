@@ -11,12 +11,14 @@ import os
 import pathlib
 import signal
 import sys
+import threading
+import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 from eanet_jax import errors
-from eanet_jax.runtime import process, wording
+from eanet_jax.runtime import peers, process, wording
 from eanet_jax.runtime import progress as bars
 
 T = TypeVar("T")
@@ -25,13 +27,29 @@ _Handler = Callable[[int, types.FrameType | None], object] | int | None
 
 
 def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
-  """Returns main(argv); a UserError is printed as one line and returns 2."""
+  """Returns main(argv); a UserError is printed as one line and returns 2.
+
+  In a job of several processes one that fails does not return: it ends at once.
+  """
   _open_closed_streams()
   _quiet_logs()
   process.prepare()
   # A file name that cannot be encoded is shown escaped, and stops nothing.
   if isinstance(sys.stdout, io.TextIOWrapper):
     sys.stdout.reconfigure(errors="backslashreplace")
+  try:
+    code = _run(main, argv)
+  except Exception as error:
+    if not peers.joined():
+      raise
+    code = _failed_of_several(argv, error)
+  if peers.joined() and code in (1, 2, peers.LOST_CODE):
+    peers.leave(code)
+  return code
+
+
+def _run(main: Callable[[list[str]], int], argv: list[str]) -> int:
+  """Returns the exit code of main(argv), or of the exception that ended it."""
   try:
     return main(argv)
   except errors.UserError as error:
@@ -55,6 +73,15 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
       raise
     _complain(argv, f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}: {error}")
     return 2
+
+
+def _failed_of_several(argv: list[str], error: Exception) -> int:
+  """Says why a process of a job of several ends; returns its exit code."""
+  if peers.is_loss(error):
+    _complain(argv, peers.LOST)
+    return peers.LOST_CODE
+  traceback.print_exception(error)
+  return 1
 
 
 def _complain(argv: list[str], text: str) -> None:
@@ -83,8 +110,29 @@ def _quiet_logs() -> None:
   # Read by TensorFlow's and XLA's C++ when they load.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-  for name in ("absl", "orbax", "jax", "tensorflow", "tensorflow_datasets"):
+  for name in ("jax", "tensorflow", "tensorflow_datasets"):
     logging.getLogger(name).setLevel(logging.ERROR)
+  # By these Orbax tells in pages of a save that failed. It raises that too.
+  for name in ("absl", "orbax", "asyncio"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)
+  threading.excepthook = _print_unless_raised_again
+  sys.unraisablehook = _print_unless_of_a_closed_loop
+
+
+def _print_unless_raised_again(failed: threading.ExceptHookArgs) -> None:
+  """Prints an exception that ended a thread, unless Orbax raises it again."""
+  if not type(failed.thread).__module__.startswith("orbax"):
+    threading.__excepthook__(failed)
+
+
+def _print_unless_of_a_closed_loop(failed: "sys.UnraisableHookArgs") -> None:
+  """Prints an exception of a callback, unless it is of TensorStore's.
+
+  Of the arrays that could not be written the first one is told of by Orbax; the
+  others call back a loop that is closed.
+  """
+  if str(failed.exc_value) != "Event loop is closed":
+    sys.__unraisablehook__(failed)
 
 
 def say(text: str) -> None:
@@ -147,5 +195,5 @@ def _end(number: int, _: object = None) -> NoReturn:
   is cleared at the next start.
   """
   # A print may be what was interrupted, and cannot be entered twice.
-  os.write(2, b"interrupted\n")
+  os.write(sys.stderr.fileno(), b"interrupted\n")
   os._exit(128 + number)

@@ -22,7 +22,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from eanet_jax import errors
-from eanet_jax.runtime import pytrees, wording
+from eanet_jax.runtime import peers, pytrees, wording
 from eanet_jax.workdir import (
   array_checksums,
   plain_path,
@@ -79,8 +79,13 @@ class Checkpoints:
   def __enter__(self) -> "Checkpoints":
     return self
 
-  def __exit__(self, *_: object) -> None:
+  def __exit__(
+    self, _kind: object, error: BaseException | None, _trace: object
+  ) -> None:
     with self._closing, _disk_errors():
+      failed = error and not isinstance(error, errors.Stopped)
+      if failed and peers.joined():
+        return  # it would wait for the others, who wait for this process
       self._manager.close()
 
   def save(
@@ -225,6 +230,8 @@ class Checkpoints:
       content = dict(restored.meta)
       checksum = content.pop("checksum", None)
     except Exception as error:  # Orbax has no type for a damaged file
+      if peers.joined() and peers.is_loss(error):
+        raise
       raise Corrupt(_first_line(error)) from error
     if checksum != array_checksums.of_json(content):
       raise Corrupt("meta: its checksum differs")
@@ -248,6 +255,8 @@ class Checkpoints:
         args=ocp.args.Composite(**{name: ocp.args.StandardRestore(abstract)}),
       )[name]
     except Exception as error:  # as above
+      if peers.joined() and peers.is_loss(error):
+        raise
       raise Corrupt(_first_line(error)) from error
     found = array_checksums.of_arrays(restored)
     wrong = sorted(k for k in expected if found.get(k) != expected[k])
