@@ -79,14 +79,22 @@ def finished(
 ) -> results_json.Results | None:
   """Returns the results in a workdir, None if its run is not finished.
 
-  A run that was stopped between its results and its report gets its report.
+  A run that was stopped between its results and its report gets its report. One
+  whose micrographs are at another path is not finished until they have been
+  found to be the same.
 
   Raises:
     UserError: the workdir holds a run with another configuration.
   """
   results = results_json.read(workdir)
-  if results or (workdir / checkpoints.FOLDER).is_dir():
-    config_json.check_same(workdir, config)
+  saved = (workdir / checkpoints.FOLDER).is_dir()
+  if (results or saved) and not config_json.check_same(workdir, config):
+    if not saved:
+      raise errors.UserError(
+        f"{workdir} holds the results of micrographs at another path, and no"
+        f" {checkpoints.FOLDER} to compare them by: choose another --workdir"
+      )
+    return None
   if results and jax.process_index() == 0:
     _report(workdir, results)
   return results

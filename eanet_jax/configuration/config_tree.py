@@ -12,6 +12,7 @@ Tree = Mapping[str, Any]
 _FREE = frozenset(
   {
     "dataset.data_dir",
+    "dataset.path",  # the micrographs' own checksum tells
     "dataset.resident_mb",
     "train.steps_per_dispatch",
     "evaluation.batch_size",
@@ -20,7 +21,6 @@ _FREE = frozenset(
 )
 # (field, some of its values, the fields that a run does not use with them).
 _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-  ("dataset.source", ("synthetic",), ("dataset.path",)),
   (
     "dataset.source",
     ("unlabelled",),

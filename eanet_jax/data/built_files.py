@@ -19,6 +19,11 @@ def seal(folder: pathlib.Path) -> None:
   (folder / _SEAL).write_text(json.dumps(found, indent=2), encoding="utf-8")
 
 
+def checksum(folder: pathlib.Path, name: str) -> int:
+  """Returns the checksum of a file of a folder that is as `seal` found it."""
+  return json.loads((folder / _SEAL).read_text(encoding="utf-8"))[name]
+
+
 def damage(folder: pathlib.Path) -> str:
   """Returns what is not as `seal` found it, "" if nothing.
 

@@ -5,6 +5,7 @@ Takes the `dataset` and `split` groups of a configuration, gives a `Dataset`.
 
 import dataclasses
 import functools
+import hashlib
 
 import ml_collections
 import numpy as np
@@ -44,6 +45,14 @@ class Dataset:
   def std(self) -> float | None:
     """Their standard deviation; None `by_image`."""
     return None if self.by_image else self._grey_levels[1]
+
+  @property
+  def digest(self) -> str:
+    """Hexadecimal; of all that a training depends on, names are no part of."""
+    found = hashlib.sha256(self.views.digest.encode())
+    for part in (self.split.train, self.split.validation, self.split.test):
+      found.update(f"{len(part)} ".encode() + part.astype("<i8").tobytes())
+    return found.hexdigest()
 
   @property
   def view_labels(self) -> np.ndarray:

@@ -9,6 +9,7 @@ be imported, straight from the source. The files are the same byte for byte.
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -27,6 +28,7 @@ from eanet_jax.runtime import atomic_files, console
 _MakeViews = Callable[[np.ndarray], np.ndarray]
 _Found = tuple[sources.Entry, np.ndarray]  # an entry and its views
 _QUIET_WAIT_S = 1.0
+_IMAGES = "images.u8"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Views:
     class_names: l names.
     skipped: (file, reason) of files that could not be used.
     unmatched: lines about files of no class.
-    digest: of the source and the view.
+    digest: hexadecimal; of the images, of which micrograph each is and what
+      label that has. Names and folders are no part of it.
   """
 
   images: np.ndarray
@@ -96,7 +99,7 @@ def load(
           if folder.is_dir():
             console.say(f"{folder} is damaged ({damage}): building it again")
           _build(source, root, folder, view, image_px, tile_px)
-    return _read(folder, image_px, f"{source.digest[:16]}-{name}")
+    return _read(folder, image_px)
   except OSError as error:
     raise errors.UserError(
       f"cannot keep the data set in {root}: {error.strerror or error}; choose"
@@ -130,19 +133,29 @@ def _home(data_dir: str) -> pathlib.Path:
     ) from None
 
 
-def _read(folder: pathlib.Path, image_px: int, digest: str) -> Views:
+def _read(folder: pathlib.Path, image_px: int) -> Views:
   index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-  shape = (len(index["micrograph"]), image_px, image_px, 1)
+  micrograph = np.asarray(index["micrograph"], np.int32)
+  labels = np.asarray(index["labels"], np.int32)
+  digest = hashlib.sha256(
+    f"{built_files.checksum(folder, _IMAGES)} {len(labels)} ".encode()
+  )
+  digest.update(micrograph.tobytes() + labels.tobytes())
   return Views(
-    images=np.memmap(folder / "images.u8", np.uint8, "r", shape=shape),
-    micrograph=np.asarray(index["micrograph"], np.int32),
-    labels=np.asarray(index["labels"], np.int32),
+    images=np.memmap(
+      folder / _IMAGES,
+      np.uint8,
+      "r",
+      shape=(len(micrograph), image_px, image_px, 1),
+    ),
+    micrograph=micrograph,
+    labels=labels,
     specimens=tuple(index["specimens"]),
     files=tuple(index["files"]),
     class_names=tuple(index["class_names"]),
     skipped=tuple((file, reason) for file, reason in index["skipped"]),
     unmatched=tuple(index["unmatched"]),
-    digest=digest,
+    digest=digest.hexdigest(),
   )
 
 
@@ -179,7 +192,7 @@ def _build(
     else:
       found = _directly(source, make_views, unusable)
     with contextlib.closing(found):
-      index = _write_images(found, building / "images.u8", source, tile_px)
+      index = _write_images(found, building / _IMAGES, source, tile_px)
     index["skipped"] = unusable + index["skipped"]
     (building / "index.json").write_text(json.dumps(index), encoding="utf-8")
     built_files.seal(building)

@@ -59,8 +59,9 @@ def keep_compiled_programs() -> None:
 
   There is one for each version of jaxlib and each kind of processor: a program
   compiled for another processor may have instructions that this one lacks. JAX
-  compiles again what it cannot read, and goes on if it cannot write. JAX's own
-  variables, JAX_COMPILATION_CACHE_DIR and the like, take precedence.
+  compiles again what it cannot read, and goes on if it cannot write. A folder
+  that may only be read is of use too. JAX's own variables,
+  JAX_COMPILATION_CACHE_DIR and the like, take precedence.
   """
   chosen = os.environ.get(CACHE_VARIABLE, "")
   if chosen == "off":
@@ -73,12 +74,41 @@ def keep_compiled_programs() -> None:
   home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
   root = pathlib.Path(chosen or f"{home}/eanet_jax").expanduser().absolute()
   folder = root / f"jaxlib-{metadata.version('jaxlib')}-{_processor()}"
+  # With a limit JAX writes down when each program was last used, and uses none
+  # where it cannot.
+  writable = not folder.is_dir() or os.access(folder, os.W_OK)
+  if writable:
+    _remove_interrupted(folder)
   for name, value in {
     "JAX_COMPILATION_CACHE_DIR": folder,
-    "JAX_COMPILATION_CACHE_MAX_SIZE": _CACHE_BYTES,
+    "JAX_COMPILATION_CACHE_MAX_SIZE": _CACHE_BYTES if writable else -1,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0.05,
   }.items():
     os.environ.setdefault(name, str(value))
+
+
+def _remove_interrupted(folder: pathlib.Path) -> None:
+  """Removes the compiled programs whose writing was interrupted.
+
+  JAX would find them damaged each time and never replace them; nor keep any
+  other, as it needs the time of last use, which it writes next, of all of them.
+  """
+  interrupted = [
+    path
+    for path in folder.glob("*-cache")
+    if not path.with_name(f"{path.name.removesuffix('-cache')}-atime").exists()
+  ]
+  if not interrupted:
+    return
+  import filelock  # late, as it is hardly ever needed
+
+  # JAX's own lock: another process may just be writing them.
+  with (
+    contextlib.suppress(filelock.Timeout, OSError),
+    filelock.FileLock(folder / ".lockfile", timeout=0),
+  ):
+    for path in interrupted:
+      path.unlink(missing_ok=True)
 
 
 def hush_loader() -> None:

@@ -37,11 +37,11 @@ def resume(
 
   def check(meta: run_meta.RunMeta) -> None:
     # First, for other classes would make other shapes: no damage.
-    if meta.data_digest != data.views.digest:
+    if meta.data_digest != data.digest:
       where = f" at {config.dataset.path}" if config.dataset.path else ""
       raise errors.UserError(
-        f"the micrographs{where} have changed since the run in {workdir} began:"
-        " choose another --workdir"
+        f"the micrographs{where} or their split have changed since the run in"
+        f" {workdir} began: choose another --workdir"
       )
 
   restored = saved.restore_newest(state.variables, state.progress, check)

@@ -94,6 +94,10 @@ class Training:
     self.step = meta.step if meta else 0
     self.history = run_history.History(workdir, meta.history if meta else ())
     self.clock = timing.Clock(meta.wall_time_s if meta else 0.0)
+    if meta and meta.class_names != objective.class_names:
+      now = ", ".join(objective.class_names)
+      console.say(f"the classes have other names since the run began: {now}")
+      self._saving.save(self.state, self._meta(meta.score))
     if meta and self.step < self.total_steps:
       console.say(f"resuming after step {self.step} of {self.total_steps}")
 
@@ -277,7 +281,7 @@ class Training:
       outputs=self._objective.outputs,
       mean=self._data.mean,
       std=self._data.std,
-      data_digest=self._data.views.digest,
+      data_digest=self._data.digest,
       history=tuple(self.history.epochs),
       score=score,
       wall_time_s=self.clock.wall_time_s,

@@ -9,6 +9,7 @@ restore compares checksums and tries another step if they differ.
 """
 
 import contextlib
+import dataclasses
 import errno
 import json
 import logging
@@ -189,7 +190,8 @@ class Checkpoints:
     """Returns (variables, meta) of the best sound step; None if there is none.
 
     The best has the highest score and is the newest of equals; a step saved in
-    the middle of an epoch has no score and comes last.
+    the middle of an epoch has no score and comes last. Classes are called as in
+    the newest step: they may have been renamed.
 
     Args:
       template: gives a pytree like the variables saved, with the shardings
@@ -207,6 +209,7 @@ class Checkpoints:
         continue
       score = -1.0 if meta.score is None else meta.score
       found.append((score, step, meta, checksums))
+    names = found[-1][2].class_names if found else ()
     found.sort(key=lambda entry: entry[:2], reverse=True)
     for _, step, meta, checksums in found:
       try:
@@ -216,7 +219,7 @@ class Checkpoints:
       except Corrupt as error:
         _warn(step, error)
         continue
-      return variables, meta
+      return variables, dataclasses.replace(meta, class_names=names)
     return None
 
   def _restore_meta(

@@ -22,14 +22,16 @@ def write(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
 
 def check_same(
   workdir: pathlib.Path, config: ml_collections.ConfigDict
-) -> None:
-  """Raises UserError if a workdir holds a run with another configuration.
+) -> bool:
+  """Returns whether a workdir's run has its micrographs at the same path.
 
-  Fields that a run does not use may differ: see `config_tree.differences`.
+  Raises:
+    UserError: the run has another configuration. Fields that it does not use
+      may differ: see `config_tree.differences`.
   """
   path = workdir / FILE
   if not path.exists():
-    return
+    return True
   try:
     stored = json.loads(path.read_text(encoding="utf-8"))
   except ValueError as error:
@@ -41,3 +43,4 @@ def check_same(
       f" ({'; '.join(changed)}): choose another --workdir, or the same fields"
       " to resume"
     )
+  return stored["dataset"].get("path") == config.dataset.path

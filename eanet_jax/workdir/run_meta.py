@@ -11,7 +11,7 @@ from eanet_jax.configuration import config_tree
 from eanet_jax.workdir import history_csv, json_formats
 
 # Raise it whenever a field is added, is removed or changes its meaning.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class RunMeta:
     outputs: the number of the network's outputs.
     mean, std: of the training images' grey levels, 0 to 255; None if each image
       is standardised by its own.
-    data_digest: checksum of the data set.
+    data_digest: of the data set's images, labels and split.
     history: a row for each finished epoch.
     score: validation macro-F1, None in the middle of an epoch.
     wall_time_s: since the run began, without interruptions.

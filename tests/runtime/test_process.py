@@ -112,6 +112,42 @@ def test_a_cache_that_cannot_be_written_does_no_harm(
   assert "arning" not in error
 
 
+def hits(cache, before="pass"):
+  """How many programs a new process takes from a cache, of one it needs."""
+  code = (
+    f"import os; {before}; from eanet_jax.runtime import process;"
+    "process.prepare(); import jax; found = [];"
+    "jax.monitoring.register_event_listener("
+    "  lambda name, **_: found.append(name));"
+    "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0);"
+    "jax.jit(lambda x: x * 3 + 1)(2.0);"
+    "print(found.count('/jax/compilation_cache/cache_hits'))"
+  )
+  done = run("-c", code, env=environment(EANET_COMPILATION_CACHE=cache))
+  assert done.returncode == 0, done.stderr
+  return int(done.stdout)
+
+
+def test_a_program_cut_by_a_kill_is_replaced(tmp_path):
+  assert hits(tmp_path) == 0
+  assert hits(tmp_path) == 1
+  (entry,) = tmp_path.glob("*/*-cache")
+  whole = entry.read_bytes()
+  entry.write_bytes(whole[: len(whole) // 2])
+  entry.with_name(entry.name.replace("-cache", "-atime")).unlink()
+  assert hits(tmp_path) == 0
+  assert hits(tmp_path) == 1
+
+
+def test_programs_are_taken_from_a_folder_that_may_only_be_read(tmp_path):
+  assert hits(tmp_path) == 0
+  (used,) = tmp_path.glob("*/*-atime")
+  written = used.stat().st_mtime_ns
+  # As root may write anywhere, what the system says is changed instead.
+  assert hits(tmp_path, "os.access = lambda *_: False") == 1
+  assert used.stat().st_mtime_ns == written
+
+
 def test_lines_of_standard_error_without_a_word_are_kept():
   code = (
     "import os; from eanet_jax.runtime import process\n"

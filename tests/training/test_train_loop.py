@@ -12,7 +12,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, launch, run
+from conftest import ROOT, SMALL, eanet, launch, run
 
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
@@ -269,3 +269,71 @@ def test_changed_micrographs_are_not_resumed_on(
   assert done.returncode == 2
   assert "have changed" in done.stderr
   assert "damaged" not in done.stderr
+
+
+def test_micrographs_that_moved_and_a_class_renamed_are_resumed_on(
+  tmp_path, drawn_folder, data_dir
+):
+  """Same pixels, labels and split; and the answers have the new names."""
+  before, after = tmp_path / "before", tmp_path / "after"
+  shutil.copytree(drawn_folder, before)
+
+  def train(folder):
+    return launch(
+      *command(
+        tmp_path / "run",
+        data_dir,
+        "--config.dataset.source=folder",
+        f"--config.dataset.path={folder}",
+        "--config.train.epochs=2",
+      )
+    )
+
+  assert train(before).returncode == 0
+  results = tmp_path / "run" / "results.json"
+  first = json.loads(results.read_text())
+  before.rename(after)
+  (after / "P92").rename(after / "P92 steel")
+  done = train(after)
+  assert done.returncode == 0, done.stderr
+  assert "the classes have other names" in done.stdout
+  second = json.loads(results.read_text())
+  assert second["class_names"] == ["CPJ", "HR", "P92 steel"]
+  for level in ("micrograph", "specimen"):
+    for score in ("accuracy", "macro_f1", "confusion_matrix"):
+      assert second["test"][level][score] == first["test"][level][score]
+  assert second["best_epoch"] == first["best_epoch"]
+  config = json.loads((tmp_path / "run" / "config.json").read_text())
+  assert config["dataset"]["path"] == str(after)
+  table = tmp_path / "answers.csv"
+  done = eanet("predict", tmp_path / "run", after / "HR", "--out", table)
+  assert done.returncode == 0, done.stderr
+  header = table.read_text().splitlines()[0]
+  assert "P92 steel" in header
+  # Finished, and at the same path: nothing is read again.
+  assert "is finished" in train(after).stdout
+
+
+def test_other_micrographs_at_another_path_do_not_pass_for_the_same(
+  tmp_path, drawn_folder, data_dir
+):
+  other = tmp_path / "other"
+  shutil.copytree(drawn_folder, other)
+  (other / "HR/HR-1/HR-1_000.bmp").unlink()
+  arguments = lambda folder: command(
+    tmp_path / "run",
+    data_dir,
+    "--config.dataset.source=folder",
+    f"--config.dataset.path={folder}",
+    "--config.train.epochs=1",
+  )
+  assert launch(*arguments(drawn_folder)).returncode == 0
+  results = (tmp_path / "run" / "results.json").read_bytes()
+  done = launch(*arguments(other))
+  assert done.returncode == 2
+  assert "have changed" in done.stderr
+  shutil.rmtree(tmp_path / "run" / "checkpoints")
+  done = launch(*arguments(other))
+  assert done.returncode == 2
+  assert "at another path, and no checkpoints" in done.stderr
+  assert (tmp_path / "run" / "results.json").read_bytes() == results
