@@ -20,7 +20,12 @@ from eanet_jax.evaluation import comparison_results
 from eanet_jax.reporting import html_pages, markdown_table
 from eanet_jax.runtime import atomic_files, console, progress
 from eanet_jax.training import objectives
-from eanet_jax.workdir import comparison_json, left_out_csv, results_json
+from eanet_jax.workdir import (
+  checksums_json,
+  comparison_json,
+  left_out_csv,
+  results_json,
+)
 
 
 def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
@@ -55,7 +60,9 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
     if not finished:
       raise errors.UserError("no run could be finished")
     comparison = comparison_results.collect(config, finished, failed)
+    checksums_json.remove(workdir)
     comparison_json.write(workdir, comparison)
+    checksums_json.write(workdir)
     table = markdown_table.write(comparison)
     atomic_files.write_text(workdir / "comparison.md", table + "\n")
     console.say(f"\n{table}\n")

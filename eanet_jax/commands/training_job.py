@@ -21,6 +21,7 @@ from eanet_jax.runtime import console, progress, versions, wording
 from eanet_jax.training import objectives, train_loop
 from eanet_jax.workdir import (
   checkpoints,
+  checksums_json,
   config_json,
   left_out_csv,
   lock,
@@ -44,13 +45,16 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
   result = finished(config, workdir)
   if result:
     console.say(f"{workdir} is finished; another --workdir starts a new run")
+    with html_pages.malformed_is_told(workdir):
+      told = console_tables.summary(result, workdir)
   else:
     data, objective = load(config)
     for line in data.describe(str(workdir / left_out_csv.FILE)):
       console.say(line)
     result = train_and_evaluate(config, workdir, data, objective)
-  if result is not None:
-    console.say(console_tables.summary(result, workdir))
+    told = console_tables.summary(result, workdir) if result else ""
+  if told:
+    console.say(told)
   return 0
 
 
@@ -158,7 +162,9 @@ def train_and_evaluate(
         return None
       # A report that is there is of results that were lost: made anew.
       (workdir / html_pages.FILE).unlink(missing_ok=True)
+      checksums_json.remove(workdir)
       results_json.write(workdir, results)
+      checksums_json.write(workdir)
       _report(workdir, results)
       return results
   except OSError as error:

@@ -9,6 +9,8 @@ import json
 import pathlib
 import zlib
 
+from eanet_jax.runtime import json_files
+
 _SEAL = "checksums.json"
 _CHUNK_BYTES = 2**24
 
@@ -33,7 +35,7 @@ def damage(folder: pathlib.Path) -> str:
     OSError: a file cannot be read.
   """
   try:
-    expected = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
+    expected = json_files.read(folder / _SEAL)
   except FileNotFoundError:
     return f"{_SEAL} is missing: is it of an earlier version?"
   except ValueError:
@@ -43,7 +45,7 @@ def damage(folder: pathlib.Path) -> str:
   for name, crc32 in expected.items():
     try:
       found = _crc32(folder / name)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a name that no file can have
       return f"{name} is missing"
     if found != crc32:
       return f"{name} has changed"

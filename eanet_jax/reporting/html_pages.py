@@ -4,11 +4,11 @@ Takes what is in a workdir: results.json, history.csv and examples.npz of a run,
 or comparison.json; gives WORKDIR/report.html.
 """
 
+import contextlib
 import dataclasses
 import math
 import pathlib
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jinja2
@@ -26,9 +26,8 @@ _MALFORMED = (
   AttributeError,
   LookupError,
   TypeError,
-  ValueError,  # JSON's and UTF-8's too
+  ValueError,
   jinja2.TemplateError,
-  zipfile.BadZipFile,
 )
 
 
@@ -40,18 +39,30 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
       cannot be written.
   """
   try:
-    text = _page(workdir)
+    with malformed_is_told(workdir):
+      text = _page(workdir)
     atomic_files.write_text(workdir / FILE, text)
   except OSError as error:
     raise errors.UserError(
       f"cannot make {workdir / FILE}: {error.strerror or error}"
     ) from error
+  return workdir / FILE
+
+
+@contextlib.contextmanager
+def malformed_is_told(workdir: pathlib.Path) -> Iterator[None]:
+  """Whoever shows results that were read from a workdir does so in this block.
+
+  Raises:
+    UserError: the block could not: their fields do not fit together.
+  """
+  try:
+    yield
   except _MALFORMED as error:
     raise errors.UserError(
       f"the results in {workdir} cannot be shown, they were changed or damaged:"
       f" {type(error).__name__}: {error}".splitlines()[0]
     ) from error
-  return workdir / FILE
 
 
 def _page(workdir: pathlib.Path) -> str:

@@ -5,6 +5,7 @@ at once.
 """
 
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -32,11 +33,9 @@ def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
   In a job of several processes one that fails does not return: it ends at once.
   """
   _open_closed_streams()
+  _outlast_readers()
   _quiet_logs()
   process.prepare()
-  # A file name that cannot be encoded is shown escaped, and stops nothing.
-  if isinstance(sys.stdout, io.TextIOWrapper):
-    sys.stdout.reconfigure(errors="backslashreplace")
   try:
     code = _run(main, argv)
   except Exception as error:
@@ -62,9 +61,6 @@ def _run(main: Callable[[list[str]], int], argv: list[str]) -> int:
     with contextlib.suppress(OSError, ValueError):
       sys.stdout.flush()
     _end(signal.SIGINT)
-  except BrokenPipeError:  # the reader of the output has gone
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
   except OSError as error:  # a full disk, a missing permission
     _complain(argv, errors.reason(error))
     return 2
@@ -104,6 +100,55 @@ def _open_closed_streams() -> None:
     if getattr(sys, name) is None:
       nowhere = pathlib.Path(os.devnull).open("w")  # noqa: SIM115
       setattr(sys, name, nowhere)
+
+
+class _Outlasting(io.FileIO):
+  """A standard stream; once its reader has gone, the rest goes nowhere."""
+
+  def write(self, data: Any) -> int:
+    """Writes bytes, as any file; returns how many."""
+    try:
+      return super().write(data)
+    except OSError as error:
+      if error.errno not in (errno.EPIPE, errno.EIO):
+        raise
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, self.fileno())
+    os.close(nowhere)
+    return len(data)
+
+
+def _outlast_readers() -> None:
+  """Lets the work go on when who reads its output has gone.
+
+  As of `... | head -1` (a broken pipe), or of a terminal that was closed (an
+  input/output error): it is as if the stream had been closed from the start.
+  """
+  for number, name in enumerate(("stdout", "stderr"), start=1):
+    stream = getattr(sys, name)
+    # Not where another program calls this one, with streams of its own.
+    if isinstance(stream, io.TextIOWrapper) and _number(stream) == number:
+      stream.flush()
+      raw = _Outlasting(number, "w", closefd=False)
+      lasting = io.TextIOWrapper(
+        raw if stream.write_through else io.BufferedWriter(raw),
+        stream.encoding,
+        # A file name that cannot be encoded is escaped, and stops nothing.
+        "backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+      )
+      setattr(sys, name, lasting)
+    elif name == "stdout" and isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors="backslashreplace")
+
+
+def _number(stream: io.TextIOWrapper) -> int:
+  """The stream's number at the operating system; -1 if it has none."""
+  try:
+    return stream.fileno()
+  except (OSError, ValueError):
+    return -1
 
 
 def _quiet_logs() -> None:
@@ -154,15 +199,16 @@ def progress(items: Iterable[T] = (), **options: Any) -> bars.Progress[T]:
 def stop_signals() -> Iterator[Callable[[], int]]:
   """Yields a function that returns the signal that asked to stop, or 0.
 
-  Ctrl-C and SIGTERM set a flag that is read between dispatches; after one of
-  them, here or while the run is saved, a second ends the process at once. In a
-  job of several processes SIGTERM is left to
-  JAX's preemption service, which lets all of them stop after the same step, and
-  Ctrl-C is handed to it.
+  Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) set a flag that is read
+  between dispatches; after one of them, here or while the run is saved, a
+  second Ctrl-C or SIGTERM ends the process at once. In a job of several
+  processes SIGTERM is left to JAX's preemption service, which lets all of them
+  stop after the same step, and the others are handed to it.
   """
   import jax
 
   several = jax.process_count() > 1
+  hangup = getattr(signal, "SIGHUP", None)  # Windows has none
   caught = 0
   previous: dict[int, _Handler] = {}
 
@@ -170,12 +216,19 @@ def stop_signals() -> Iterator[Callable[[], int]]:
     nonlocal caught
     caught = number
     for each in previous:
-      signal.signal(each, _end)
+      # A closed terminal tells twice: the system does, and so does the shell.
+      signal.signal(each, signal.SIG_IGN if each == hangup else _end)
     if several:
       signal.raise_signal(signal.SIGTERM)
 
+  numbers = [signal.SIGINT]
+  if not several:
+    numbers.append(signal.SIGTERM)
+  # nohup has it ignored, so that a run outlives its terminal.
+  if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+    numbers.append(hangup)
   try:
-    for number in (signal.SIGINT, *([] if several else [signal.SIGTERM])):
+    for number in numbers:
       previous[number] = signal.signal(number, catch)
   except ValueError:  # not the main thread, which alone can handle signals
     previous = {}

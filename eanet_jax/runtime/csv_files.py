@@ -4,12 +4,14 @@ Takes rows by column, gives UTF-8 text. Names of files and classes may begin or
 be as they like: a formula is marked as text, bytes that are not UTF-8 are kept.
 """
 
+import contextlib
 import csv
 import io
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from eanet_jax import errors
 from eanet_jax.runtime import atomic_files
 
 _MARKED = ("=", "+", "-", "@", "\t", "\r", "'")  # at the start of a cell
@@ -28,16 +30,40 @@ def write(
   atomic_files.write_text(path, text.getvalue())
 
 
-def read(path: pathlib.Path) -> list[dict[str, str]]:
-  """Returns the rows of a file that `write` wrote."""
-  with path.open(
-    newline="", encoding="utf-8", errors="surrogateescape"
-  ) as file:
+def read(path: pathlib.Path, columns: Sequence[str]) -> list[dict[str, str]]:
+  """Returns the rows of a file that `write` wrote.
+
+  Raises:
+    UserError: its header lacks one of the columns, or it is no text.
+    OSError: it cannot be read.
+  """
+  with (
+    as_written(path),
+    path.open(newline="", encoding="utf-8", errors="surrogateescape") as file,
+  ):
     rows = [
       [cell.removeprefix("'") for cell in row] for row in csv.reader(file)
     ]
   header, *rest = rows or [[]]
+  for name in columns:
+    if name not in header:
+      raise errors.UserError(f"{path} was changed: it has no column {name}")
   return [dict(zip(header, row, strict=False)) for row in rest]
+
+
+@contextlib.contextmanager
+def as_written(path: pathlib.Path) -> Iterator[None]:
+  """Whoever makes something of the rows of a file does so in this block.
+
+  Raises:
+    UserError: the block could not: the file was changed or is damaged.
+  """
+  try:
+    yield
+  except (LookupError, TypeError, ValueError, csv.Error) as error:
+    raise errors.UserError(
+      f"{path} was changed or is damaged: {type(error).__name__}: {error}"
+    ) from None
 
 
 def write_row(file: TextIO, values: Iterable[Any]) -> None:

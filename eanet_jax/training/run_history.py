@@ -33,6 +33,7 @@ class History:
       # Written again: epochs after the checkpoint are trained again, and would
       # stand there twice.
       shutil.rmtree(scalars, ignore_errors=True)
+      history_csv.write(workdir, self.epochs)
       for row in self.epochs:
         self._scalars.write(row.step, history_csv.scalars(row))
 

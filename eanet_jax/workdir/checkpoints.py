@@ -232,11 +232,12 @@ class Checkpoints:
       )
       content = dict(restored.meta)
       checksum = content.pop("checksum", None)
+      sound = checksum == array_checksums.of_json(content)
     except Exception as error:  # Orbax has no type for a damaged file
       if peers.joined() and peers.is_loss(error):
         raise
       raise Corrupt(_first_line(error)) from error
-    if checksum != array_checksums.of_json(content):
+    if not sound:
       raise Corrupt("meta: its checksum differs")
     where = f"checkpoint {step} in {self._folder}"
     meta = run_meta.RunMeta.from_json(content["meta"], where)

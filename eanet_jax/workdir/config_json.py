@@ -3,14 +3,13 @@
 It is never executed. It tells whether a workdir holds the run that is wanted.
 """
 
-import json
 import pathlib
 
 import ml_collections
 
 from eanet_jax import errors
 from eanet_jax.configuration import config_tree
-from eanet_jax.runtime import atomic_files
+from eanet_jax.runtime import atomic_files, json_files
 
 FILE = "config.json"
 
@@ -33,14 +32,22 @@ def check_same(
   if not path.exists():
     return True
   try:
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = json_files.read(path)
   except ValueError as error:
-    raise errors.UserError(f"{path} is not JSON: {error}") from None
+    raise errors.UserError(
+      f"{path} is not JSON: {error}; if the run is of this command, delete that"
+      " file"
+    ) from None
+  if not isinstance(stored, dict):
+    raise errors.UserError(
+      f"{path} was changed: it holds no JSON object; if the run is of this"
+      " command, delete that file"
+    )
   changed = config_tree.differences(stored, config_tree.as_json(config))
   if changed:
     raise errors.UserError(
       f"{workdir} holds a run with another configuration"
-      f" ({'; '.join(changed)}): choose another --workdir, or the same fields"
-      " to resume"
+      f" ({'; '.join(changed)}), as its {FILE} says: choose another --workdir,"
+      " or the same fields to resume"
     )
   return stored["dataset"].get("path") == config.dataset.path

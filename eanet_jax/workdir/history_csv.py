@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from eanet_jax.runtime import csv_files
+from eanet_jax.workdir import checksums_json
 
 FILE = "history.csv"
 
@@ -38,21 +39,27 @@ def write(workdir: pathlib.Path, epochs: Sequence[Epoch]) -> None:
 
 
 def read(workdir: pathlib.Path) -> list[Epoch]:
-  """Returns the finished epochs of a workdir; [] if there is no file."""
+  """Returns the finished epochs of a workdir; [] if there is no file.
+
+  Raises:
+    UserError: it was changed or is damaged.
+  """
   path = workdir / FILE
+  checksums_json.check(path)
   if not path.exists():
     return []
-  return [
-    Epoch(
-      epoch=int(row["epoch"]),
-      step=int(row["step"]),
-      # Only the columns of validation are ever empty.
-      **{  # type: ignore[arg-type]
-        name: float(row[name]) if row[name] else None for name in COLUMNS[2:]
-      },
-    )
-    for row in csv_files.read(path)
-  ]
+  with csv_files.as_written(path):
+    return [
+      Epoch(
+        epoch=int(row["epoch"]),
+        step=int(row["step"]),
+        # Only the columns of validation are ever empty.
+        **{  # type: ignore[arg-type]
+          name: float(row[name]) if row[name] else None for name in COLUMNS[2:]
+        },
+      )
+      for row in csv_files.read(path, COLUMNS)
+    ]
 
 
 def columns(epochs: Sequence[Epoch]) -> dict[str, list[float]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from eanet_jax.runtime import csv_files
+from eanet_jax.workdir import checksums_json
 
 # Names that a class column must not have: other columns have them.
 _RESERVED = frozenset(
@@ -126,14 +127,22 @@ def write_test(
 def read_test(
   workdir: pathlib.Path, class_names: Sequence[str], baseline: str = ""
 ) -> Predictions:
-  """Returns what `write_test` wrote."""
-  rows = csv_files.read(workdir / file_name(baseline))
+  """Returns what `write_test` wrote.
+
+  Raises:
+    UserError: it was changed or is damaged.
+    OSError: it cannot be read.
+  """
+  path = workdir / file_name(baseline)
+  checksums_json.check(path)
   columns = class_columns(class_names)
-  return Predictions(
-    files=np.asarray([row["file"] for row in rows]),
-    specimens=np.asarray([row["specimen"] for row in rows]),
-    labels=np.asarray([class_names.index(row["true"]) for row in rows]),
-    probabilities=np.asarray(
-      [[float(row[name]) for name in columns] for row in rows]
-    ),
-  )
+  with csv_files.as_written(path):
+    rows = csv_files.read(path, ["file", "specimen", "true", *columns])
+    return Predictions(
+      files=np.asarray([row["file"] for row in rows]),
+      specimens=np.asarray([row["specimen"] for row in rows]),
+      labels=np.asarray([class_names.index(row["true"]) for row in rows]),
+      probabilities=np.asarray(
+        [[float(row[name]) for name in columns] for row in rows]
+      ),
+    )

@@ -239,5 +239,5 @@ def read(workdir: pathlib.Path) -> Results | None:
   content = json_formats.load(path, FORMAT)
   if content is None:
     return None
-  kind = _KINDS.get(content.get("objective", ""), RunResults)
+  kind = _KINDS.get(str(content.get("objective")), RunResults)
   return json_formats.from_fields(kind, content, path)

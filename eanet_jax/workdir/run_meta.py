@@ -59,13 +59,13 @@ class RunMeta:
       where: the checkpoint, for messages.
 
     Raises:
-      UserError: it has another format.
+      UserError: it has another format, or fields of other types.
     """
     json_formats.check(content, FORMAT, where)
-    history = (
-      json_formats.from_fields(history_csv.Epoch, row, where)
-      for row in content["history"]
+    meta = json_formats.from_fields(cls, dict(content), where)
+    # JSON has lists and objects for them.
+    return dataclasses.replace(
+      meta,
+      class_names=tuple(content["class_names"]),
+      history=tuple(history_csv.Epoch(**row) for row in content["history"]),
     )
-    names = tuple(content["class_names"])
-    changed = {"history": tuple(history), "class_names": names}
-    return json_formats.from_fields(cls, {**content, **changed}, where)

@@ -1,7 +1,9 @@
 """What the console shows: progress on a terminal and in a log, and errors."""
 
 import io
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import textwrap
@@ -175,3 +177,60 @@ def test_a_second_ctrl_c_ends_a_run_that_is_being_saved():
   )
   found = (done.returncode, done.stdout, done.stderr)
   assert found == (130, "asked 2\n", "interrupted\n")
+
+
+def alone(program, *command, **kwargs):
+  """Runs a program as one process, from a command if one is given."""
+  return subprocess.run(
+    [*command, sys.executable, "-c", textwrap.dedent(program)],
+    stderr=subprocess.PIPE,
+    text=True,
+    timeout=60,
+    **kwargs,
+  )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGHUP")
+def test_a_closed_terminal_asks_to_stop_and_may_say_it_twice():
+  program = """
+    import signal, sys
+    from eanet_jax import errors
+    from eanet_jax.runtime import console
+
+    def main(argv):
+      with console.stop_signals() as stop_signal:
+        signal.raise_signal(signal.SIGHUP)
+        print("asked", stop_signal())
+      signal.raise_signal(signal.SIGHUP)  # the shell's
+      print("saved")
+      raise errors.Stopped(stop_signal())
+
+    sys.exit(console.guarded(main, sys.argv))
+  """
+  done = alone(program, stdout=subprocess.PIPE)
+  assert done.returncode == 128 + signal.SIGHUP
+  assert done.stdout.startswith("asked 1\nsaved\nstopped; ")
+  done = alone(program, "nohup", stdout=subprocess.PIPE)
+  assert "asked 0" in done.stdout  # it outlives the terminal
+
+
+def test_work_goes_on_when_the_reader_of_its_output_has_gone():
+  program = """
+    import sys
+    from eanet_jax.runtime import console
+
+    def main(argv):
+      for _ in range(3):
+        print("x" * 9000)
+        console.say("said")
+        print("y" * 9000, file=sys.stderr)
+      return 7
+
+    sys.exit(console.guarded(main, sys.argv))
+  """
+  read, write = os.pipe()
+  os.close(read)
+  done = alone(program, stdout=write)
+  os.close(write)
+  assert done.returncode == 7
+  assert done.stderr == ("y" * 9000 + "\n") * 3

@@ -19,7 +19,7 @@ def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
   columns = ["=name", "class"]
   rows = [dict(zip(columns, row, strict=True)) for row in rows]
   csv_files.write(path, columns, rows)
-  assert csv_files.read(path) == rows
+  assert csv_files.read(path, columns) == rows
 
 
 @pytest.mark.parametrize(
