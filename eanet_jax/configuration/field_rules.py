@@ -18,12 +18,21 @@ def _one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
   return lambda value: value in names, "one of " + ", ".join(names)
 
 
+def _from_to(least: float, most: float) -> tuple[Callable[[Any], bool], str]:
+  return lambda value: least <= value <= most, f"from {least} to {most}"
+
+
 _POSITIVE = (lambda value: value >= 1, "1 or more")
 _NOT_NEGATIVE = (lambda value: value >= 0, "0 or more")
 _ABOVE_ZERO = (lambda value: value > 0, "above 0")
-_DROPOUT_RATE = (lambda value: 0 <= value <= 0.9, "from 0 to 0.9")
+_DROPOUT_RATE = _from_to(0, 0.9)
 _BELOW_ONE = (lambda value: 0 <= value < 1, "from 0 to below 1")
 _ANY = (lambda value: True, "anything")  # checked where it is used, or a bool
+
+# Nobody's network is wider; a checkpoint from elsewhere may say anything.
+_WIDEST = 1 << 16
+# Of the images of a batch for evaluation, float32.
+_BATCH_BYTES = 1 << 32
 
 # Every field there is, except the `model` group.
 _RULES = {
@@ -34,8 +43,8 @@ _RULES = {
   "dataset.seed": _NOT_NEGATIVE,
   "dataset.images_per_specimen": _NOT_NEGATIVE,
   "dataset.view": _one_of("whole", "tiles"),
-  "dataset.image_px": (lambda px: px >= 8, "8 or more"),
-  "dataset.tile_px": (lambda px: px >= 8, "8 or more"),
+  "dataset.image_px": _from_to(8, 8192),
+  "dataset.tile_px": _from_to(8, 8192),
   "dataset.resident_mb": _NOT_NEGATIVE,
   "dataset.standardise": _one_of("set", "image"),
   "split.by": _one_of("specimen", "micrograph"),
@@ -50,7 +59,7 @@ _RULES = {
   "split.seed": _NOT_NEGATIVE,
   "loss.objective": _one_of("classes", "pairs"),
   "loss.temperature": _ABOVE_ZERO,
-  "loss.embedding_size": _POSITIVE,
+  "loss.embedding_size": _from_to(1, _WIDEST),
   "loss.gamma": _NOT_NEGATIVE,
   "loss.label_smoothing": _BELOW_ONE,
   "loss.class_weights": _one_of("none", "balanced"),
@@ -62,11 +71,11 @@ _RULES = {
   "optimizer.clip_norm": _NOT_NEGATIVE,
   "augment.flips": _ANY,
   "augment.quarter_turns": _ANY,
-  "augment.rotation_deg": (lambda deg: 0 <= deg <= 180, "from 0 to 180"),
+  "augment.rotation_deg": _from_to(0, 180),
   "augment.zoom": _BELOW_ONE,
   "augment.crop": (lambda crop: 0 < crop <= 1, "above 0 and up to 1"),
-  "augment.exact": (lambda share: 0 <= share <= 1, "from 0 to 1"),
-  "augment.blur": (lambda std: 0 <= std <= 3, "from 0 to 3"),
+  "augment.exact": _from_to(0, 1),
+  "augment.blur": _from_to(0, 3),
   "augment.noise": _NOT_NEGATIVE,
   "augment.contrast": _BELOW_ONE,
   "augment.brightness": _NOT_NEGATIVE,
@@ -81,8 +90,8 @@ _RULES = {
 
 _OF_EVERY_MODEL = {
   "model.name": _one_of("eanet", "vgg"),
-  "model.num_heads": _POSITIVE,
-  "model.num_slots": _POSITIVE,
+  "model.num_heads": _from_to(1, _WIDEST),
+  "model.num_slots": _from_to(1, _WIDEST),
   "model.dropout_rate": _DROPOUT_RATE,
   "model.attention_dropout_rate": _DROPOUT_RATE,
   "model.pretrained": _ANY,
@@ -98,20 +107,26 @@ _MODEL_RULES = {
       "external", "single_memory", "self", "simplified"
     ),
     "model.patch_px": _POSITIVE,
-    "model.width": _POSITIVE,
-    "model.num_blocks": _POSITIVE,
+    "model.width": _from_to(1, _WIDEST),
+    "model.num_blocks": _from_to(1, 256),
     "model.normalisation": _one_of("double", "tokens", "slots"),
-    "model.key_width": _POSITIVE,
-    "model.mlp_width": _POSITIVE,
+    "model.key_width": _from_to(1, _WIDEST),
+    "model.mlp_width": _from_to(1, _WIDEST),
     "model.stem": _one_of("patches", "convolutions"),
-    "model.depthwise_size": (lambda n: n == 0 or n % 2, "0, or odd"),
+    "model.depthwise_size": (
+      lambda n: n == 0 or (n % 2 and 0 < n < 256),
+      "0, or odd and from 1 to 255",
+    ),
     "model.position_embedding": _ANY,
     "model.pooling": _one_of("mean", "maps"),
   },
   "vgg": {
     **_OF_EVERY_MODEL,
     "model.attention_type": _one_of("none", "external"),
-    "model.width_multiplier": _ABOVE_ZERO,
+    "model.width_multiplier": (
+      lambda times: 0 < times <= 16,
+      "above 0 and up to 16",
+    ),
     "model.batch_norm": _ANY,
   },
 }
@@ -132,7 +147,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   for field, (allowed, requirement) in rules.items():
     value = flat.get(field)
     finite = not isinstance(value, float) or math.isfinite(value)
-    if not (finite and allowed(value)):
+    if not (finite and _allows(allowed, value)):
       raise errors.UserError(
         f"--config.{field}={value!r} cannot be used: it must be {requirement}"
       )
@@ -153,6 +168,13 @@ def validate(config: ml_collections.ConfigDict) -> None:
       " to start from: give one"
     )
   image_px = config.dataset.image_px
+  most = _BATCH_BYTES // (4 * image_px**2)
+  if config.evaluation.batch_size > most:
+    raise errors.UserError(
+      f"--config.evaluation.batch_size={config.evaluation.batch_size} images of"
+      f" {image_px} x {image_px} pixels take too much memory: it must be"
+      f" {most} or less"
+    )
   if name == "eanet":
     patch_px = config.model.patch_px
     _check_patches(image_px, patch_px)
@@ -168,6 +190,14 @@ def validate(config: ml_collections.ConfigDict) -> None:
       f"--config.dataset.image_px={image_px} is too small for VGG, which halves"
       " it five times: it must be 32 or more"
     )
+
+
+def _allows(allowed: Callable[[Any], bool], value: Any) -> bool:
+  """Whether a rule allows a value, which may be of any type."""
+  try:
+    return bool(allowed(value))
+  except TypeError:
+    return False
 
 
 def _check_patches(image_px: int, patch_px: int) -> None:

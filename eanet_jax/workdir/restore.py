@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax
+import ml_collections
 import numpy as np
 
 from eanet_jax import errors
+from eanet_jax.configuration import field_rules
 from eanet_jax.models import networks
 from eanet_jax.runtime import pytrees, sharding
 from eanet_jax.workdir import checkpoints, run_meta
@@ -36,6 +38,7 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
 
   def template(meta: run_meta.RunMeta) -> pytrees.Variables:
     nonlocal model
+    _check(meta, workdir)
     model = networks.create(meta.config["model"], meta.outputs)
     return _shapes(model, meta.config["dataset"]["image_px"], mesh)
 
@@ -44,6 +47,31 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
   if best is None or model is None:
     raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
   return TrainedNetwork(model, *best)
+
+
+def _check(meta: run_meta.RunMeta, workdir: pathlib.Path) -> None:
+  """Raises UserError for a network that this program would not have trained.
+
+  A checkpoint may be of anybody: its sizes are checked before memory is taken.
+  """
+  config = meta.config
+  try:
+    field_rules.validate(ml_collections.ConfigDict(config))
+    expected = len(meta.class_names) or config["loss"]["embedding_size"]
+    if meta.outputs != expected:
+      raise errors.UserError(f"{meta.outputs} outputs in place of {expected}")
+    if (
+      (meta.mean is None) != (meta.std is None)
+      or not 0 <= (meta.mean or 0) <= 255
+      or not 1 <= (1 if meta.std is None else meta.std) <= 255
+    ):
+      raise errors.UserError(
+        f"grey levels of mean {meta.mean} and standard deviation {meta.std}"
+      )
+  except errors.UserError as error:
+    raise errors.UserError(
+      f"the checkpoints in {workdir} were changed: {error}"
+    ) from None
 
 
 def _shapes(
