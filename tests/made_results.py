@@ -24,6 +24,12 @@ def levels(seed: int, skill: float) -> results_json.Levels:
   }
 
 
+def matrix(scores: results_json.Scores) -> list[list[int]]:
+  """Counts by true class (row) and predicted class (column)."""
+  names, found = scores["per_class"], scores["confusion"]
+  return [[found.get(t, {}).get(p, 0) for p in names] for t in names]
+
+
 def example(i: int, **changes) -> results_json.Example:
   """One example, called HR and in truth CPJ."""
   return {

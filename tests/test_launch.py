@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from conftest import ROOT, SMALL, eanet, launch, run
+from made_results import matrix
 
 from eanet_jax.configuration import command_line
 
@@ -25,7 +26,7 @@ def test_results_hold_the_documented_fields(trained):
     assert isinstance(test[name], float)
     low, high = test["interval_95"][name]
     assert low <= high
-  counts = test["confusion_matrix"]
+  counts = matrix(test)
   assert sum(map(sum, counts)) == result["split"]["test"] == test["examples"]
   assert test["accuracy"] == pytest.approx(
     sum(counts[i][i] for i in range(3)) / test["examples"]

@@ -16,6 +16,7 @@ from eanet_jax.runtime import peers, wording
 # Of files left out and of test specimens, before training.
 _SHOWN = 5
 _TESTED_SHOWN = 8
+_CLASSES_SHOWN = 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,17 +91,21 @@ class Dataset:
     views, split = self.views, self.split
     specimens = np.asarray(views.specimens)
     parts = (split.train, split.validation, split.test)
-    width = max(len("class"), *map(len, views.class_names))
+    width = max(len("class"), *map(len, views.class_names[:_CLASSES_SHOWN]))
     header = ("specimens", "images", "train", "validate", "test")
     row = lambda name, cells: (
       f"  {name:<{width}}" + "".join(f"{cell:>11}" for cell in cells)
     )
     lines = [row("class", header)]
-    for label, name in enumerate(views.class_names):
+    shown = views.class_names[:_CLASSES_SHOWN]
+    for label, name in enumerate(shown):
       of_class = views.labels == label
       counts = [np.count_nonzero(of_class[part]) for part in parts]
       own = len(set(specimens[of_class].tolist()))
       lines.append(row(name, (own, np.count_nonzero(of_class), *counts)))
+    if len(shown) < len(views.class_names):
+      more = len(views.class_names) - len(shown)
+      lines.append(f"  and {wording.count(more, 'class')} more")
     if split.by == "specimen" and len(split.test):
       tested = sorted(set(specimens[split.test].tolist()))
       named = ", ".join(tested[:_TESTED_SHOWN])

@@ -36,6 +36,8 @@ _TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
 _TEXTURE_FILE = "texture-v1.npz"
 # Score of a class without training images, a finite substitute for log 0.
 _NEVER = -1e4
+# Of classes times examples, that an SVM weighs at a time: 64 MB.
+_PAIRS = 2**23
 # How far above chance grey levels may score before there is a warning.
 _MARGIN = 0.15
 
@@ -95,7 +97,14 @@ def _svm_scores(
     # Ties are broken by the decision function: argmax and predict agree.
     svm.SVC(C=10, decision_function_shape="ovr", break_ties=True),
   ).fit(train, labels)
-  found = model.decision_function(features)
+  # It weighs each pair of classes: in parts, so that memory is bounded.
+  rows = max(1, _PAIRS // len(model.classes_) ** 2)
+  found = np.concatenate(
+    [
+      model.decision_function(features[i : i + rows])
+      for i in range(0, len(features), rows)
+    ]
+  )
   if found.ndim == 1:  # two classes: the signed distance from the boundary
     found = np.stack([-found / 2, found / 2], axis=-1)  # (k, 2)
   scores = np.full((len(features), num_classes), _NEVER)

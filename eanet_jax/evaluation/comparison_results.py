@@ -10,7 +10,6 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 import ml_collections
-import numpy as np
 
 from eanet_jax.data import splits
 from eanet_jax.evaluation import baselines, pooled_scores
@@ -181,10 +180,14 @@ def _tiles(
   }
   if not all("tile" in level for level in levels.values()):
     return {}
-  counts = np.sum(
-    [level["tile"]["confusion_matrix"] for level in levels.values()], axis=0
+  scores = [level["tile"] for level in levels.values()]
+  tiles = sum(each["examples"] for each in scores)
+  right = sum(
+    counts.get(true, 0)
+    for each in scores
+    for true, counts in each["confusion"].items()
   )
-  share = float(np.trace(counts) / counts.sum())
+  share = right / tiles
   return {"tile_accuracy": {"mean": share, "interval_95": None, "folds": []}}
 
 

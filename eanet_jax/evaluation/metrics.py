@@ -1,11 +1,13 @@
-"""Scores of a classifier from its count matrix, with intervals by bootstrap.
+"""Scores of a classifier from its tally, with intervals by bootstrap.
 
-Takes class probabilities and labels, gives plain numbers. The (l, l) matrix of
-counts, true class by predicted class, is the only state; every score derives
-from it. NumPy only.
+Takes class probabilities and labels, gives plain numbers. A tally is all that a
+score derives from: how often each class was right, was true and was predicted,
+(3, l) whole numbers. It grows with the classes, where a matrix of counts grows
+with their square. NumPy only.
 """
 
 import typing
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,26 +18,42 @@ HEADLINE: tuple[results_json.Headline, ...] = typing.get_args(
   results_json.Headline
 )
 
+# Of the draws of a bootstrap; if fewer have every class, another is used.
+_TOO_FEW = 0.01
 
-def count_matrix(
-  labels: np.ndarray, predicted: np.ndarray, num_classes: int
+
+def tally(
+  labels: np.ndarray,
+  predicted: np.ndarray,
+  num_classes: int,
+  units: np.ndarray | None = None,
 ) -> np.ndarray:
-  """Returns int64 (l, l): how often class i was predicted as class j."""
-  cells = np.asarray(labels) * num_classes + np.asarray(predicted)
-  counts = np.bincount(cells, minlength=num_classes**2)
-  return counts.reshape(num_classes, num_classes)
+  """Returns int64 (3, l), how often each class was right, true and predicted.
+
+  Args:
+    labels: int (k,), the true classes.
+    predicted: int (k,).
+    num_classes: l.
+    units: int (k,), 0..g-1: the tally of each unit by itself, (g, 3, l).
+  """
+  labels, predicted = np.asarray(labels), np.asarray(predicted)
+  unit = np.zeros(len(labels), np.int64) if units is None else units
+  found = np.zeros((int(unit.max(initial=0)) + 1, 3, num_classes), np.int64)
+  np.add.at(found[:, 0], (unit, labels), labels == predicted)
+  np.add.at(found[:, 1], (unit, labels), 1)
+  np.add.at(found[:, 2], (unit, predicted), 1)
+  return found[0] if units is None else found
 
 
-def class_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
+def class_scores(tallies: np.ndarray) -> dict[str, np.ndarray]:
   """Returns precision, recall and F1 of each class: float64 (..., l).
 
   A ratio with denominator 0 is 0, as in scikit-learn with zero_division=0.
 
   Args:
-    counts: int (..., l, l).
+    tallies: whole numbers (..., 3, l), see `tally`.
   """
-  right = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
-  predicted, support = counts.sum(-2), counts.sum(-1)
+  right, support, predicted = np.moveaxis(np.asarray(tallies, float), -2, 0)
   return {
     "precision": right / np.maximum(predicted, 1),
     "recall": right / np.maximum(support, 1),
@@ -43,18 +61,18 @@ def class_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
   }
 
 
-def headline(counts: np.ndarray) -> dict[str, np.ndarray]:
-  """Returns the HEADLINE scores: float64 (...) of counts (..., l, l).
+def headline(tallies: np.ndarray) -> dict[str, np.ndarray]:
+  """Returns the HEADLINE scores: float64 (...) of tallies (..., 3, l).
 
   Macro means are over the classes that occur, as examples or predictions;
   balanced accuracy is over those that have examples. Kappa is Cohen's; 0 if
   chance agreement is complete and it is not defined.
   """
-  total = np.maximum(counts.sum((-2, -1)), 1)
-  observed = np.trace(counts, axis1=-2, axis2=-1) / total
-  support, predicted = counts.sum(-1), counts.sum(-2)
-  by_chance = (support * predicted).sum(-1) / total.astype(np.float64) ** 2
-  by_class = class_scores(counts)
+  right, support, predicted = np.moveaxis(np.asarray(tallies, float), -2, 0)
+  total = np.maximum(support.sum(-1), 1)
+  observed = right.sum(-1) / total
+  by_chance = (support * predicted).sum(-1) / total**2
+  by_class = class_scores(tallies)
   present = np.maximum((support > 0).sum(-1), 1)
   occurring = np.maximum((support + predicted > 0).sum(-1), 1)
   chance_left = np.where(by_chance < 1, 1 - by_chance, 1)
@@ -66,6 +84,21 @@ def headline(counts: np.ndarray) -> dict[str, np.ndarray]:
     "macro_f1": by_class["f1"].sum(-1) / occurring,
     "kappa": np.where(by_chance < 1, (observed - by_chance) / chance_left, 0),
   }
+
+
+def confusion(
+  labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
+) -> results_json.Confusion:
+  """Returns {true class: {predicted class: how often}} of what occurred."""
+  pairs, counts = np.unique(
+    np.stack([labels, predicted], axis=-1), axis=0, return_counts=True
+  )
+  found: results_json.Confusion = {}
+  for (true, called), count in zip(
+    pairs.tolist(), counts.tolist(), strict=True
+  ):
+    found.setdefault(class_names[true], {})[class_names[called]] = count
+  return found
 
 
 def mean_by_group(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -105,10 +138,10 @@ def summary(
   """
   num_classes = len(class_names)
   predicted = probabilities.argmax(-1)
-  counts = count_matrix(labels, predicted, num_classes)
-  by_class = class_scores(counts)
+  tallies = tally(labels, predicted, num_classes)
+  by_class = class_scores(tallies)
   top_two = np.argsort(-probabilities, axis=-1, kind="stable")[:, :2]
-  scores = headline(counts)
+  scores = headline(tallies)
   result: results_json.Scores = {
     "accuracy": float(scores["accuracy"]),
     "balanced_accuracy": float(scores["balanced_accuracy"]),
@@ -122,11 +155,11 @@ def summary(
         "precision": float(by_class["precision"][i]),
         "recall": float(by_class["recall"][i]),
         "f1": float(by_class["f1"][i]),
-        "support": int(counts[i].sum()),
+        "support": int(tallies[1, i]),
       }
       for i, name in enumerate(class_names)
     },
-    "confusion_matrix": counts.tolist(),
+    "confusion": confusion(labels, predicted, class_names),
     "examples": len(labels),
   }
   if resamples:
@@ -158,38 +191,68 @@ def _intervals(
   resamples: int,
 ) -> dict[str, list[float]] | None:
   """Intervals by name; None if every class has one unit."""
-  names, units = np.unique(units, return_inverse=True)
-  counts = np.zeros((len(names), num_classes, num_classes), np.int64)
-  np.add.at(counts, (units, labels, predicted), 1)
-  drawn = draw_units(counts, resamples)
+  _, units = np.unique(units, return_inverse=True)
+  tallies = tally(labels, predicted, num_classes, units)
+  drawn = draw_units(tallies, resamples)
   if drawn is None:
     return None
-  scores = headline(np.einsum("rg,gij->rij", drawn, counts))
+  scores = headline(resampled(drawn, tallies))
   return {name: interval(values) for name, values in scores.items()}
 
 
-def draw_units(counts: np.ndarray, resamples: int) -> np.ndarray | None:
+def draw_units(tallies: np.ndarray, resamples: int) -> np.ndarray | None:
   """Returns int64 (r, g): how often each of g units is in each resample.
 
   A draw that misses a class is drawn again: a mean over fewer classes would be
-  another score. None if every class has one unit.
+  another score. Where that would be nearly every draw, because there are many
+  classes of few units, as many units as a class has are drawn from each class
+  by itself (a stratified bootstrap). None if every class has one unit.
 
   Args:
-    counts: int (g, l, l), the count matrix of each unit.
+    tallies: int (g, 3, l), of each unit; a unit has examples of one class.
     resamples: r.
   """
-  of_class = counts.sum(-1) > 0  # (g, l)
+  of_class = tallies[:, 1] > 0  # (g, l)
   classes = of_class.any(0)
-  if len(counts) == classes.sum():
+  if len(tallies) == classes.sum():
     return None
   rng = np.random.default_rng(0)
-  share = np.full(len(counts), 1 / len(counts))
-  kept = np.empty((0, len(counts)), np.int64)
+  share = np.full(len(tallies), 1 / len(tallies))
+  kept = np.empty((0, len(tallies)), np.int64)
   while len(kept) < resamples:
-    drawn = rng.multinomial(len(counts), share, resamples)
-    complete = (drawn @ of_class > 0)[:, classes].all(-1)
+    drawn = rng.multinomial(len(tallies), share, resamples)
+    # In float64, whose products are fast, and exact below 2^53.
+    missing = drawn.astype(float) @ of_class == 0
+    complete = ~missing[:, classes].any(-1)
+    if complete.mean() < _TOO_FEW:
+      return _draw_by_class(of_class.argmax(-1), resamples, rng)
     kept = np.concatenate([kept, drawn[complete]])
   return kept[:resamples]
+
+
+def _draw_by_class(
+  labels: np.ndarray, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
+  """As `draw_units`, stratified by the labels (g,) of the units."""
+  drawn = np.empty((resamples, len(labels)), np.int64)
+  for label in np.unique(labels):
+    own = np.flatnonzero(labels == label)
+    share = np.full(len(own), 1 / len(own))
+    drawn[:, own] = rng.multinomial(len(own), share, resamples)
+  return drawn
+
+
+def resampled(drawn: np.ndarray, tallies: np.ndarray) -> np.ndarray:
+  """Returns float64 (r, 3, l), the tally of each resample.
+
+  Args:
+    drawn: int (r, g), see `draw_units`.
+    tallies: int (g, 3, l).
+  """
+  units, *rest = tallies.shape
+  # In float64, whose products are fast, and exact below 2^53.
+  flat = drawn.astype(float) @ tallies.reshape(units, -1)
+  return flat.reshape(len(drawn), *rest)
 
 
 def interval(values: np.ndarray) -> list[float]:

@@ -4,8 +4,11 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from eanet_jax.evaluation import metrics
-from eanet_jax.reporting import html_pages
+from eanet_jax.reporting import html_pages, mistakes
 from eanet_jax.workdir import results_json
+
+_MOST_CLASSES = 12  # more do not fit beside each other
+_MOST_MISTAKES = 10
 
 
 def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
@@ -13,7 +16,7 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
 
   Args:
     test: level -> scores, as `scoring.score` returns them.
-    class_names: in the order of the confusion matrix.
+    class_names: in the order of the table's rows.
   """
   levels = [level for level in results_json.LEVELS if level in test]
   lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
@@ -24,13 +27,30 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
     lines.append(line)
   counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
   lines.append(f"{'examples':19}{counts}")
-  matrix = test["micrograph"]["confusion_matrix"]
+  lines.append("")
+  confusion = test["micrograph"]["confusion"]
+  if len(class_names) > _MOST_CLASSES:
+    return "\n".join(lines + _commonest(confusion))
   width = max(6, *(len(name) + 2 for name in class_names))
-  lines += ["", "micrographs: true class (row), predicted class (column)"]
+  lines.append("micrographs: true class (row), predicted class (column)")
   lines.append(" " * width + "".join(f"{n:>{width}}" for n in class_names))
-  for name, row in zip(class_names, matrix, strict=True):
-    lines.append(f"{name:<{width}}" + "".join(f"{n:>{width}}" for n in row))
+  for true in class_names:
+    row = (confusion.get(true, {}).get(called, 0) for called in class_names)
+    lines.append(f"{true:<{width}}" + "".join(f"{n:>{width}}" for n in row))
   return "\n".join(lines)
+
+
+def _commonest(confusion: results_json.Confusion) -> list[str]:
+  """Lines about the classes that are taken for each other most often."""
+  found = mistakes.commonest(confusion)
+  if not found:
+    return ["micrographs: none is called another class"]
+  shown = found[:_MOST_MISTAKES]
+  lines = [f"micrographs: the commonest {len(shown)} of {len(found)} mistakes"]
+  return lines + [
+    f"  {each.true} called {each.called}: {each.count} of {each.total}"
+    for each in shown
+  ]
 
 
 def baseline_table(baselines: Mapping[str, results_json.Levels]) -> str:

@@ -11,8 +11,13 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from eanet_jax.reporting import figures
+from eanet_jax.reporting import figures, mistakes
 from eanet_jax.workdir import results_json
+
+# Beyond these a plot shows a part, which its caption says.
+MOST_CLASSES = 20
+MOST_MISTAKES = 25
+MOST_SPECIMENS = 60
 
 
 class IntervalRow(TypedDict):
@@ -99,10 +104,20 @@ def _dot(
 
 @figures.as_uri
 def confusion(
-  matrix: Sequence[Sequence[int]], class_names: Sequence[str]
+  confusion: results_json.Confusion, class_names: Sequence[str]
 ) -> matplotlib.figure.Figure:
-  """Returns a plot of counts, true class by predicted, shaded by row share."""
-  counts = np.asarray(matrix)
+  """Returns a plot of counts, true class by predicted, shaded by row share.
+
+  Of more than MOST_CLASSES, one of the commonest mistakes.
+  """
+  if len(class_names) > MOST_CLASSES:
+    return _commonest(mistakes.commonest(confusion)[:MOST_MISTAKES])
+  counts = np.array(
+    [
+      [confusion.get(true, {}).get(called, 0) for called in class_names]
+      for true in class_names
+    ]
+  )
   share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
   side = 150 + 86 * len(counts)
   figure, axes = figures.figure(min(side, 560), min(side - 30, 520))
@@ -133,11 +148,42 @@ def confusion(
   return figure
 
 
+def _commonest(
+  shown: Sequence[mistakes.Mistake],
+) -> matplotlib.figure.Figure:
+  """A bar for each mistake, as long as the share of the true class."""
+  figure, axes = figures.figure(520, 70 + 24 * max(len(shown), 1))
+  axes.barh(range(len(shown)), 1, 0.62, color="#f0f2f4")
+  share = [each.count / each.total for each in shown]
+  axes.barh(range(len(shown)), share, 0.62, color=figures.ACCENT)
+  for y, each in enumerate(shown):
+    text = f"{each.count} of {each.total}"
+    axes.text(1.02, y, text, va="center", transform=axes.get_yaxis_transform())
+  labels = [
+    f"{figures.short(each.true, 18)} called {figures.short(each.called, 18)}"
+    for each in shown
+  ]
+  axes.set_yticks(range(len(shown)), labels, color=figures.INK)
+  axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+  axes.set_xlim(0, 1)
+  axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+  axes.spines[:].set_visible(False)
+  return figure
+
+
 @figures.as_uri
 def specimens(
   rows: Sequence[results_json.SpecimenScore], class_names: Sequence[str]
 ) -> matplotlib.figure.Figure:
-  """Returns a plot of each specimen's accuracy, a bar in its class's colour."""
+  """Returns a plot of each specimen's accuracy, a bar in its class's colour.
+
+  Of more than MOST_SPECIMENS, the worst of them, whatever their class.
+  """
+  if len(rows) > MOST_SPECIMENS:
+    rows = sorted(rows, key=lambda r: (r["accuracy"], r["specimen"]))
+    rows = rows[:MOST_SPECIMENS]
+  of_rows = {row["class"] for row in rows}
+  class_names = [name for name in class_names if name in of_rows]
   order = {name: i for i, name in enumerate(class_names)}
   rows = sorted(rows, key=lambda r: (order[r["class"]], -r["accuracy"]))
   figure, axes = figures.figure(520, 70 + 24 * len(rows))
@@ -153,7 +199,12 @@ def specimens(
   for y, row in enumerate(rows):
     text = f"{100 * row['accuracy']:.0f} %"
     axes.text(1.02, y, text, va="center", transform=axes.get_yaxis_transform())
-  names = [r["specimen"].removeprefix(f"{r['class']}/") for r in rows]
+  # A few classes are told by colour, many by name.
+  told = len(order) <= MOST_CLASSES
+  names = [
+    r["specimen"].removeprefix(f"{r['class']}/") if told else r["specimen"]
+    for r in rows
+  ]
   labels = [
     f"{figures.short(name)} ({row['micrographs']})"
     for name, row in zip(names, rows, strict=True)
@@ -163,7 +214,8 @@ def specimens(
   axes.set_xlim(0, 1)
   axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
   axes.spines[:].set_visible(False)
-  figure.legend(loc="outside upper left", ncols=3)
+  if told:
+    figure.legend(loc="outside upper left", ncols=3)
   return figure
 
 

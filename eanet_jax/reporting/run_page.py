@@ -1,11 +1,14 @@
 """What the page of a finished run shows, from the files in its workdir."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eanet_jax.reporting import pictures, plots
+from eanet_jax.reporting import mistakes, pictures, plots
 from eanet_jax.workdir import history_csv, results_json
+
+# Of classes and of specimens, in a table or a list.
+_MOST_NAMES = 50
 
 
 class System(plots.IntervalRow):
@@ -25,10 +28,10 @@ def contents(
   ]
   systems = [own, *rivals]
   rival = max(rivals, key=lambda system: system["value"])
-  counts = run.test["micrograph"]["confusion_matrix"]
+  scores = run.test["micrograph"]
   drawn = {
     "summary": plots.intervals(systems, "macro F1 of the test micrographs"),
-    "confusion": plots.confusion(counts, run.class_names),
+    "confusion": plots.confusion(scores["confusion"], run.class_names),
     "specimens": plots.specimens(run.per_specimen, run.class_names),
     "reliability": plots.reliability(
       run.calibration["before"], run.calibration["after"]
@@ -38,13 +41,31 @@ def contents(
   return {
     "run": run,
     "title": run.title,
-    "scores": run.test["micrograph"],
+    "scores": scores,
+    "classes": _worst(scores["per_class"]),
+    "mistakes": len(mistakes.commonest(scores["confusion"])),
+    "most": {
+      "classes": plots.MOST_CLASSES,
+      "mistakes": plots.MOST_MISTAKES,
+      "specimens": plots.MOST_SPECIMENS,
+      "names": _MOST_NAMES,
+    },
     "systems": systems,
     "rival": rival,
     "overlap": _overlap(own["interval"], rival["interval"]),
     "plots": drawn,
     "examples": pictures.read(workdir, run.examples),
   }
+
+
+def _worst(
+  per_class: Mapping[str, results_json.ClassScores],
+) -> dict[str, results_json.ClassScores]:
+  """The classes to list: all in their order, or the worst of too many."""
+  names = list(per_class)
+  if len(names) > _MOST_NAMES:
+    names.sort(key=lambda name: per_class[name]["f1"])
+  return {name: per_class[name] for name in names[:_MOST_NAMES]}
 
 
 def _system(

@@ -13,7 +13,7 @@ from eanet_jax.workdir import json_formats
 
 FILE = "results.json"
 # Raise it whenever a field is added, is removed or changes its meaning.
-FORMAT = 1
+FORMAT = 2
 # What every result is compared with, and its title for people.
 BASELINES = {
   "majority": "always the commonest class",
@@ -42,6 +42,10 @@ class ClassScores(TypedDict):
   support: int
 
 
+# {true class: {predicted class: how often}}, of the pairs that occurred.
+Confusion = dict[str, dict[str, int]]
+
+
 class Scores(TypedDict):
   """Scores at one level; `metrics.summary` computes them."""
 
@@ -53,7 +57,7 @@ class Scores(TypedDict):
   kappa: float
   top2_accuracy: float
   per_class: dict[str, ClassScores]
-  confusion_matrix: list[list[int]]
+  confusion: Confusion
   examples: int
   interval_95: NotRequired[dict[str, list[float]]]
 
@@ -151,7 +155,7 @@ class RunResults:
     baselines: scores of the test split, by the names in `BASELINES`.
     calibration: of the micrographs' probabilities.
     per_specimen: scores of the test specimens.
-    class_names: in the order of the confusion matrices.
+    class_names: in the order of the network's outputs.
     split, dataset, examples: see their types.
     warnings: what a reader of the figures must know.
     skipped: [file, reason] of files that could not be used.

@@ -25,6 +25,24 @@ def test_a_set_of_one_is_described_in_the_singular():
   ]
 
 
+def test_of_many_classes_the_first_are_listed():
+  views = view_store.Views(
+    images=np.zeros((99, 2, 2, 1), np.uint8),
+    micrograph=np.arange(99, dtype=np.int32),
+    labels=np.arange(99, dtype=np.int32) // 3,
+    specimens=tuple(map(str, range(99))),
+    files=tuple(map(str, range(99))),
+    class_names=tuple(f"alloy {i}" for i in range(33)),
+    skipped=(),
+    unmatched=(),
+    digest="",
+  )
+  split = splits.Split(*np.arange(99).reshape(33, 3).T, by="micrograph")
+  lines = dataset.Dataset(views, split, by_image=False).describe("")
+  assert len(lines) == 1 + 1 + 20 + 1
+  assert lines[-1] == "  and 13 classes more"
+
+
 def test_each_class_has_a_row_and_much_left_out_is_counted():
   labels = np.repeat(np.arange(2, dtype=np.int32), 4)
   specimens = tuple("aabbccdd")

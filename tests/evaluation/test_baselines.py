@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_results import matrix
 
 from eanet_jax.data import dataset, splits, view_store
 from eanet_jax.evaluation import answers, baselines, scoring
@@ -97,6 +98,15 @@ def test_textures_are_told_apart_by_texture_and_not_by_grey(by_texture):
   assert found["majority"]["accuracy"] == pytest.approx(1 / 3)
 
 
+def test_scores_in_parts_are_those_at_once(by_texture, monkeypatch):
+  # For a thousand classes they would take gigabytes at once.
+  chosen = by_texture.views.of(by_texture.split.test)
+  at_once = baselines.logits(by_texture, chosen)
+  monkeypatch.setattr(baselines, "_PAIRS", 9 * 2)  # two rows of 3 classes
+  for name, scores in baselines.logits(by_texture, chosen).items():
+    np.testing.assert_array_equal(scores, at_once[name])
+
+
 def test_brightness_that_follows_the_class_is_caught_and_warned_of():
   found = summaries(data_of(drawn(brightness_of_class, LABELS), LABELS))
   assert found["grey"]["accuracy"] == 1
@@ -133,7 +143,7 @@ def test_the_majority_is_of_training_micrographs_not_of_views():
   scores = baselines.logits(data, chosen)["majority"]
   np.testing.assert_allclose(scores, np.log([[0.25, 0.75]] * 2))
   summary = micrograph_scores(scores, data.views, chosen)
-  assert summary["confusion_matrix"] == [[0, 2], [0, 0]]
+  assert matrix(summary) == [[0, 2], [0, 0]]
 
 
 def test_test_views_have_no_part_in_the_fit(by_texture):

@@ -101,7 +101,15 @@ def test_a_system_with_a_run_missing_is_not_compared(collected):
 
 
 def tiled(matrix):
-  tile = {"tile": {"confusion_matrix": matrix}}
+  tile = {
+    "tile": {
+      "examples": sum(map(sum, matrix)),
+      "confusion": {
+        t: dict(zip("ab", row, strict=True))
+        for t, row in zip("ab", matrix, strict=True)
+      },
+    }
+  }
   return made_results.levels(0, 1.0) | tile
 
 

@@ -23,23 +23,42 @@ def predictions(draw):
   return np.array(draw(column)), np.array(draw(column)), l
 
 
+def of_matrix(counts):
+  """The tallies of count matrices, true class (row) by predicted class."""
+  counts = np.asarray(counts)
+  right = np.diagonal(counts, axis1=-2, axis2=-1)
+  return np.stack([right, counts.sum(-1), counts.sum(-2)], axis=-2)
+
+
 @settings
 @hypothesis.given(predictions())
-def test_count_matrix_equals_scikit_learns(drawn):
+def test_tally_and_confusion_are_of_scikit_learns_matrix(drawn):
   labels, predicted, l = drawn
-  counts = metrics.count_matrix(labels, predicted, l)
+  counts = sklearn.metrics.confusion_matrix(labels, predicted, labels=range(l))
+  found = metrics.tally(labels, predicted, l)
+  np.testing.assert_array_equal(found, of_matrix(counts))
+  assert found.dtype == np.int64
+  names = "abcde"[:l]
+  assert metrics.confusion(labels, predicted, names) == {
+    true: {called: n for called, n in zip(names, row, strict=True) if n}
+    for true, row in zip(names, counts.tolist(), strict=True)
+    if any(row)
+  }
+
+
+def test_a_tally_of_units_is_that_of_each():
+  labels, predicted = np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])
+  by_unit = metrics.tally(labels, predicted, 2, np.array([1, 0, 0, 1]))
   np.testing.assert_array_equal(
-    counts,
-    sklearn.metrics.confusion_matrix(labels, predicted, labels=range(l)),
+    by_unit, [[[0, 1], [0, 2], [1, 1]], [[2, 0], [2, 0], [2, 0]]]
   )
-  assert counts.dtype == np.int64
 
 
 @settings
 @hypothesis.given(predictions())
 def test_headline_scores_equal_scikit_learns(drawn):
   labels, predicted, l = drawn
-  got = metrics.headline(metrics.count_matrix(labels, predicted, l))
+  got = metrics.headline(metrics.tally(labels, predicted, l))
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of classes that do not occur
     precision, recall, f1, _ = sklearn.metrics.precision_recall_fscore_support(
@@ -66,7 +85,7 @@ def test_headline_scores_equal_scikit_learns(drawn):
 @hypothesis.given(predictions())
 def test_class_scores_equal_scikit_learns(drawn):
   labels, predicted, l = drawn
-  got = metrics.class_scores(metrics.count_matrix(labels, predicted, l))
+  got = metrics.class_scores(metrics.tally(labels, predicted, l))
   expected = sklearn.metrics.precision_recall_fscore_support(
     labels, predicted, labels=range(l), zero_division=0
   )
@@ -77,7 +96,8 @@ def test_class_scores_equal_scikit_learns(drawn):
 
 
 def test_scores_of_a_stack_of_matrices_are_those_of_each():
-  stack = np.random.default_rng(0).integers(0, 9, (4, 3, 3))
+  matrices = np.random.default_rng(0).integers(0, 9, (4, 3, 3))
+  stack = of_matrix(matrices)
   together = metrics.headline(stack)
   for i, counts in enumerate(stack):
     for name, value in metrics.headline(counts).items():
@@ -87,7 +107,7 @@ def test_scores_of_a_stack_of_matrices_are_those_of_each():
 def test_scores_by_hand():
   # Rows are true classes: 3 of 4 of the first, 1 of 2 of the second.
   counts = np.array([[3, 1], [1, 1]])
-  got = metrics.headline(counts)
+  got = metrics.headline(of_matrix(counts))
   np.testing.assert_allclose(got["accuracy"], 4 / 6)
   np.testing.assert_allclose(got["balanced_accuracy"], (3 / 4 + 1 / 2) / 2)
   by_chance = (4 * 4 + 2 * 2) / 36
@@ -137,7 +157,11 @@ def test_top2_accuracy_by_hand():
 
 def test_summary_of_classes_by_hand():
   result = summary(*MIXED)
-  assert result["confusion_matrix"] == [[3, 1, 0], [0, 3, 1], [1, 0, 3]]
+  assert result["confusion"] == {
+    "a": {"a": 3, "b": 1},
+    "b": {"b": 3, "c": 1},
+    "c": {"a": 1, "c": 3},
+  }
   assert result["examples"] == 12
   assert result["per_class"]["b"] == {
     "precision": 0.75,
@@ -181,6 +205,23 @@ def test_accuracy_interval_is_the_bootstraps_of_specimens():
   predicted = np.where(specimens < 5, labels, 2)
   result = summary(labels, predicted, specimens, 4000)
   assert result["interval_95"]["accuracy"] == [0.2, 0.8]
+
+
+def test_many_classes_of_few_specimens_are_drawn_class_by_class():
+  # A draw of all specimens together would miss some class for ever.
+  labels = np.repeat(np.arange(200), 2)
+  specimens = np.arange(400)
+  tallies = metrics.tally(labels, labels, 200, specimens)
+  drawn = metrics.draw_units(tallies, 50)
+  np.testing.assert_array_equal(drawn.reshape(50, 200, 2).sum(-1), 2)
+  # Of two with replacement: the one, both or the other, 1 : 2 : 1.
+  both = (drawn == 1).mean()
+  assert abs(both - 0.5) < 0.02
+  predicted = np.where(specimens % 2, labels, (labels + 1) % 200)
+  scores = metrics.headline(
+    metrics.resampled(drawn, metrics.tally(labels, predicted, 200, specimens))
+  )
+  assert abs(scores["accuracy"].mean() - 0.5) < 0.02
 
 
 def test_summary_is_the_same_each_time():
