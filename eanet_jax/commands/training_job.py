@@ -207,6 +207,14 @@ def _best(
   if best is None:
     raise errors.UserError(f"{workdir}: no checkpoint in it can be read")
   variables, meta = best
+  # A step that is damaged was passed over, and another's scores are others.
+  if training.history.best_step not in (None, meta.step):
+    raise errors.UserError(
+      f"checkpoint {training.history.best_step} in"
+      f" {workdir / checkpoints.FOLDER}, of the best epoch, is damaged or"
+      " missing: delete that folder, and the same command trains again to the"
+      " same results"
+    )
   return run_results.FinishedTraining(
     config=config,
     workdir=workdir,

@@ -44,6 +44,12 @@ class History:
       history_csv.write(self._workdir, self.epochs)
       self._scalars.write(row.step, history_csv.scalars(row))
 
+  @property
+  def best_step(self) -> int | None:
+    """The last step of the best epoch; None if none has a score."""
+    best = [row for row in self.epochs if self.is_best(row)]
+    return best[-1].step if best else None
+
   def is_best(self, row: history_csv.Epoch) -> bool:
     """Whether no epoch is better; the latest of equals is the best."""
     score = row.validation_macro_f1
