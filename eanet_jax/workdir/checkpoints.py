@@ -17,7 +17,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
@@ -254,10 +254,11 @@ class Checkpoints:
   ) -> pytrees.PyTree:
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
     try:
-      restored = self._manager.restore(
-        step,
-        args=ocp.args.Composite(**{name: ocp.args.StandardRestore(abstract)}),
-      )[name]
+      with _hushed_if_damaged():
+        restored = self._manager.restore(
+          step,
+          args=ocp.args.Composite(**{name: ocp.args.StandardRestore(abstract)}),
+        )[name]
     except Exception as error:  # as above
       if peers.joined() and peers.is_loss(error):
         raise
@@ -267,6 +268,25 @@ class Checkpoints:
     if wrong or len(found) != len(expected):
       raise Corrupt(f"{name}: checksum of {', '.join(wrong[:3])} differs")
     return restored
+
+
+@contextlib.contextmanager
+def _hushed_if_damaged() -> Iterator[None]:
+  """Ignores what comes of a step's other arrays when one cannot be read.
+
+  Orbax then closes the event loop that TensorStore still answers to, and each
+  answer would print a traceback, some after the block: where it fails, they are
+  ignored from then on.
+  """
+  usual = sys.unraisablehook
+
+  def hook(unraisable: Any) -> None:
+    if "Event loop is closed" not in str(unraisable.exc_value):
+      usual(unraisable)
+
+  sys.unraisablehook = hook
+  yield
+  sys.unraisablehook = usual
 
 
 @contextlib.contextmanager

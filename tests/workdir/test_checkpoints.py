@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import sys
+import time
 
 import jax
 import jax.numpy as jnp
@@ -182,3 +184,20 @@ def test_a_folder_without_checkpoints_says_so(tmp_path):
     checkpoints.open_existing(tmp_path / "nothing")
   with pytest.raises(errors.UserError, match="training run"):
     checkpoints.open_existing(tmp_path)
+
+
+def test_what_else_was_read_of_a_damaged_step_prints_nothing(
+  tmp_path, monkeypatch
+):
+  many = {f"array {i}": jnp.full((9, 9), i) for i in range(40)}
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    saved.save(many, {"count": jnp.asarray(1)}, meta_of(1, 0.1))
+  folder = tmp_path / checkpoints.FOLDER / "1"
+  (folder / "variables" / "manifest.ocdbt").unlink()
+  printed = []
+  monkeypatch.setattr(sys, "unraisablehook", printed.append)
+  with checkpoints.Checkpoints(tmp_path) as saved:
+    for _ in range(5):
+      assert saved.restore_best(lambda meta: many) is None
+  time.sleep(0.5)  # some answers come late
+  assert printed == []
