@@ -23,6 +23,9 @@ def main(signals: str, function: str, call: str, *argv: str) -> None:
   from eanet_jax.runtime import process
 
   process.prepare()  # before anything imports JAX
+  # As on a terminal, also where the faults are tried in the background.
+  signal.signal(signal.SIGINT, signal.default_int_handler)
+  signal.signal(signal.SIGHUP, signal.SIG_DFL)
   if int(call):
     patch(function.removesuffix("+"), signals, int(call), function[-1] == "+")
   sys.argv = list(argv)
