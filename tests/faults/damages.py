@@ -97,9 +97,8 @@ def judged(
   """The same results, or one line that names what is damaged.
 
   Args:
-    name: of the try.
+    name, workdir: of the try.
     said: how the command ended.
-    workdir: the job's.
     bench: has the results that are right.
     names: a pattern of what the line is to name.
     apart: see `same`.
@@ -160,9 +159,8 @@ def of_workdir(name: str):
   def attempt(
     bench: Bench, folder: pathlib.Path, rng: random.Random
   ) -> list[Outcome]:
-    outcomes = []
-    commands: list[list[str]] = []
     tries = []
+    commands: list[list[str]] = []
     for how in damages(bench.clean / name, by_field=True):
       for sealed in (True, False):
         if how == "a bit flipped" and not sealed:
@@ -178,9 +176,10 @@ def of_workdir(name: str):
         tries += [(f"{name}: {how}", workdir)] * 2
     said = run_several(commands)
     names = f"{re.escape(name)}|results in"
-    for (title, workdir), each in zip(tries, said, strict=True):
-      outcomes.append(judged(title, each, workdir, bench, names, name))
-    return outcomes
+    return [
+      judged(title, each, workdir, bench, names, name)
+      for (title, workdir), each in zip(tries, said, strict=True)
+    ]
 
   return attempt
 
@@ -293,11 +292,6 @@ def all_faults() -> list[Fault]:
       "checksums.json",
     )
   ]
-  found.append(
-    Fault(
-      "damaged TFRecords",
-      ".config",
-      of_data("*/sem_steel/.config/metadata.json", False),
-    )
-  )
+  config = of_data("*/sem_steel/.config/metadata.json", False)
+  found.append(Fault("damaged TFRecords", ".config", config))
   return found
