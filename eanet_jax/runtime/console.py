@@ -12,7 +12,6 @@ import os
 import pathlib
 import signal
 import sys
-import threading
 import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator
@@ -160,24 +159,6 @@ def _quiet_logs() -> None:
   # By these Orbax tells in pages of a save that failed. It raises that too.
   for name in ("absl", "orbax", "asyncio"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
-  threading.excepthook = _print_unless_raised_again
-  sys.unraisablehook = _print_unless_of_a_closed_loop
-
-
-def _print_unless_raised_again(failed: threading.ExceptHookArgs) -> None:
-  """Prints an exception that ended a thread, unless Orbax raises it again."""
-  if not type(failed.thread).__module__.startswith("orbax"):
-    threading.__excepthook__(failed)
-
-
-def _print_unless_of_a_closed_loop(failed: "sys.UnraisableHookArgs") -> None:
-  """Prints an exception of a callback, unless it is of TensorStore's.
-
-  Of the arrays that could not be written the first one is told of by Orbax; the
-  others call back a loop that is closed.
-  """
-  if str(failed.exc_value) != "Event loop is closed":
-    sys.__unraisablehook__(failed)
 
 
 def say(text: str) -> None:

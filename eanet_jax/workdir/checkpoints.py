@@ -10,14 +10,12 @@ restore compares checksums and tries another step if they differ.
 
 import contextlib
 import dataclasses
-import errno
 import json
 import logging
-import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
@@ -26,6 +24,7 @@ from eanet_jax import errors
 from eanet_jax.runtime import peers, pytrees, wording
 from eanet_jax.workdir import (
   array_checksums,
+  orbax_errors,
   plain_path,
   preservation,
   run_meta,
@@ -59,6 +58,7 @@ class Checkpoints:
     Raises:
       UserError: several processes cannot keep checkpoints under such a path.
     """
+    orbax_errors.hush()
     self._folder = workdir.absolute() / FOLDER  # as the user knows it
     self._closing = contextlib.ExitStack()
     folder = self._closing.enter_context(plain_path.plain(workdir)) / FOLDER
@@ -83,7 +83,7 @@ class Checkpoints:
   def __exit__(
     self, _kind: object, error: BaseException | None, _trace: object
   ) -> None:
-    with self._closing, _disk_errors():
+    with self._closing, orbax_errors.of_disks():
       failed = error and not isinstance(error, errors.Stopped)
       if failed and peers.joined():
         return  # it would wait for the others, who wait for this process
@@ -117,7 +117,7 @@ class Checkpoints:
     content = {"meta": meta.as_json(), "checksums": checksums}
     content = json.loads(json.dumps(content))
     self._note_score(meta)
-    with _disk_errors():
+    with orbax_errors.of_disks():
       self._manager.save(
         step,
         args=ocp.args.Composite(
@@ -138,7 +138,7 @@ class Checkpoints:
 
   def wait(self) -> None:
     """Returns when every save is on disk."""
-    with _disk_errors():
+    with orbax_errors.of_disks():
       self._manager.wait_until_finished()
 
   def reached_preemption(self, step: int) -> bool:
@@ -254,11 +254,10 @@ class Checkpoints:
   ) -> pytrees.PyTree:
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
     try:
-      with _hushed_if_damaged():
-        restored = self._manager.restore(
-          step,
-          args=ocp.args.Composite(**{name: ocp.args.StandardRestore(abstract)}),
-        )[name]
+      restored = self._manager.restore(
+        step,
+        args=ocp.args.Composite(**{name: ocp.args.StandardRestore(abstract)}),
+      )[name]
     except Exception as error:  # as above
       if peers.joined() and peers.is_loss(error):
         raise
@@ -268,40 +267,6 @@ class Checkpoints:
     if wrong or len(found) != len(expected):
       raise Corrupt(f"{name}: checksum of {', '.join(wrong[:3])} differs")
     return restored
-
-
-@contextlib.contextmanager
-def _hushed_if_damaged() -> Iterator[None]:
-  """Ignores what comes of a step's other arrays when one cannot be read.
-
-  Orbax then closes the event loop that TensorStore still answers to, and each
-  answer would print a traceback, some after the block: where it fails, they are
-  ignored from then on.
-  """
-  usual = sys.unraisablehook
-
-  def hook(unraisable: Any) -> None:
-    if "Event loop is closed" not in str(unraisable.exc_value):
-      usual(unraisable)
-
-  sys.unraisablehook = hook
-  yield
-  sys.unraisablehook = usual
-
-
-@contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
-  """Raises OSError if the disk is at fault: TensorStore's errors do not say."""
-  try:
-    yield
-  except OSError:
-    raise
-  except Exception as error:
-    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
-      why = os.strerror(number)
-      if why in str(error):
-        raise OSError(number, why) from error
-    raise
 
 
 def _warn(step: int, error: Corrupt) -> None:
