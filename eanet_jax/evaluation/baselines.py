@@ -36,8 +36,8 @@ _TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
 _TEXTURE_FILE = "texture-v1.npz"
 # Score of a class without training images, a finite substitute for log 0.
 _NEVER = -1e4
-# Of classes times examples, that an SVM weighs at a time: 64 MB.
-_PAIRS = 2**23
+# Of pairs of classes times examples, that an SVM weighs at a time: half a GB.
+_PAIRS = 2**26
 # How far above chance grey levels may score before there is a warning.
 _MARGIN = 0.15
 
