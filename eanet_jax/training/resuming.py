@@ -6,6 +6,7 @@ import jax
 import ml_collections
 
 from eanet_jax import errors
+from eanet_jax.configuration import config_tree
 from eanet_jax.data import dataset
 from eanet_jax.training import initial_state, train_step
 from eanet_jax.workdir import checkpoints, run_meta
@@ -31,12 +32,19 @@ def resume(
     mesh: devices that hold the state.
 
   Raises:
-    UserError: the micrographs are not those that the run began with, or no
-      checkpoint or weights can be read.
+    UserError: the configuration or the micrographs are not those that the run
+      began with, or no checkpoint or weights can be read.
   """
 
   def check(meta: run_meta.RunMeta) -> None:
     # First, for other classes would make other shapes: no damage.
+    changed = config_tree.differences(meta.config, config_tree.as_json(config))
+    if changed:  # where config.json is lost
+      raise errors.UserError(
+        f"the checkpoints in {workdir} are of a run with another configuration"
+        f" ({'; '.join(changed)}): choose another --workdir, or the same fields"
+        " to resume"
+      )
     if meta.data_digest != data.digest:
       where = f" at {config.dataset.path}" if config.dataset.path else ""
       raise errors.UserError(

@@ -239,6 +239,8 @@ class Checkpoints:
       raise Corrupt(_first_line(error)) from error
     if not sound:
       raise Corrupt("meta: its checksum differs")
+    if not {"meta", "checksums"} <= content.keys():
+      raise Corrupt("meta: it is of something else")
     where = f"checkpoint {step} in {self._folder}"
     meta = run_meta.RunMeta.from_json(content["meta"], where)
     if meta.step != step:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import inspect
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ def hush() -> None:
   """
   for module, name, quiet in (
     (threading, "excepthook", _is_of_orbax),
-    (sys, "unraisablehook", _is_late_answer),
+    (sys, "unraisablehook", _is_left_over),
   ):
     usual = getattr(module, name)
     if not hasattr(usual, "passes_on_to"):
@@ -42,7 +43,10 @@ def _is_of_orbax(failed: threading.ExceptHookArgs) -> bool:
   return type(failed.thread).__module__.startswith("orbax")
 
 
-def _is_late_answer(failed: "sys.UnraisableHookArgs") -> bool:
+def _is_left_over(failed: "sys.UnraisableHookArgs") -> bool:
+  """Whether it is an answer to a closed loop, or what still waited for one."""
+  if inspect.iscoroutine(failed.object):
+    return "orbax" in failed.object.cr_code.co_filename
   return "Event loop is closed" in str(failed.exc_value)
 
 

@@ -314,6 +314,21 @@ def test_micrographs_that_moved_and_a_class_renamed_are_resumed_on(
   assert "is finished" in train(after).stdout
 
 
+def test_another_configuration_is_refused_where_config_json_is_lost(
+  tmp_path, data_dir
+):
+  workdir = tmp_path / "run"
+  assert launch(*command(workdir, data_dir)).returncode == 0
+  (workdir / "config.json").unlink()
+  (workdir / "results.json").unlink()
+  done = launch(
+    *command(workdir, data_dir, "--config.optimizer.learning_rate=0.5")
+  )
+  assert done.returncode == 2
+  assert "another configuration (optimizer.learning_rate: " in done.stderr
+  assert not (workdir / "config.json").exists()
+
+
 def test_other_micrographs_at_another_path_do_not_pass_for_the_same(
   tmp_path, drawn_folder, data_dir
 ):

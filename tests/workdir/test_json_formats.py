@@ -5,7 +5,7 @@ import json
 
 import made_results
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eanet_jax import errors
@@ -112,6 +112,7 @@ ANY_JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_file_with_any_value_anywhere_is_read_or_is_one_line(
   tmp_path_factory, data
