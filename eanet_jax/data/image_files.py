@@ -1,51 +1,85 @@
 """The pixels of one image file, whatever program wrote it.
 
 Takes a BMP, TIFF, PNG or JPEG of any depth and colour mode. Gives its pixels
-as one grey channel (y, x), its TIFF tags, and the conversion to uint8. Files
-are untrusted: the only exceptions are MicrographError and those that `reason`
-turns into one.
+as one grey channel, in bands so that a large one need not be in memory at its
+own depth, and its TIFF tags. Files are untrusted: the only exceptions are
+MicrographError and those that `reason` turns into one.
 """
 
 import contextlib
 import dataclasses
-import logging
+import functools
+import io
 import os
 import pathlib
 import re
 import stat
-import threading
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, TiffImagePlugin
+
+from eanet_jax.data import grey_pictures, tiff_bands, whole_pictures
 
 MIN_SIDE_PX = 32
 
-# Pillow's other decoders stay shut: a file called .png may be anything, and the
-# decoder of EPS starts another program.
-_FORMATS = ("BMP", "TIFF", "PNG", "JPEG")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MAX_PAGES = 64
+_BAND_PX = 2**20  # of a band, about
+_WHOLE_PX = 2**24  # a picture with more pixels is taken in bands
 
 # TIFF tag numbers.
-_PHOTOMETRIC, _MAX_SAMPLE, _SAMPLE_FORMAT = 262, 281, 339
+_WIDTH, _HEIGHT = 256, 257
+_PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT = 262, 274, 339
+# What brings a picture upright: whether rows and columns change places, and
+# then whether rows and columns are reversed.
+_TURNS = {
+  2: (False, False, True),
+  3: (False, True, True),
+  4: (False, True, False),
+  5: (True, False, False),
+  6: (True, False, True),
+  7: (True, True, True),
+  8: (True, True, False),
+}
 
-_decoder_lock = threading.Lock()
+# Bands of a picture: the first row and the picture of the rows from there.
+_Pictures = Callable[[], Iterator[tuple[int, Image.Image]]]
+_Bands = Callable[[], Iterator[tuple[int, np.ndarray]]]
+Windows = Iterator[tuple[int, int, np.ndarray]]
 
 
 class MicrographError(ValueError):
   """Why a file cannot be used, in one line without its path."""
 
 
+class TooLargeError(MicrographError):
+  """It takes more memory than there is, or than is allowed."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Raw:
   """One grey channel as stored, before it is brought to 8 bits."""
 
-  pixels: np.ndarray  # (y, x), uint8, wider integers or floats
+  height: int
+  width: int
+  # Each call yields (y, x, pixels) of all windows anew: uint8, wider integers
+  # or floats (rows, columns), which lie at y, x of the upright picture.
+  windows: Callable[[], Windows]
+  is_float: bool = False
   inverted: bool = False  # 0 is white
   tags: dict = dataclasses.field(default_factory=dict)  # TIFF tag: value
+
+  def top(self, rows: int) -> "Raw":
+    """Returns the uppermost rows alone."""
+
+    def windows() -> Windows:
+      for y, x, pixels in self.windows():
+        if y < rows:
+          yield y, x, pixels[: rows - y]
+
+    return dataclasses.replace(self, height=rows, windows=windows)
 
 
 def decode(path: pathlib.Path) -> Raw:
@@ -61,45 +95,17 @@ def decode(path: pathlib.Path) -> Raw:
     raise MicrographError("not a regular file")  # a pipe would wait for ever
   if not status.st_size:
     raise MicrographError("the file is empty")
-  with _quiet_decoders(), path.open("rb") as file:
+  with path.open("rb") as file:
     try:
-      picture = Image.open(file, formats=_FORMATS)
+      picture = Image.open(file, formats=whole_pictures.FORMATS)
     except Image.UnidentifiedImageError:
       file.seek(0)
       start = file.read(512)
       if not start.startswith(_TIFF_MAGIC):
         raise MicrographError(_not_an_image(start)) from None
       file.seek(0)
-      return _decode_rare_tiff(file)
-    return _decode_picture(picture)
-
-
-def to_uint8(raw: Raw) -> np.ndarray:
-  """Returns uint8 (y, x) with black 0 and white 255.
-
-  Integers are scaled by a full scale, not by their own extremes, so that a
-  dark image stays darker than its bright neighbour from the same detector.
-  16-bit words hold 16 bits, unless the file says fewer (MaxSampleValue) or no
-  pixel reaches 4096: then they are from a 12-bit camera, as a 16-bit image
-  that dark would keep less than 16 of 255 levels. No guess is made between
-  12 and 16 bits, nor below 12, where it would differ from image to image.
-  Floats and 32-bit integers have no full scale: theirs are their extremes.
-  """
-  pixels = raw.pixels
-  if pixels.dtype != np.uint8:
-    low, high = pixels.min(), pixels.max()
-    whole = pixels.dtype.kind in "iu" and pixels.dtype.itemsize > 1
-    if whole and low >= 0 and high < 1 << 16:
-      # Dropping low bits inverts both ways of widening, v * 256 and v * 257.
-      pixels = pixels >> (_used_bits(raw.tags, int(high)) - 8)
-    else:
-      low, span = float(low), float(high) - float(low)
-      if not np.isfinite(span):
-        raise MicrographError("some pixels are not finite numbers")
-      scale = 255 / span if span else 0
-      pixels = np.rint((pixels.astype(np.float64) - low) * scale)
-    pixels = pixels.astype(np.uint8)
-  return 255 - pixels if raw.inverted else pixels
+      return _decode_rare_tiff(path, file)
+    return _decode_picture(path, picture)
 
 
 def check_size(width: int, height: int) -> None:
@@ -111,7 +117,7 @@ def check_size(width: int, height: int) -> None:
     )
   limit = Image.MAX_IMAGE_PIXELS
   if limit and width * height > limit:
-    raise MicrographError(
+    raise TooLargeError(
       f"{width} x {height} pixels: more than the {limit} allowed"
     )
 
@@ -121,10 +127,10 @@ def reason(error: Exception) -> str:
   if isinstance(error, OSError) and error.strerror:
     return error.strerror.lower()
   text = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
-  if isinstance(error, Image.DecompressionBombError):
-    return f"too large: {text}"
   if "imagecodecs" in text:  # what tifffile asks for
     return "a rare kind of compressed TIFF: save it uncompressed"
+  if "arithmetic" in text:
+    return "a rare kind of JPEG, of arithmetic codes: save it as PNG"
   if isinstance(error, EOFError) or re.search(
     "truncat|buffer|EOF|failed to read|data stream", text
   ):
@@ -132,43 +138,55 @@ def reason(error: Exception) -> str:
   return f"damaged: {text}"
 
 
-@contextlib.contextmanager
-def _quiet_decoders() -> Iterator[None]:
-  """Keeps the decoders' warnings and log lines off the terminal.
-
-  Both switches belong to the process, so one file is decoded at a time:
-  two threads could restore each other's settings. What libtiff itself says
-  about a damaged compressed TIFF goes straight to the process's stderr; to
-  close that would silence other threads too.
-  """
-  loggers = [logging.getLogger(name) for name in ("PIL", "tifffile")]
-  with _decoder_lock, warnings.catch_warnings():
-    warnings.filterwarnings("ignore", module="PIL|tifffile")
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-      logger.setLevel(logging.CRITICAL + 1)
-    try:
-      yield
-    finally:
-      for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
-
-
-def _decode_picture(picture: Image.Image) -> Raw:
+def _decode_picture(path: pathlib.Path, picture: ImageFile.ImageFile) -> Raw:
   _seek_largest_page(picture)
   check_size(*picture.size)
   tags = _tags(picture)
-  picture.load()
-  if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-    pixels = np.asarray(_upright(picture))
-    if picture.mode == "I" and tags.get(_SAMPLE_FORMAT, (1,)) == (1,):
-      pixels = pixels.view(np.uint32)  # Pillow has no such mode
-    return Raw(pixels, tags.get(_PHOTOMETRIC) == 0, tags)
-  # Of these Pillow has already inverted those that need it.
-  return Raw(np.asarray(_grey(_upright(picture))), False, tags)
+  if isinstance(picture, TiffImagePlugin.TiffImageFile) and tiff_bands.can_cut(
+    tags
+  ):
+    large = picture.width * picture.height > _WHOLE_PX
+    if large or tiff_bands.is_jpeg(tags):
+      order = "<" if picture.tag_v2.prefix == b"II" else ">"
+      pictures = functools.partial(_small_pictures, path, tags, order)
+      size = tags[_WIDTH], tags[_HEIGHT]
+      turn = tags.get(_ORIENTATION)
+      return _raw(size, picture.mode, pictures, tags, turn)
+  whole_pictures.load(picture)
+  orientation = None
+  with contextlib.suppress(Exception):  # damaged EXIF says nothing of pixels
+    orientation = picture.getexif().get(_ORIENTATION)
+  pictures = functools.partial(_cut, picture)
+  return _raw(picture.size, picture.mode, pictures, tags, orientation)
 
 
-def _decode_rare_tiff(file: IO[bytes]) -> Raw:
+def _raw(
+  size: tuple[int, int],
+  mode: str,
+  pictures: _Pictures,
+  tags: dict,
+  orientation: int | None,
+) -> Raw:
+  """Returns the grey channel of a picture that comes in bands."""
+  if mode in ("I", "F") or mode.startswith("I;16"):
+    # Pillow has no mode for unsigned 32 bits.
+    unsigned = mode == "I" and tags.get(_SAMPLE_FORMAT, (1,)) == (1,)
+    numbers = lambda each: np.asarray(each)
+    if unsigned:
+      numbers = lambda each: np.asarray(each).view(np.uint32)
+    inverted = tags.get(_PHOTOMETRIC) == 0
+  else:
+    has_alpha = grey_pictures.has_alpha(pictures())
+    numbers = lambda each: np.asarray(grey_pictures.grey(each, has_alpha))
+    inverted = False  # Pillow has already inverted those that need it
+  bands = lambda: ((y, numbers(each)) for y, each in pictures())
+  raw = _upright(size, bands, orientation)
+  return dataclasses.replace(
+    raw, is_float=mode == "F", inverted=inverted, tags=tags
+  )
+
+
+def _decode_rare_tiff(path: pathlib.Path, file: IO[bytes]) -> Raw:
   """Returns what Pillow has no mode for: 64-bit floats and integers."""
   import tifffile  # late, as it is slow to import and hardly ever needed
 
@@ -177,11 +195,69 @@ def _decode_rare_tiff(file: IO[bytes]) -> Raw:
       page = tiff.pages.first
     except LookupError:
       raise MicrographError("damaged: a TIFF without a page") from None
-    numbers = page.dtype is not None and page.dtype.kind in "iuf"
-    if len(page.shape) != 2 or not numbers:
+    kind = page.dtype.kind if page.dtype is not None else ""
+    if len(page.shape) != 2 or kind not in tuple("iuf"):
       raise MicrographError("a TIFF with an unknown kind of pixels")
-    check_size(page.shape[1], page.shape[0])
-    return Raw(page.asarray(), page.photometric == 0)
+    height, width = page.shape
+    check_size(width, height)
+    is_float, inverted = kind == "f", page.photometric == 0
+    tags, order = {tag.code: tag.value for tag in page.tags}, tiff.byteorder
+
+  def bands() -> Iterator[tuple[int, np.ndarray]]:
+    with path.open("rb") as file:
+      for y, small in tiff_bands.bands(file, tags, order, _BAND_PX):
+        # Objects of tifffile refer to each other, so that they stay a while; a
+        # file that is closed takes no memory meanwhile.
+        with io.BytesIO(small) as part, tifffile.TiffFile(part) as tiff:
+          yield y, tiff.pages.first.asarray()
+
+  raw = _upright((width, height), bands, None)
+  return dataclasses.replace(raw, is_float=is_float, inverted=inverted)
+
+
+def _upright(
+  size: tuple[int, int], bands: _Bands, orientation: int | None
+) -> Raw:
+  """Returns the upright picture of bands as they are stored."""
+  width, height = size
+  swap, reverse_rows, reverse_columns = _TURNS.get(
+    orientation or 1, (False,) * 3
+  )
+  if swap:
+    height, width = width, height
+
+  def windows() -> Windows:
+    for y, pixels in bands():
+      x = 0
+      if swap:
+        y, x, pixels = x, y, pixels.T
+      if reverse_rows:
+        y, pixels = height - y - len(pixels), pixels[::-1]
+      if reverse_columns:
+        x, pixels = width - x - pixels.shape[1], pixels[:, ::-1]
+      yield y, x, pixels
+
+  return Raw(height, width, windows)
+
+
+def _small_pictures(
+  path: pathlib.Path, tags: dict, order: str
+) -> Iterator[tuple[int, Image.Image]]:
+  """Yields the bands of a large TIFF, a few of its rows decoded at a time."""
+  with path.open("rb") as file:
+    for y, small in tiff_bands.bands(file, tags, order, _BAND_PX):
+      yield y, Image.open(io.BytesIO(small), formats=("TIFF",))
+
+
+def _cut(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+  """Yields the bands of a picture in memory."""
+  if picture.width * picture.height <= _WHOLE_PX:
+    yield 0, picture
+    return
+  rows = max(1, _BAND_PX // picture.width)
+  for y in range(0, picture.height, rows):
+    end = min(y + rows, picture.height)
+    yield y, picture.crop((0, y, picture.width, end))
 
 
 def _seek_largest_page(picture: Image.Image) -> None:
@@ -205,43 +281,6 @@ def _tags(picture: Image.Image) -> dict:
     with contextlib.suppress(Exception):
       tags[code] = stored[code]
   return tags
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-  try:
-    return ImageOps.exif_transpose(picture)
-  except Exception:  # damaged EXIF says nothing about the pixels
-    return picture
-
-
-def _grey(picture: Image.Image) -> Image.Image:
-  """Returns mode "L" with the luma weights of ITU-R 601.
-
-  Transparent pixels turn black, the microscope's "no signal", because the
-  colour hidden under them is arbitrary. An alpha of 0 everywhere is a channel
-  that the writer left unused.
-  """
-  if picture.has_transparency_data:
-    picture = picture.convert("RGBA")
-    if picture.getchannel("A").getextrema() != (0, 0):
-      black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-      picture = Image.alpha_composite(black, picture)
-  if picture.mode not in ("1", "L", "P", "RGB"):
-    picture = picture.convert("RGB")
-  return picture.convert("L")
-
-
-def _used_bits(tags: dict, high: int) -> int:
-  """Returns how many bits of a 16-bit word carry grey levels."""
-  stated = tags.get(_MAX_SAMPLE)
-  if isinstance(stated, tuple) and stated:
-    stated = stated[0]
-  # Some writers put the image's own maximum there; a full scale is 2^n - 1.
-  if isinstance(stated, int) and high <= stated < 1 << 16:
-    bits = stated.bit_length()
-    if bits >= 8 and stated == (1 << bits) - 1:
-      return bits
-  return 12 if high < 1 << 12 else 16
 
 
 def _not_an_image(start: bytes) -> str:

@@ -15,7 +15,12 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from eanet_jax.data import data_bar, image_files, vendor_metadata
+from eanet_jax.data import (
+  data_bar,
+  grey_levels,
+  image_files,
+  vendor_metadata,
+)
 
 SUFFIXES = frozenset({".bmp", ".tif", ".tiff", ".png", ".jpg", ".jpeg"})
 MIN_SIDE_PX = image_files.MIN_SIDE_PX
@@ -26,42 +31,58 @@ MicrographError = image_files.MicrographError
 class Micrograph:
   """The specimen rows of one file."""
 
-  image: np.ndarray  # uint8 (y, x), data bar removed
-  crop_rows: int  # removed at the bottom
+  image: np.ndarray  # uint8 (y, x), without the data bar
+  crop_rows: int  # of the data bar, at the bottom
   um_per_px: float | None  # None where the file does not say
 
 
-def read(path: str | os.PathLike) -> Micrograph:
-  """Returns the file's micrograph; raises only MicrographError."""
+def read(path: str | os.PathLike, *, keep_bar: bool = False) -> Micrograph:
+  """Returns the file's micrograph; raises only MicrographError.
+
+  It takes the time and the memory that the file asks for, and decoders may
+  print: `file_readers.Readers` bounds what strange files cost.
+
+  Args:
+    path: the file.
+    keep_bar: whether `image` has the rows of the data bar too, to be looked at.
+  """
   path = pathlib.Path(path)
   try:
     raw = image_files.decode(path)
-    stated = vendor_metadata.read(path, raw.tags, *raw.pixels.shape)
-    image, crop_rows = _crop(raw, stated.bar_rows)
+    stated = vendor_metadata.read(path, raw.tags, raw.height, raw.width)
+    image, crop_rows = _grey(raw, stated.bar_rows, keep_bar)
   except MicrographError:
     raise
+  except (MemoryError, Image.DecompressionBombError) as error:
+    raise image_files.TooLargeError(f"too large: {error}") from error
   except Exception as error:
     # Decoders meet damaged bytes with nearly every type of exception.
+    if "out of memory" in str(error):  # as Pillow's decoders say it
+      raise image_files.TooLargeError(f"too large: {error}") from error
     raise MicrographError(image_files.reason(error)) from error
-  image_files.check_size(image.shape[1], image.shape[0])
-  if image.min() == image.max():
+  rows = raw.height - crop_rows
+  image_files.check_size(raw.width, rows)
+  if image[:rows].min() == image[:rows].max():
     raise MicrographError(
-      f"blank: all {len(image)} specimen rows have one grey level"
+      f"blank: all {rows} specimen rows have one grey level"
     )
   return Micrograph(image, crop_rows, stated.um_per_px)
 
 
-def _crop(raw: image_files.Raw, bar_rows: int | None) -> tuple[np.ndarray, int]:
-  """Returns the specimen rows as uint8 and how many rows were removed."""
-  grey = image_files.to_uint8(raw)
+def _grey(
+  raw: image_files.Raw, bar_rows: int | None, keep_bar: bool
+) -> tuple[np.ndarray, int]:
+  """Returns the rows to keep as uint8, and how many are the data bar."""
+  grey = grey_levels.to_uint8(raw)
   if bar_rows is None:
     bar_rows = data_bar.count_rows(grey)
-  grey = grey[: len(grey) - bar_rows]
-  if raw.pixels.dtype.kind == "f" and bar_rows:
+  if keep_bar or not bar_rows:
+    return grey, bar_rows
+  rows = raw.height - bar_rows
+  if raw.is_float:
     # The white of the bar must not set the full scale of the specimen.
-    pixels = raw.pixels[: len(grey)]
-    grey = image_files.to_uint8(dataclasses.replace(raw, pixels=pixels))
-  return np.ascontiguousarray(grey), bar_rows
+    return grey_levels.to_uint8(raw.top(rows)), bar_rows
+  return grey[:rows], bar_rows
 
 
 def find(root: str | os.PathLike) -> list[pathlib.Path]:
