@@ -10,7 +10,7 @@ import safetensors.numpy
 import tifffile
 from PIL import Image, ImageDraw
 
-from eanet_jax.data import micrographs, sources, view_store
+from eanet_jax.data import file_limits, micrographs, sources, view_store
 
 VENDOR = pathlib.Path(__file__).parents[2] / "shared" / "data" / "vendor"
 BAINITE = VENDOR.parent / "bainite_martensite"
@@ -105,6 +105,11 @@ def write_weights(path, tensors):
 
 def load_views(root, data_dir, **kwargs):
   """Views of 32 px of a folder of classes."""
-  arguments = {"view": "whole", "image_px": 32, "tile_px": 32}
+  arguments = {
+    "limits": file_limits.Limits(),
+    "view": "whole",
+    "image_px": 32,
+    "tile_px": 32,
+  }
   source = sources.find("folder", str(root))
   return view_store.load(source, str(data_dir), **{**arguments, **kwargs})

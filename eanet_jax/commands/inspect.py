@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from eanet_jax.commands import image_paths, output_file
+from eanet_jax.commands import image_paths, limit_options, output_file
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -22,6 +22,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     default=pathlib.Path("contact_sheet.png"),
     help="PNG file to write, of the first 60 files [contact_sheet.png]",
   )
+  limit_options.add(parser)
   parser.set_defaults(run=run)
 
 
@@ -31,4 +32,5 @@ def run(arguments: argparse.Namespace) -> int:
 
   output_file.check(arguments.out, whole=True)
   files = micrographs.expand(arguments.paths)
-  return 1 if contact_sheet.inspect(files, arguments.out) else 0
+  limits = limit_options.chosen(arguments)
+  return 1 if contact_sheet.inspect(files, arguments.out, limits) else 0

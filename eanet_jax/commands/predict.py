@@ -7,9 +7,10 @@ import typing
 from collections.abc import Sequence
 
 from eanet_jax import errors
-from eanet_jax.commands import image_paths, output_file
+from eanet_jax.commands import image_paths, limit_options, output_file
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
+  from eanet_jax.data import file_readers
   from eanet_jax.inference import classify
 
 
@@ -33,6 +34,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     default=pathlib.Path("predictions.csv"),
     help="CSV file to write [predictions.csv]",
   )
+  limit_options.add(parser)
   parser.add_argument(
     "--keep-going",
     action="store_true",
@@ -43,14 +45,26 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
   """Classifies files and writes the table; returns 1 if a file is unusable."""
-  from eanet_jax.data import micrographs
+  from eanet_jax.data import file_readers, micrographs
+
+  output_file.check(arguments.out)
+  files = micrographs.expand(arguments.paths)
+  limits = limit_options.chosen(arguments)
+  with file_readers.Readers(limits, len(files)) as readers:
+    readers.start()  # while JAX is imported and starts
+    return _predict(arguments, files, readers)
+
+
+def _predict(
+  arguments: argparse.Namespace,
+  files: Sequence[pathlib.Path],
+  readers: "file_readers.Readers",
+) -> int:
   from eanet_jax.inference import classify
   from eanet_jax.runtime import console, wording
   from eanet_jax.workdir import predictions_csv
 
-  output_file.check(arguments.out)
-  files = micrographs.expand(arguments.paths)
-  classifier = classify.Classifier.restore(arguments.workdir)
+  classifier = classify.Classifier.restore(arguments.workdir, readers)
   names = classifier.class_names
   failed, count = [], 0
   predictions = console.progress(

@@ -13,6 +13,8 @@ _FREE = frozenset(
   {
     "dataset.data_dir",
     "dataset.path",  # the micrographs' own checksum tells
+    "dataset.file_limit_gb",
+    "dataset.file_limit_s",
     "dataset.resident_mb",
     "train.steps_per_dispatch",
     "evaluation.batch_size",

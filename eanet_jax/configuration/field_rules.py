@@ -40,6 +40,8 @@ _RULES = {
   "dataset.source": _one_of("synthetic", "folder", "nine_cr", "unlabelled"),
   "dataset.path": _ANY,
   "dataset.data_dir": _ANY,
+  "dataset.file_limit_gb": _ABOVE_ZERO,
+  "dataset.file_limit_s": _ABOVE_ZERO,
   "dataset.seed": _NOT_NEGATIVE,
   "dataset.images_per_specimen": _NOT_NEGATIVE,
   "dataset.view": _one_of("whole", "tiles"),

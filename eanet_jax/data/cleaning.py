@@ -5,12 +5,16 @@ they cannot be used. Every way to build a data set begins here.
 """
 
 import collections
+import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from eanet_jax import errors
 from eanet_jax.data import (
   data_bar,
+  file_limits,
+  file_readers,
   micrographs,
   read_ahead,
   sources,
@@ -20,11 +24,32 @@ from eanet_jax.runtime import console, wording
 
 MIN_IMAGES = 3  # of a class: one for each split
 # An entry with its micrograph, or with why there is none.
-_Found = tuple[sources.Entry, tuple[micrographs.Micrograph | None, str]]
+_Found = tuple[
+  sources.Entry, micrographs.Micrograph | micrographs.MicrographError
+]
+
+
+@dataclasses.dataclass
+class LeftOut:
+  """Files that could not be used, as they are kept with a data set.
+
+  Attributes:
+    skipped: [file, reason] of each.
+    beyond_limits: of those that took more than they may: "files", and the
+      limits "gb" and "s"; empty if there are none.
+  """
+
+  skipped: list[list[str]] = dataclasses.field(default_factory=list)
+  beyond_limits: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  def may_be_read_with(self, limits: file_limits.Limits) -> bool:
+    """Whether these limits are above those that kept files out."""
+    kept = self.beyond_limits
+    return bool(kept) and (limits.gb > kept["gb"] or limits.s > kept["s"])
 
 
 def usable(
-  source: sources.Source, skipped: list[list[str]]
+  source: sources.Source, limits: file_limits.Limits, left_out: LeftOut
 ) -> Iterator[tuple[sources.Entry, micrographs.Micrograph]]:
   """Yields the usable micrographs of a source with their entries, in order.
 
@@ -32,25 +57,30 @@ def usable(
 
   Args:
     source: what to read, or to draw.
-    skipped: to this is added [file, reason] for each file that is not usable.
+    limits: of each file.
+    left_out: to this is added each file that is not usable.
 
   Raises:
     UserError: a class has fewer than MIN_IMAGES; after all were yielded.
   """
   counts: collections.Counter[str] = collections.Counter()
-  for entry, (micrograph, error) in console.progress(
-    _drawn(source) if source.name == "synthetic" else _read(source),
+  for entry, found in console.progress(
+    _drawn(source) if source.name == "synthetic" else _read(source, limits),
     total=len(source.entries),
     desc=f"building the {source.name} data set",
     unit="image",
     leave=False,
   ):
-    if micrograph is None:
-      skipped.append([entry.file, error])
+    if isinstance(found, micrographs.MicrographError):
+      left_out.skipped.append([entry.file, str(found)])
+      if isinstance(found, file_readers.BeyondLimitError):
+        kept = left_out.beyond_limits
+        kept |= {"gb": limits.gb, "s": limits.s}
+        kept.setdefault("files", []).append(entry.file)
       continue
     counts[entry.label] += 1
-    yield entry, micrograph
-  _check_classes(source.classes, counts, skipped)
+    yield entry, found
+  _check_classes(source.classes, counts, left_out.skipped)
 
 
 def _drawn(source: sources.Source) -> Iterator[_Found]:
@@ -60,20 +90,32 @@ def _drawn(source: sources.Source) -> Iterator[_Found]:
     # The bar is found as in a real file, not taken from the drawing.
     rows = data_bar.count_rows(drawing.image)
     image = drawing.image[: len(drawing.image) - rows]
-    yield entry, (micrographs.Micrograph(image, rows, drawing.um_per_px), "")
+    yield entry, micrographs.Micrograph(image, rows, drawing.um_per_px)
 
 
-def _read(source: sources.Source) -> Iterator[_Found]:
+def _read(
+  source: sources.Source, limits: file_limits.Limits
+) -> Iterator[_Found]:
   root = pathlib.Path(source.root)
+  with file_readers.Readers(limits) as readers:
 
-  def read(entry: sources.Entry) -> tuple[micrographs.Micrograph | None, str]:
-    try:
-      return micrographs.read(root / entry.file), ""
-    except micrographs.MicrographError as error:
-      return None, str(error)
+    def read(
+      entry: sources.Entry,
+    ) -> micrographs.Micrograph | micrographs.MicrographError:
+      try:
+        return readers.read(root / entry.file)
+      except micrographs.MicrographError as error:
+        return error
 
-  # Decoding releases the interpreter lock.
-  return read_ahead.in_order(read, source.entries)
+    yield from read_ahead.in_order(read, source.entries, _size)
+
+
+def _size(
+  found: micrographs.Micrograph | micrographs.MicrographError,
+) -> int:
+  if isinstance(found, micrographs.MicrographError):
+    return 0
+  return found.image.nbytes
 
 
 def _check_classes(

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eanet_jax import errors
-from eanet_jax.data import image_files, micrographs
+from eanet_jax.data import file_limits, file_readers, micrographs, read_ahead
 from eanet_jax.runtime import console, wording
 
 _THUMB_PX = 240
@@ -22,42 +22,51 @@ _SHADE = np.array([214, 64, 48])  # over what is cut off
 
 
 def inspect(
-  files: Sequence[pathlib.Path], out: pathlib.Path, limit: int = 60
+  files: Sequence[pathlib.Path],
+  out: pathlib.Path,
+  limits: file_limits.Limits,
+  drawn: int = 60,
 ) -> int:
-  """Prints a line for each file, draws the first `limit`; returns failures.
+  """Prints a line for each file, draws the first `drawn`; returns failures.
 
   Args:
     files: image files.
     out: PNG to write.
-    limit: files to draw.
+    limits: of what reading a file may take.
+    drawn: files to draw.
 
   Raises:
     UserError: `out` cannot be written.
   """
-  thumbs: list[Image.Image] = []
+  thumbs: dict[int, Image.Image] = {}  # by the number of the file
   lines: list[str] = []
   failed = 0
-  for file in console.progress(files, unit="file", leave=False):
-    try:
-      micrograph = micrographs.read(file)
-    except micrographs.MicrographError as error:
-      lines.append(f"{file}: {error}")
-      failed += 1
-      if len(thumbs) < limit:
-        thumbs.append(_thumb(None, 0, file.name, str(error)))
-      continue
-    height, width = micrograph.image.shape
-    scale = micrograph.um_per_px
-    facts = f"{width} x {height} px, {micrograph.crop_rows} rows cut off, " + (
-      "no scale" if scale is None else f"{scale:.4g} um/px"
+  with file_readers.Readers(limits) as readers:
+
+    def seen(item: tuple[int, pathlib.Path]) -> tuple[bool, str]:
+      """Whether a file can be used, and what there is to say about it."""
+      number, file = item
+      try:
+        micrograph = readers.read(file, keep_bar=True)
+        text = _facts(micrograph)
+      except micrographs.MicrographError as error:
+        micrograph, text = None, str(error)
+      if number < drawn:
+        thumbs[number] = _thumb(micrograph, file.name, text)
+      return micrograph is not None, text
+
+    found = console.progress(
+      read_ahead.in_order(seen, enumerate(files)),
+      total=len(files),
+      unit="file",
+      leave=False,
     )
-    lines.append(f"{file}: {facts}")
-    if len(thumbs) < limit:
-      full = image_files.to_uint8(image_files.decode(file))
-      thumbs.append(_thumb(full, micrograph.crop_rows, file.name, facts))
+    for (_, file), (usable, text) in found:
+      lines.append(f"{file}: {text}")
+      failed += not usable
   for line in lines:
     print(wording.printable(line))
-  _save(thumbs, out)
+  _save([thumbs[number] for number in sorted(thumbs)], out)
   left_out = len(files) - len(thumbs)
   print(
     f"{len(files) - failed} files usable, {failed} not: {out}"
@@ -66,21 +75,31 @@ def inspect(
   return failed
 
 
+def _facts(micrograph: micrographs.Micrograph) -> str:
+  """What a micrograph that has its bar is after cleaning."""
+  height, width = micrograph.image.shape
+  crop_rows, scale = micrograph.crop_rows, micrograph.um_per_px
+  return f"{width} x {height - crop_rows} px, {crop_rows} rows cut off, " + (
+    "no scale" if scale is None else f"{scale:.4g} um/px"
+  )
+
+
 def _thumb(
-  image: np.ndarray | None, crop_rows: int, name: str, facts: str
+  micrograph: micrographs.Micrograph | None, name: str, facts: str
 ) -> Image.Image:
-  """A captioned thumbnail; grey and empty where `image` is None."""
+  """A captioned thumbnail; grey and empty where there is no micrograph."""
   cell = Image.new("RGB", (_THUMB_PX, _THUMB_PX + _CAPTION_PX), "white")
-  if image is None:
+  if micrograph is None:
     cell.paste((225, 225, 225), (0, 0, _THUMB_PX, _THUMB_PX))
   else:
-    pixels = np.repeat(image[..., None], 3, axis=2)
-    if crop_rows:
-      bar = pixels[-crop_rows:]
-      pixels = np.concatenate([pixels[:-crop_rows], bar // 2 + _SHADE // 2])
-    picture = Image.fromarray(pixels.astype(np.uint8))
+    picture = Image.fromarray(micrograph.image)
+    full_height = picture.height
     picture.thumbnail((_THUMB_PX, _THUMB_PX), Image.Resampling.BOX)
-    cell.paste(picture, (0, 0))
+    pixels = np.repeat(np.asarray(picture)[..., None], 3, axis=2)
+    rows = math.ceil(micrograph.crop_rows * len(pixels) / full_height)
+    bar = pixels[len(pixels) - rows :]
+    bar[:] = bar // 2 + _SHADE // 2
+    cell.paste(Image.fromarray(pixels), (0, 0))
   draw = ImageDraw.Draw(cell)
   font = ImageFont.load_default(11)
   name = name.encode(errors="backslashreplace").decode()[-40:]

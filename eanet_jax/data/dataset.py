@@ -10,7 +10,7 @@ import hashlib
 import ml_collections
 import numpy as np
 
-from eanet_jax.data import sources, splits, view_store
+from eanet_jax.data import file_limits, sources, splits, view_store
 from eanet_jax.runtime import peers, wording
 
 # Of files left out and of test specimens, before training.
@@ -132,6 +132,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     views = view_store.load(
       source,
       dataset.data_dir,
+      limits=file_limits.Limits(dataset.file_limit_gb, dataset.file_limit_s),
       view=dataset.view,
       image_px=dataset.image_px,
       tile_px=dataset.tile_px,

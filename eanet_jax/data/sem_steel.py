@@ -7,6 +7,8 @@ TensorFlow: only `view_store` imports this module, and only to build.
 """
 
 import contextlib
+import dataclasses
+import functools
 import io
 import pathlib
 import shutil
@@ -18,7 +20,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from eanet_jax.data import built_files, cleaning, sources
+from eanet_jax.data import built_files, cleaning, file_limits, sources
 from eanet_jax.runtime import console
 
 # A record by field, as TFDS writes and reads it.
@@ -32,8 +34,8 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
   """Steel micrographs of a `sources.Source`, cleaned, grey, at full size.
 
   Configs: synthetic (the default), folder, nine_cr and unlabelled.
-  `info.metadata` holds what was left out: "skipped", a list of [file, reason]
-  for unusable files, and "unmatched", lines about files of no class.
+  `info.metadata` holds what was left out: "skipped" and "beyond_limits" as in
+  `cleaning.LeftOut`, and "unmatched", lines about files of no class.
   """
 
   VERSION = tfds.core.Version(sources.VERSION)
@@ -59,9 +61,11 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     source: sources.Source | None = None,
     path: str = "",
     seed: int = 0,
+    limits: file_limits.Limits | None = None,
     **kwargs: Any,
   ):
     """As any TFDS builder, of `source` or of what is found at `path`."""
+    self._limits = limits or file_limits.Limits()
     config = source.name if source else kwargs.pop("config", None)
     config = config or "synthetic"
     name = getattr(config, "name", config)
@@ -84,7 +88,9 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     return self.dataset_info_from_configs(
       features=features,
       supervised_keys=("image", "label"),
-      metadata=tfds.core.MetadataDict(skipped=[], unmatched=[]),
+      metadata=tfds.core.MetadataDict(
+        skipped=[], beyond_limits={}, unmatched=[]
+      ),
       # Without this, examples come back in the order of a hash.
       disable_shuffling=True,
     )
@@ -96,8 +102,9 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     return {SPLIT: self._generate_examples()}
 
   def _generate_examples(self) -> Iterator[tuple[int, Example]]:
-    skipped: list[list[str]] = []
-    examples = enumerate(cleaning.usable(self._source, skipped))
+    left_out = cleaning.LeftOut()
+    found = cleaning.usable(self._source, self._limits, left_out)
+    examples = enumerate(found)
     for position, (entry, micrograph) in examples:
       scale = micrograph.um_per_px
       yield (
@@ -111,7 +118,7 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
           "crop_rows": micrograph.crop_rows,
         },
       )
-    self.info.metadata["skipped"] = skipped
+    self.info.metadata.update(dataclasses.asdict(left_out))
     self.info.metadata["unmatched"] = list(self._source.unmatched)
 
 
@@ -122,7 +129,15 @@ def _png(image: np.ndarray) -> bytes:
   return buffer.getvalue()
 
 
-def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
+def left_out(builder: SemSteel) -> cleaning.LeftOut:
+  """Returns the files that TFRecords were built without."""
+  metadata = builder.info.metadata
+  return cleaning.LeftOut(metadata["skipped"], metadata["beyond_limits"])
+
+
+def prepare(
+  source: sources.Source, limits: file_limits.Limits, data_dir: pathlib.Path
+) -> SemSteel:
   """Returns the builder of a source, with its TFRecords below `data_dir`.
 
   Raises:
@@ -138,7 +153,13 @@ def prepare(source: sources.Source, data_dir: pathlib.Path) -> SemSteel:
     if damage := built_files.damage(folder):
       console.say(f"{folder} is damaged ({damage}): building it again")
       shutil.rmtree(folder)
-  builder = SemSteel(source=source, data_dir=str(data_dir))
+  make = functools.partial(
+    SemSteel, source=source, limits=limits, data_dir=str(data_dir)
+  )
+  builder = make()
+  if builder.is_prepared() and left_out(builder).may_be_read_with(limits):
+    shutil.rmtree(builder.data_dir)
+    builder = make()
   if not builder.is_prepared():
     try:
       with contextlib.redirect_stdout(io.StringIO()):  # announces a download

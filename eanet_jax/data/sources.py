@@ -17,7 +17,7 @@ from eanet_jax.data import micrographs, synthetic
 from eanet_jax.runtime import wording
 
 # Changed when cleaning or the record schema changes what is on disk.
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 NAMES = ("synthetic", "folder", "nine_cr", "unlabelled")
 
 # An alloy of the published set is a folder: CPJ7, CPJ-8A, HR52-B, HR66, P92,

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shutil
+import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -21,7 +22,13 @@ import filelock
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import built_files, cleaning, micrographs, sources
+from eanet_jax.data import (
+  built_files,
+  cleaning,
+  file_limits,
+  micrographs,
+  sources,
+)
 from eanet_jax.runtime import atomic_files, console
 
 # From a uint8 image (y, x), uint8 views (t, y, x).
@@ -68,6 +75,7 @@ def load(
   source: sources.Source,
   data_dir: str,
   *,
+  limits: file_limits.Limits,
   view: str,
   image_px: int,
   tile_px: int,
@@ -77,6 +85,8 @@ def load(
   Args:
     source: what to build from.
     data_dir: where data sets are kept; "" for TFDS's own default.
+    limits: of each file. What was built stays good, except that files which
+      were kept out are read again where they may take more.
     view: "whole" or "tiles".
     image_px: side of a view.
     tile_px: side of a tile before it is resized; not used by "whole".
@@ -91,14 +101,14 @@ def load(
   root = _home(data_dir) / f"{source.name}-{source.digest[:16]}"
   folder = root / "views" / name
   try:
-    if built_files.damage(folder):
+    if _fault(folder, limits):
       root.mkdir(parents=True, exist_ok=True)
       with _only_builder(root):
         # Another run may have built it meanwhile.
-        if damage := built_files.damage(folder):
+        if fault := _fault(folder, limits):
           if folder.is_dir():
-            console.say(f"{folder} is damaged ({damage}): building it again")
-          _build(source, root, folder, view, image_px, tile_px)
+            console.say(f"{folder} {fault}: building it again")
+          _build(source, root, folder, limits, view, image_px, tile_px)
     return _read(folder, image_px)
   except OSError as error:
     raise errors.UserError(
@@ -133,8 +143,23 @@ def _home(data_dir: str) -> pathlib.Path:
     ) from None
 
 
+def _fault(folder: pathlib.Path, limits: file_limits.Limits) -> str:
+  """Returns why the views in a folder are not to be used, "" if they are."""
+  if damage := built_files.damage(folder):
+    return f"is damaged ({damage})"
+  index = _index(folder)
+  left_out = cleaning.LeftOut(index["skipped"], index["beyond_limits"])
+  if left_out.may_be_read_with(limits):
+    return "lacks files that may take more now"
+  return ""
+
+
+def _index(folder: pathlib.Path) -> dict[str, Any]:
+  return json.loads((folder / "index.json").read_text(encoding="utf-8"))
+
+
 def _read(folder: pathlib.Path, image_px: int) -> Views:
-  index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+  index = _index(folder)
   micrograph = np.asarray(index["micrograph"], np.int32)
   labels = np.asarray(index["labels"], np.int32)
   digest = hashlib.sha256(
@@ -163,6 +188,7 @@ def _build(
   source: sources.Source,
   root: pathlib.Path,
   folder: pathlib.Path,
+  limits: file_limits.Limits,
   view: str,
   image_px: int,
   tile_px: int,
@@ -185,15 +211,16 @@ def _build(
 
   with atomic_files.replacing(folder) as building:
     building.mkdir()
-    unusable: list[list[str]] = []
+    left_out = cleaning.LeftOut()
     if _has_tensorflow():
       desc = "resizing" if view == "whole" else "cutting tiles"
-      found = _through_records(source, root, make_views, unusable, desc)
+      found = _through_records(source, limits, root, make_views, left_out, desc)
     else:
-      found = _directly(source, make_views, unusable)
+      found = _directly(source, limits, make_views, left_out)
     with contextlib.closing(found):
       index = _write_images(found, building / _IMAGES, source, tile_px)
-    index["skipped"] = unusable + index["skipped"]
+    index["skipped"] = left_out.skipped + index["skipped"]
+    index["beyond_limits"] = left_out.beyond_limits
     (building / "index.json").write_text(json.dumps(index), encoding="utf-8")
     built_files.seal(building)
 
@@ -218,19 +245,22 @@ def _has_tensorflow() -> bool:
 
 def _through_records(
   source: sources.Source,
+  limits: file_limits.Limits,
   root: pathlib.Path,
   make_views: _MakeViews,
-  unusable: list[list[str]],
+  left_out: cleaning.LeftOut,
   desc: str,
 ) -> Generator[_Found, None, None]:
   """Yields (entry, views), of TFRecords that are written where there are none.
 
-  Adds [file, reason] to `unusable`, as `_directly` does.
+  Notes in `left_out` which files are, as `_directly` does.
   """
   from eanet_jax.data import sem_steel
 
-  builder = sem_steel.prepare(source, root)
-  unusable += builder.info.metadata["skipped"]
+  builder = sem_steel.prepare(source, limits, root)
+  unusable = sem_steel.left_out(builder)
+  left_out.skipped += unusable.skipped
+  left_out.beyond_limits |= unusable.beyond_limits
   yield from console.progress(
     sem_steel.records(builder, make_views),
     total=builder.info.splits[sem_steel.SPLIT].num_examples,
@@ -242,11 +272,12 @@ def _through_records(
 
 def _directly(
   source: sources.Source,
+  limits: file_limits.Limits,
   make_views: _MakeViews,
-  unusable: list[list[str]],
+  left_out: cleaning.LeftOut,
 ) -> Generator[_Found, None, None]:
   """Yields (entry, views), of the micrographs themselves."""
-  for entry, micrograph in cleaning.usable(source, unusable):
+  for entry, micrograph in cleaning.usable(source, limits, left_out):
     yield entry, make_views(micrograph.image)
 
 
@@ -255,7 +286,7 @@ def _write_images(
   path: pathlib.Path,
   source: sources.Source,
   tile_px: int,
-) -> dict[str, list[Any]]:
+) -> dict[str, Any]:
   """Streams views to `path`; returns the index of those written."""
   class_names = source.classes
   micrograph: list[int] = []

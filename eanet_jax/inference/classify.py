@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs, read_ahead
+from eanet_jax.data import file_limits, file_readers, micrographs, read_ahead
 from eanet_jax.inference import forward_pass
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import restore
@@ -47,8 +47,16 @@ class Prediction:
 class Classifier:
   """A trained network, ready to classify files."""
 
-  def __init__(self, network: restore.TrainedNetwork, mesh: jax.sharding.Mesh):
+  def __init__(
+    self,
+    network: restore.TrainedNetwork,
+    mesh: jax.sharding.Mesh,
+    readers: file_readers.Readers | None = None,
+  ):
     """Takes a network whose variables are on the devices of `mesh`."""
+    self._readers = readers or file_readers.Readers(
+      file_limits.Limits(option="Limits({}=N)")
+    )
     meta, config = network.meta, network.meta.config
     self.class_names = meta.class_names
     self._variables = network.variables
@@ -63,8 +71,16 @@ class Classifier:
     )
 
   @classmethod
-  def restore(cls, workdir: str | os.PathLike) -> "Classifier":
+  def restore(
+    cls,
+    workdir: str | os.PathLike,
+    readers: file_readers.Readers | None = None,
+  ) -> "Classifier":
     """Returns the best checkpoint of a training run's workdir.
+
+    Args:
+      workdir: of the run.
+      readers: of the files; by default they have the usual limits.
 
     Raises:
       UserError: there is no such folder, or no sound checkpoint in it.
@@ -77,7 +93,7 @@ class Classifier:
         f"{workdir} is a pre-training and knows no classes: train a network"
         f" from it first, with the field init_from={workdir}"
       )
-    return cls(network, mesh)
+    return cls(network, mesh, readers)
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
@@ -93,7 +109,8 @@ class Classifier:
     """Yields a prediction for each file, reading ahead of the network."""
     waiting: list[tuple[pathlib.Path, np.ndarray, int, str]] = []
     views = 0
-    for path, read in read_ahead.in_order(self._views, paths):
+    found = read_ahead.in_order(self._views, paths, lambda read: read[0].nbytes)
+    for path, read in found:
       waiting.append((path, *read))
       views += len(read[0])
       if views >= 256:  # a few batches, however many tiles a file has
@@ -106,7 +123,7 @@ class Classifier:
     dataset = self._dataset
     side = dataset["image_px"]
     try:
-      micrograph = micrographs.read(path)
+      micrograph = self._readers.read(path)
       found = micrographs.views(
         micrograph.image, dataset["view"], side, dataset["tile_px"]
       )

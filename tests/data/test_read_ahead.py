@@ -35,6 +35,22 @@ def test_a_bounded_number_of_items_is_taken_ahead(cores, monkeypatch):
   assert len(taken) > 100  # but some are
 
 
+@pytest.mark.parametrize(("size", "most"), [(0, 8), (2**27, 6), (2**30, 4)])
+def test_few_large_results_wait(size, most, monkeypatch):
+  monkeypatch.setattr(read_ahead.os, "cpu_count", lambda: 4)
+  begun = []
+
+  def read(item):
+    begun.append(item)
+    return item
+
+  found = read_ahead.in_order(read, range(40), lambda item: size)
+  for count, _ in enumerate(found, start=1):
+    time.sleep(0.01)  # so that all that was begun has ended
+    assert len(begun) - count <= most
+  assert len(begun) == 40
+
+
 def test_an_exception_comes_in_place_of_its_result():
   def read(item):
     if item == 3:

@@ -15,7 +15,14 @@ from conftest import run
 from made_files import load_views, save, save_noise, two_classes, with_bar
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs, sources, synthetic, view_store
+from eanet_jax.data import (
+  file_limits,
+  file_readers,
+  micrographs,
+  sources,
+  synthetic,
+  view_store,
+)
 
 
 @pytest.fixture
@@ -115,17 +122,17 @@ def test_an_interrupted_build_leaves_nothing_that_looks_complete(
   either_way, folder, tmp_path, monkeypatch
 ):
   count = 0
-  read = micrographs.read
+  read = file_readers.Readers.read
 
-  def interrupted(path):
+  def interrupted(readers, path):
     nonlocal count
     count += 1
     if count == 6:
       raise KeyboardInterrupt
-    return read(path)
+    return read(readers, path)
 
   with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-    patch.setattr(micrographs, "read", interrupted)
+    patch.setattr(file_readers.Readers, "read", interrupted)
     load_views(folder, tmp_path / "data")
   assert not list((tmp_path / "data").rglob("images.u8"))
   views = load_views(folder, tmp_path / "data")
@@ -180,7 +187,12 @@ def test_without_tensorflow_every_byte_is_the_same(
   def build(way):
     for view in ("whole", "tiles"):
       view_store.load(
-        source, str(tmp_path / way), view=view, image_px=32, tile_px=64
+        source,
+        str(tmp_path / way),
+        limits=file_limits.Limits(),
+        view=view,
+        image_px=32,
+        tile_px=64,
       )
     files = [p for p in (tmp_path / way).rglob("views/*/*") if p.is_file()]
     return {str(p.relative_to(tmp_path / way)): p.read_bytes() for p in files}
@@ -207,19 +219,19 @@ def test_without_tensorflow_micrographs_are_read_as_they_are_needed(
   for i in range(100):
     save_noise(folder / "bainite" / "a" / f"more{i}.png", i, 40, 40)
   waiting, most = 0, 0
-  read, views = micrographs.read, micrographs.views
+  read, views = file_readers.Readers.read, micrographs.views
 
-  def counted_read(path):
+  def counted_read(readers, path):
     nonlocal waiting
     waiting += 1
-    return read(path)
+    return read(readers, path)
 
   def counted_views(*arguments):
     nonlocal waiting, most
     most, waiting = max(most, waiting), waiting - 1
     return views(*arguments)
 
-  monkeypatch.setattr(micrographs, "read", counted_read)
+  monkeypatch.setattr(file_readers.Readers, "read", counted_read)
   monkeypatch.setattr(micrographs, "views", counted_views)
   assert len(load_views(folder, tmp_path / "data").images) == 108
   assert most <= 17  # of 108
@@ -236,11 +248,11 @@ def test_a_new_process_without_tensorflow_builds_what_was_never_built(
   program = (
     "import sys\n"
     f"sys.path.insert(0, {str(tmp_path)!r})\n"
-    "from eanet_jax.data import sources, view_store\n"
+    "from eanet_jax.data import file_limits, sources, view_store\n"
     f"source = sources.find('folder', {str(folder)!r})\n"
     "for px in (32, 48):\n"
     f"  views = view_store.load(source, {str(tmp_path / 'data')!r},"
-    " view='whole', image_px=px, tile_px=px)\n"
+    " limits=file_limits.Limits(), view='whole', image_px=px, tile_px=px)\n"
     "  print(views.images.shape)"
   )
   done = run("-c", program)
@@ -314,6 +326,7 @@ def test_the_published_layout_builds_from_bmp_files(tmp_path):
   views = view_store.load(
     source,
     str(tmp_path / "data"),
+    limits=file_limits.Limits(),
     view="whole",
     image_px=32,
     tile_px=32,
@@ -342,5 +355,6 @@ def test_index_is_plain_json(folder, tmp_path):
     "files",
     "class_names",
     "skipped",
+    "beyond_limits",
     "unmatched",
   }
