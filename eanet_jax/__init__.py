@@ -21,8 +21,8 @@ above it in this list:
 inference, nor training and reporting.)
 
 The path of one micrograph: data.micrographs reads and cleans the file, in a
-process of data.file_readers; data keeps it as TFRecord and as a view, and splits
-by specimen; training.train_step augments a batch on the device and minimises an
+process of data.file_readers; data keeps it as TFRecord and view, and splits by
+specimen; training.train_step augments a batch on the device and minimises an
 objective; workdir.checkpoints keeps the best epoch; evaluation.answers and
 scoring say what it is worth; reporting.html_pages shows it. For a new file
 inference.classify does the same from the workdir alone:

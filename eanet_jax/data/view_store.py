@@ -14,7 +14,6 @@ import json
 import os
 import pathlib
 import shutil
-import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
