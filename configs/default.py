@@ -86,9 +86,10 @@ def get_config() -> ml_collections.ConfigDict:
   # Where built data sets are kept; "" is $TFDS_DATA_DIR, or else
   # ~/tensorflow_datasets, as TensorFlow Datasets has it.
   dataset.data_dir = ""
-  # What reading one file may take: GB of memory (2^30 bytes; enforced on Linux)
-  # and seconds of a processor. left_out.csv lists the files beyond.
+  # Memory that reading one file may take, in GB of 2^30 bytes, on Linux.
+  # Files beyond a limit are left out, and listed in left_out.csv.
   dataset.file_limit_gb = 1.0
+  # Seconds of a processor that it may take; by the clock five times as many.
   dataset.file_limit_s = 10.0
   # Of the drawn micrographs only: another seed is another set.
   dataset.seed = 0

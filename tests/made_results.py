@@ -24,12 +24,6 @@ def levels(seed: int, skill: float) -> results_json.Levels:
   }
 
 
-def matrix(scores: results_json.Scores) -> list[list[int]]:
-  """Counts by true class (row) and predicted class (column)."""
-  names, found = scores["per_class"], scores["confusion"]
-  return [[found.get(t, {}).get(p, 0) for p in names] for t in names]
-
-
 def example(i: int, **changes) -> results_json.Example:
   """One example, called HR and in truth CPJ."""
   return {
@@ -100,6 +94,32 @@ def run_results(**changes) -> results_json.RunResults:
     },
   }
   return results_json.RunResults(**{**fields, **changes})
+
+
+def many_classes(number: int) -> results_json.RunResults:
+  """Results of a run on so many classes of two test specimens each."""
+  names = tuple(f"alloy_{i:04d}" for i in range(number))
+  rng = np.random.default_rng(0)
+  labels = np.arange(2 * number) // 2
+  wrong = rng.random(2 * number) < 0.4
+  predicted = np.where(wrong, rng.integers(0, number, 2 * number), labels)
+  probabilities = np.eye(number, dtype=np.float32)[predicted]
+  specimens = [f"{names[label]}/S{i}" for i, label in enumerate(labels)]
+  scores = metrics.summary(probabilities, labels, labels, names, 0)
+  of_level: results_json.Levels = {"micrograph": scores, "specimen": scores}
+  return run_results(
+    class_names=list(names),
+    validation=of_level,
+    test=of_level,
+    baselines=dict.fromkeys(results_json.BASELINES, of_level),
+    per_specimen=[
+      {"specimen": specimen, "class": names[label], "micrographs": 1}
+      | {"accuracy": float(predicted[i] == label)}
+      for i, (specimen, label) in enumerate(zip(specimens, labels, strict=True))
+    ],
+    split={"by": "specimen", "train": 8000, "validation": 2000}
+    | {"test": 2000, "test_specimens": specimens, "fold": 0, "folds": 0},
+  )
 
 
 def system(

@@ -16,6 +16,7 @@ from eanet_jax.runtime import peers, wording
 # Of files left out and of test specimens, before training.
 _SHOWN = 5
 _TESTED_SHOWN = 8
+# A longer table has a row for each of so many classes, and one for the others.
 _CLASSES_SHOWN = 20
 
 
@@ -87,30 +88,38 @@ class Dataset:
     return lines
 
   def _table(self) -> list[str]:
-    """A row for each class: its specimens, images and their split."""
+    """A row for each class: its specimens, images and their split.
+
+    Of many classes, those with the fewest images; one row is of all others.
+    """
     views, split = self.views, self.split
-    specimens = np.asarray(views.specimens)
     parts = (split.train, split.validation, split.test)
-    width = max(len("class"), *map(len, views.class_names[:_CLASSES_SHOWN]))
-    header = ("specimens", "images", "train", "validate", "test")
-    row = lambda name, cells: (
+    first = np.unique(views.specimens, return_index=True)[1]
+    columns = {
+      "specimens": views.labels[first],
+      "images": views.labels,
+      **{
+        name: views.labels[part]
+        for name, part in zip(("train", "validate", "test"), parts, strict=True)
+      },
+    }
+    names = list(views.class_names)
+    counts = np.stack(
+      [np.bincount(of, minlength=len(names)) for of in columns.values()], -1
+    )  # (l, columns)
+    if len(names) > _CLASSES_SHOWN + 1:
+      order = np.argsort(counts[:, 1], kind="stable")
+      few, others = np.split(order, [_CLASSES_SHOWN])
+      names = [*(names[i] for i in few), f"{len(others)} more"]
+      counts = np.concatenate([counts[few], counts[others].sum(0)[None]])
+    width = max(len("class"), *map(len, names))
+    lines = [
       f"  {name:<{width}}" + "".join(f"{cell:>11}" for cell in cells)
-    )
-    lines = [row("class", header)]
-    shown = views.class_names[:_CLASSES_SHOWN]
-    for label, name in enumerate(shown):
-      of_class = views.labels == label
-      counts = [np.count_nonzero(of_class[part]) for part in parts]
-      own = len(set(specimens[of_class].tolist()))
-      lines.append(row(name, (own, np.count_nonzero(of_class), *counts)))
-    if len(shown) < len(views.class_names):
-      more = len(views.class_names) - len(shown)
-      lines.append(f"  and {wording.count(more, 'class')} more")
+      for name, cells in (("class", columns), *zip(names, counts, strict=True))
+    ]
     if split.by == "specimen" and len(split.test):
-      tested = sorted(set(specimens[split.test].tolist()))
-      named = ", ".join(tested[:_TESTED_SHOWN])
-      if len(tested) > _TESTED_SHOWN:
-        named += f" and {len(tested) - _TESTED_SHOWN} more"
+      tested = sorted({views.specimens[i] for i in split.test})
+      named = wording.listed(tested, _TESTED_SHOWN)
       lines.append(f"  test specimens, no image of them is trained on: {named}")
     return lines
 

@@ -40,7 +40,7 @@ def choose(
 
 def _named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
   """The specimens named, by their whole name or its last part if unique."""
-  known = sorted(set(specimens.tolist()))
+  known = np.unique(specimens).tolist()
   by_name: dict[str, list[str]] = collections.defaultdict(list)
   for specimen in known:
     by_name[specimen].append(specimen)
@@ -48,7 +48,9 @@ def _named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
       by_name[specimen.rsplit("/", 1)[1]].append(specimen)
   held_out = set()
   for name in map(str, wanted):  # (288,) on a command line is a number
-    matches = [name] if name in known else by_name.get(name, [])
+    matches = by_name.get(name, [])
+    if name in matches:  # the whole name of one, the last part of others
+      matches = [name]
     if len(matches) == 1:
       held_out.add(matches[0])
       continue
@@ -57,7 +59,7 @@ def _named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
       f"split.test_specimens: {name!r} is "
       + ("of several classes" if matches else "not a specimen of this data set")
       + f"; {'choose one of' if near else 'there are'}: "
-      + ", ".join(near or known)
+      + wording.listed(near or known, 10)
     )
   return held_out
 
@@ -91,8 +93,8 @@ def _of_fold(
     if len(names) < folds:
       raise errors.UserError(
         f"class {label} has {wording.count(len(names), 'specimen')}"
-        f" ({', '.join(names.tolist())}): each of {folds} folds tests on"
-        " another. Take fewer folds, add specimens as <class>/<specimen>/"
+        f" ({wording.listed(names.tolist(), 10)}): each of {folds} folds tests"
+        " on another. Take fewer folds, add specimens as <class>/<specimen>/"
         f" folders, or split its images with {BY_MICROGRAPH}"
       )
     order = rng.permutation(len(names))

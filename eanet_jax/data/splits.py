@@ -153,24 +153,32 @@ def _by_specimen(
 ) -> tuple[split_parts.Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of a split that parts no specimen."""
   of_classes: list[split_parts.Parts[np.ndarray]] = []
-  warnings: list[str] = []
+  warnings: list[tuple[str, str, str]] = []
   for label in np.unique(labels):
-    members = np.flatnonzero(labels == label)
-    groups = {
-      name: members[specimens[members] == name]
-      for name in np.unique(specimens[members]).tolist()
-    }
+    groups = _by_name(specimens, np.flatnonzero(labels == label))
     indices, warning = _class_by_specimen(
       label, groups, tested, fractions, validate_by, rng
     )
     of_classes.append(indices)
-    warnings += warning
+    warnings += [(str(label), *each) for each in warning]
   parts = split_parts.joined(of_classes)
   seen = np.concatenate([parts.train, parts.validation])
   shared = set(specimens[parts.test]) & set(specimens[seen])
   if shared:
     raise AssertionError(f"specimens in two splits: {sorted(shared)}")
-  return parts, warnings
+  return parts, wording.of_classes(warnings)
+
+
+def _by_name(
+  specimens: np.ndarray, members: np.ndarray
+) -> dict[str, np.ndarray]:
+  """The indices of each specimen among these members, by its name."""
+  names, number, counts = np.unique(
+    specimens[members], return_inverse=True, return_counts=True
+  )
+  together = members[np.argsort(number, kind="stable")]
+  each = np.split(together, np.cumsum(counts)[:-1])
+  return dict(zip(names.tolist(), each, strict=True))
 
 
 def _class_by_specimen(
@@ -180,18 +188,29 @@ def _class_by_specimen(
   fractions: split_parts.Parts[float],
   validate_by: str,
   rng: np.random.Generator,
-) -> tuple[split_parts.Parts[np.ndarray], list[str]]:
-  """(index arrays, warnings) of one class; groups: {specimen: its indices}."""
+) -> tuple[split_parts.Parts[np.ndarray], list[tuple[str, str]]]:
+  """Index arrays of one class, and what its readers must know.
+
+  That is in words for this class and in words for several. groups: {specimen:
+  its indices}.
+  """
   names = _deal(label, groups, tested, fractions, rng)
   warnings = []
   if not names.test:
     warnings.append(
-      f"class {label} is not tested: no specimen of it is held out"
+      (
+        "is not tested: no specimen of it is held out",
+        "are not tested: no specimen of them is held out",
+      )
     )
   if len(names.test) == 1:
     warnings.append(
-      f"class {label} is tested on one specimen ({names.test[0]}): its figures"
-      " say little about the next one"
+      (
+        f"is tested on one specimen ({names.test[0]}): its figures say little"
+        " about the next one",
+        "are tested on one specimen each: their figures say little about the"
+        " next one",
+      )
     )
   if validate_by == "micrograph" and names.validation:
     names = split_parts.Parts(names.train + names.validation, [], names.test)
@@ -200,9 +219,13 @@ def _class_by_specimen(
   if not names.validation:
     indices = _validated_by_micrograph(label, indices, fractions, rng)
     warnings.append(
-      f"class {label} has {len(groups)} specimens and is validated on"
-      " micrographs of specimens it was trained on, so that its validation"
-      " score is too high"
+      (
+        f"has {len(groups)} specimens and is validated on micrographs of"
+        " specimens it was trained on, so that its validation score is too"
+        " high",
+        "have few specimens and are validated on micrographs of specimens they"
+        " were trained on, so that the validation score is too high",
+      )
     )
   return indices, warnings
 
@@ -221,7 +244,8 @@ def _deal(
   rng: np.random.Generator,
 ) -> split_parts.Parts[list[str]]:
   """The names of a class's specimens in each part, in random order."""
-  names = [list(groups)[i] for i in rng.permutation(len(groups))]
+  ordered = list(groups)
+  names = [ordered[i] for i in rng.permutation(len(groups))]
   if len(names) < 2:
     raise errors.UserError(
       f"class {label} has one specimen ({names[0]}): it cannot be both trained"
@@ -236,7 +260,7 @@ def _deal(
   if not sizes:
     raise errors.UserError(
       f"split.test_specimens holds out all {len(names)} specimens of class"
-      f" {label} ({', '.join(sorted(names))}): leave one to train on"
+      f" {label} ({wording.listed(sorted(names), 10)}): leave one to train on"
     )
   # Test is settled: what is left is shared out between the other two.
   return split_parts.share_out(sizes, fractions._replace(test=0.0))._replace(

@@ -288,6 +288,7 @@ def _write_images(
 ) -> dict[str, Any]:
   """Streams views to `path`; returns the index of those written."""
   class_names = source.classes
+  label_of = {name: label for label, name in enumerate(class_names)}
   micrograph: list[int] = []
   labels: list[int] = []
   specimens: list[str] = []
@@ -300,11 +301,12 @@ def _write_images(
         skipped.append([entry.file, reason])
         continue
       micrograph += [len(labels)] * len(views)
-      labels.append(class_names.index(entry.label))
+      labels.append(label_of[entry.label])
       specimens.append(entry.specimen)
       files.append(entry.file)
       out.write(views.tobytes())
-  missing = [name for i, name in enumerate(class_names) if i not in labels]
+  present = set(labels)
+  missing = [name for name, i in label_of.items() if i not in present]
   if missing:
     raise errors.UserError(
       f"class {missing[0]} has no micrograph of {tile_px} x {tile_px} px or"

@@ -11,6 +11,7 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,10 +35,14 @@ _TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
 )
 # Raise the number whenever texture_features gives other values.
 _TEXTURE_FILE = "texture-v1.npz"
+# Of the SVMs: what an error costs, against the width of the margin.
+_C = 10
+# An SVM is trained for each pair of classes: of a thousand, half a million. Of
+# more classes than this it is one problem, in a space of so many dimensions.
+_MAX_PAIRED_CLASSES = 100
+_DIMENSIONS = 1000
 # Score of a class without training images, a finite substitute for log 0.
 _NEVER = -1e4
-# Of pairs of classes times examples, that an SVM weighs at a time: half a GB.
-_PAIRS = 2**26
 # How far above chance grey levels may score before there is a warning.
 _MARGIN = 0.15
 
@@ -46,8 +51,9 @@ def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
   """Returns "majority", "grey" and "texture": float64 (k, l) scores of views.
 
   The majority's are the logarithms of the classes' shares of the training
-  micrographs, the others' the decision function of an SVM. If only one class
-  has training images, all are the majority's.
+  micrographs, the others' the decision function of an SVM, of more than a
+  hundred classes a least-squares SVM. If only one class has
+  training images, all are the majority's.
 
   Args:
     data: views and split; the baselines are fitted to split.train.
@@ -90,26 +96,46 @@ def _svm_scores(
     features: float (k, f), the ones to score.
     num_classes: l.
   """
-  from sklearn import pipeline, preprocessing, svm
+  from sklearn import pipeline, preprocessing
 
   model = pipeline.make_pipeline(
     preprocessing.StandardScaler(),
-    # Ties are broken by the decision function: argmax and predict agree.
-    svm.SVC(C=10, decision_function_shape="ovr", break_ties=True),
+    *(
+      _machine_of_pairs()
+      if len(np.unique(labels)) <= _MAX_PAIRED_CLASSES
+      else _machine_of_least_squares(len(train))
+    ),
   ).fit(train, labels)
-  # It weighs each pair of classes: in parts, so that memory is bounded.
-  rows = max(1, _PAIRS // len(model.classes_) ** 2)
-  found = np.concatenate(
-    [
-      model.decision_function(features[i : i + rows])
-      for i in range(0, len(features), rows)
-    ]
-  )
+  found = model.decision_function(features)
   if found.ndim == 1:  # two classes: the signed distance from the boundary
     found = np.stack([-found / 2, found / 2], axis=-1)  # (k, 2)
   scores = np.full((len(features), num_classes), _NEVER)
   scores[:, model.classes_] = found
   return scores
+
+
+def _machine_of_pairs() -> list[Any]:
+  """Steps of a pipeline: an SVM for each pair of classes."""
+  from sklearn import svm
+
+  # Ties are broken by the decision function: argmax and predict agree.
+  return [svm.SVC(C=_C, decision_function_shape="ovr", break_ties=True)]
+
+
+def _machine_of_least_squares(num_examples: int) -> list[Any]:
+  """Steps of a pipeline: a least-squares SVM (Suykens and Vandewalle 1999).
+
+  All classes are the right-hand sides of one system of equations, in the space
+  that some of the examples span under the same kernel (Williams and Seeger
+  2001).
+  """
+  from sklearn import kernel_approximation, linear_model
+
+  size = min(_DIMENSIONS, num_examples)
+  return [
+    kernel_approximation.Nystroem(n_components=size, random_state=0),
+    linear_model.RidgeClassifier(alpha=1 / _C),
+  ]
 
 
 def _grey_features(images: np.ndarray, indices: np.ndarray) -> np.ndarray:

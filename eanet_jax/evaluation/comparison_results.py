@@ -180,14 +180,13 @@ def _tiles(
   }
   if not all("tile" in level for level in levels.values()):
     return {}
-  scores = [level["tile"] for level in levels.values()]
-  tiles = sum(each["examples"] for each in scores)
-  right = sum(
-    counts.get(true, 0)
-    for each in scores
-    for true, counts in each["confusion"].items()
-  )
-  share = right / tiles
+  rows = [
+    (true, row)
+    for level in levels.values()
+    for true, row in level["tile"]["confusion"].items()
+  ]
+  right = sum(row.get(true, 0) for true, row in rows)
+  share = right / sum(sum(row.values()) for _, row in rows)
   return {"tile_accuracy": {"mean": share, "interval_95": None, "folds": []}}
 
 
@@ -270,12 +269,17 @@ def _warnings(
   if config.split.by == "micrograph":
     warnings = [splits.LEAKAGE]
   else:
-    warnings = [
-      f"class {name} is tested on {wording.count(len(own), 'specimen')}: its"
-      " figures say little about the next one"
+    warnings = wording.of_classes(
+      (
+        name,
+        f"is tested on {wording.count(len(own), 'specimen')}: its figures say"
+        " little about the next one",
+        "are tested on few specimens: their figures say little about the next"
+        " one",
+      )
       for name, own in sorted(specimens.items())
       if len(own) < _FEW_SPECIMENS
-    ]
+    )
   if "grey" in pooled:
     shortcut = baselines.shortcut_warning(pooled["grey"].scores, len(specimens))
     warnings += [shortcut] if shortcut else []

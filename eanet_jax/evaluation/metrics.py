@@ -1,9 +1,9 @@
 """Scores of a classifier from its tally, with intervals by bootstrap.
 
-Takes class probabilities and labels, gives plain numbers. A tally is all that a
-score derives from: how often each class was right, was true and was predicted,
-(3, l) whole numbers. It grows with the classes, where a matrix of counts grows
-with their square. NumPy only.
+Takes class probabilities and labels, gives plain numbers. The tally, three
+counts of each class, is the only state; every score derives from it, so that a
+thousand classes take a thousand times three numbers and not a million. NumPy
+only.
 """
 
 import typing
@@ -18,42 +18,68 @@ HEADLINE: tuple[results_json.Headline, ...] = typing.get_args(
   results_json.Headline
 )
 
-# Of the draws of a bootstrap; if fewer have every class, another is used.
-_TOO_FEW = 0.01
+
+# Fewer complete draws than this share, and units are drawn within each class.
+_RARELY_COMPLETE = 0.01
 
 
-def tally(
+class Tally(typing.NamedTuple):
+  """Counts of each class: int64 (..., l).
+
+  Attributes:
+    right: how often it was predicted rightly.
+    support: how many examples of it there are.
+    predicted: how often it was predicted.
+  """
+
+  right: np.ndarray
+  support: np.ndarray
+  predicted: np.ndarray
+
+  def resampled(self, drawn: np.ndarray) -> "Tally":
+    """Returns the tallies (..., r, l) of resamples of g units.
+
+    Args:
+      drawn: int (r, g), how often each unit is in each resample; the tallies
+        are (..., g, l).
+    """
+    # Products of floats are far faster, and exact up to 2^53.
+    times = drawn.astype(np.float64)
+    return Tally(*((times @ each).astype(np.int64) for each in self))
+
+
+def tally(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Tally:
+  """Returns the tally of answers: int64 (l,)."""
+  counted = (labels[labels == predicted], labels, predicted)
+  return Tally(*(np.bincount(each, minlength=num_classes) for each in counted))
+
+
+def tally_units(
   labels: np.ndarray,
   predicted: np.ndarray,
+  units: np.ndarray,
+  num_units: int,
   num_classes: int,
-  units: np.ndarray | None = None,
-) -> np.ndarray:
-  """Returns int64 (3, l), how often each class was right, true and predicted.
+) -> Tally:
+  """Returns the tally of each unit: int64 (g, l).
 
   Args:
-    labels: int (k,), the true classes.
-    predicted: int (k,).
+    labels, predicted: int (k,).
+    units: int (k,), which unit each row is of.
+    num_units: g.
     num_classes: l.
-    units: int (k,), 0..g-1: the tally of each unit by itself, (g, 3, l).
   """
-  labels, predicted = np.asarray(labels), np.asarray(predicted)
-  unit = np.zeros(len(labels), np.int64) if units is None else units
-  found = np.zeros((int(unit.max(initial=0)) + 1, 3, num_classes), np.int64)
-  np.add.at(found[:, 0], (unit, labels), labels == predicted)
-  np.add.at(found[:, 1], (unit, labels), 1)
-  np.add.at(found[:, 2], (unit, predicted), 1)
-  return found[0] if units is None else found
+  first = units * num_classes  # as if each unit had classes of its own
+  whole = tally(first + labels, first + predicted, num_units * num_classes)
+  return Tally(*(each.reshape(num_units, num_classes) for each in whole))
 
 
-def class_scores(tallies: np.ndarray) -> dict[str, np.ndarray]:
+def class_scores(counts: Tally) -> dict[str, np.ndarray]:
   """Returns precision, recall and F1 of each class: float64 (..., l).
 
   A ratio with denominator 0 is 0, as in scikit-learn with zero_division=0.
-
-  Args:
-    tallies: whole numbers (..., 3, l), see `tally`.
   """
-  right, support, predicted = np.moveaxis(np.asarray(tallies, float), -2, 0)
+  right, support, predicted = counts
   return {
     "precision": right / np.maximum(predicted, 1),
     "recall": right / np.maximum(support, 1),
@@ -61,18 +87,18 @@ def class_scores(tallies: np.ndarray) -> dict[str, np.ndarray]:
   }
 
 
-def headline(tallies: np.ndarray) -> dict[str, np.ndarray]:
-  """Returns the HEADLINE scores: float64 (...) of tallies (..., 3, l).
+def headline(counts: Tally) -> dict[str, np.ndarray]:
+  """Returns the HEADLINE scores: float64 (...) of tallies (..., l).
 
   Macro means are over the classes that occur, as examples or predictions;
   balanced accuracy is over those that have examples. Kappa is Cohen's; 0 if
   chance agreement is complete and it is not defined.
   """
-  right, support, predicted = np.moveaxis(np.asarray(tallies, float), -2, 0)
+  right, support, predicted = counts
   total = np.maximum(support.sum(-1), 1)
   observed = right.sum(-1) / total
-  by_chance = (support * predicted).sum(-1) / total**2
-  by_class = class_scores(tallies)
+  by_chance = (support * predicted).sum(-1) / total.astype(np.float64) ** 2
+  by_class = class_scores(counts)
   present = np.maximum((support > 0).sum(-1), 1)
   occurring = np.maximum((support + predicted > 0).sum(-1), 1)
   chance_left = np.where(by_chance < 1, 1 - by_chance, 1)
@@ -84,21 +110,6 @@ def headline(tallies: np.ndarray) -> dict[str, np.ndarray]:
     "macro_f1": by_class["f1"].sum(-1) / occurring,
     "kappa": np.where(by_chance < 1, (observed - by_chance) / chance_left, 0),
   }
-
-
-def confusion(
-  labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
-) -> results_json.Confusion:
-  """Returns {true class: {predicted class: how often}} of what occurred."""
-  pairs, counts = np.unique(
-    np.stack([labels, predicted], axis=-1), axis=0, return_counts=True
-  )
-  found: results_json.Confusion = {}
-  for (true, called), count in zip(
-    pairs.tolist(), counts.tolist(), strict=True
-  ):
-    found.setdefault(class_names[true], {})[class_names[called]] = count
-  return found
 
 
 def mean_by_group(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -138,10 +149,10 @@ def summary(
   """
   num_classes = len(class_names)
   predicted = probabilities.argmax(-1)
-  tallies = tally(labels, predicted, num_classes)
-  by_class = class_scores(tallies)
+  counts = tally(labels, predicted, num_classes)
+  by_class = class_scores(counts)
   top_two = np.argsort(-probabilities, axis=-1, kind="stable")[:, :2]
-  scores = headline(tallies)
+  scores = headline(counts)
   result: results_json.Scores = {
     "accuracy": float(scores["accuracy"]),
     "balanced_accuracy": float(scores["balanced_accuracy"]),
@@ -155,11 +166,11 @@ def summary(
         "precision": float(by_class["precision"][i]),
         "recall": float(by_class["recall"][i]),
         "f1": float(by_class["f1"][i]),
-        "support": int(tallies[1, i]),
+        "support": int(counts.support[i]),
       }
       for i, name in enumerate(class_names)
     },
-    "confusion": confusion(labels, predicted, class_names),
+    "confusion": _confusion(labels, predicted, class_names),
     "examples": len(labels),
   }
   if resamples:
@@ -167,6 +178,20 @@ def summary(
     if interval:
       result["interval_95"] = interval
   return result
+
+
+def _confusion(
+  labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
+) -> results_json.Confusion:
+  """How often which true class was predicted as which; only what occurs."""
+  found: results_json.Confusion = {name: {} for name in class_names}
+  cells, counts = np.unique(
+    labels.astype(np.int64) * len(class_names) + predicted, return_counts=True
+  )
+  for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+    true, other = divmod(cell, len(class_names))
+    found[class_names[true]][class_names[other]] = count
+  return found
 
 
 def specimens_known(specimens: np.ndarray, labels: np.ndarray) -> bool:
@@ -191,68 +216,62 @@ def _intervals(
   resamples: int,
 ) -> dict[str, list[float]] | None:
   """Intervals by name; None if every class has one unit."""
-  _, units = np.unique(units, return_inverse=True)
-  tallies = tally(labels, predicted, num_classes, units)
-  drawn = draw_units(tallies, resamples)
+  names, units = np.unique(units, return_inverse=True)
+  counts = tally_units(labels, predicted, units, len(names), num_classes)
+  drawn = draw_units(counts.support, resamples)
   if drawn is None:
     return None
-  scores = headline(resampled(drawn, tallies))
+  scores = headline(counts.resampled(drawn))
   return {name: interval(values) for name, values in scores.items()}
 
 
-def draw_units(tallies: np.ndarray, resamples: int) -> np.ndarray | None:
+def draw_units(support: np.ndarray, resamples: int) -> np.ndarray | None:
   """Returns int64 (r, g): how often each of g units is in each resample.
 
   A draw that misses a class is drawn again: a mean over fewer classes would be
-  another score. Where that would be nearly every draw, because there are many
-  classes of few units, as many units as a class has are drawn from each class
-  by itself (a stratified bootstrap). None if every class has one unit.
+  another score. With many classes hardly any draw has them all: then as many
+  units of each class are drawn as it has. None if every class has one unit, or
+  if the classes of such draws have fewer than two on average.
 
   Args:
-    tallies: int (g, 3, l), of each unit; a unit has examples of one class.
+    support: int (g, l), the examples of each class in each unit, which is of
+      one class.
     resamples: r.
   """
-  of_class = tallies[:, 1] > 0  # (g, l)
-  classes = of_class.any(0)
-  if len(tallies) == classes.sum():
+  of_class = support[:, support.any(0)] > 0  # (g, classes that occur)
+  num_units, num_classes = of_class.shape
+  if num_units == num_classes:
     return None
   rng = np.random.default_rng(0)
-  share = np.full(len(tallies), 1 / len(tallies))
-  kept = np.empty((0, len(tallies)), np.int64)
+  share = np.full(num_units, 1 / num_units)
+
+  def complete() -> np.ndarray:
+    drawn = rng.multinomial(num_units, share, resamples)
+    met = drawn.astype(np.float64) @ of_class > 0
+    return drawn[met.all(-1)]
+
+  kept = complete()
+  if len(kept) < _RARELY_COMPLETE * resamples:
+    return _draw_within_classes(of_class, resamples, rng)
   while len(kept) < resamples:
-    drawn = rng.multinomial(len(tallies), share, resamples)
-    # In float64, whose products are fast, and exact below 2^53.
-    missing = drawn.astype(float) @ of_class == 0
-    complete = ~missing[:, classes].any(-1)
-    if complete.mean() < _TOO_FEW:
-      return _draw_by_class(of_class.argmax(-1), resamples, rng)
-    kept = np.concatenate([kept, drawn[complete]])
+    kept = np.concatenate([kept, complete()])
   return kept[:resamples]
 
 
-def _draw_by_class(
-  labels: np.ndarray, resamples: int, rng: np.random.Generator
-) -> np.ndarray:
-  """As `draw_units`, stratified by the labels (g,) of the units."""
-  drawn = np.empty((resamples, len(labels)), np.int64)
-  for label in np.unique(labels):
-    own = np.flatnonzero(labels == label)
+def _draw_within_classes(
+  of_class: np.ndarray, resamples: int, rng: np.random.Generator
+) -> np.ndarray | None:
+  """Draws of each class as many units as it has; see `draw_units`."""
+  num_units, num_classes = of_class.shape
+  if num_units < 2 * num_classes:
+    return None  # most would be in every draw: no spread to see
+  drawn = np.zeros((resamples, num_units), np.int64)
+  classes = of_class.argmax(-1)
+  for label in range(num_classes):
+    own = np.flatnonzero(classes == label)
     share = np.full(len(own), 1 / len(own))
     drawn[:, own] = rng.multinomial(len(own), share, resamples)
   return drawn
-
-
-def resampled(drawn: np.ndarray, tallies: np.ndarray) -> np.ndarray:
-  """Returns float64 (r, 3, l), the tally of each resample.
-
-  Args:
-    drawn: int (r, g), see `draw_units`.
-    tallies: int (g, 3, l).
-  """
-  units, *rest = tallies.shape
-  # In float64, whose products are fast, and exact below 2^53.
-  flat = drawn.astype(float) @ tallies.reshape(units, -1)
-  return flat.reshape(len(drawn), *rest)
 
 
 def interval(values: np.ndarray) -> list[float]:

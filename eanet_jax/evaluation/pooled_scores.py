@@ -95,7 +95,9 @@ def pool(
   known = metrics.specimens_known(joined["specimens"], joined["labels"])
   specimens, files = np.unique(joined["specimens"]), np.unique(joined["files"])
   units = specimens if known else files
-  tallies = np.zeros((len(seeds), len(units), 3, num_classes), int)
+  counts = metrics.Tally(
+    *np.zeros((3, len(seeds), len(units), num_classes), np.int64)
+  )
   sum_p = np.zeros((len(seeds), len(specimens), num_classes))
   label = np.zeros(len(specimens), int)
   by_fold: dict[str, list[float]] = {
@@ -106,24 +108,31 @@ def pool(
     s, g = seeds.index(seed), np.searchsorted(specimens, found.specimens)
     u = g if known else np.searchsorted(files, found.files)
     predicted = found.probabilities.argmax(-1)
-    of_unit = metrics.tally(found.labels, predicted, num_classes, u)
-    tallies[s, : len(of_unit)] += of_unit
+    own = metrics.tally_units(
+      found.labels, predicted, u, len(units), num_classes
+    )
+    for total, more in zip(counts, own, strict=True):
+      total[s] += more
     np.add.at(sum_p[s], g, found.probabilities)
     label[g] = found.labels
-    own = metrics.headline(metrics.tally(found.labels, predicted, num_classes))
-    for name, score in own.items():
+    of_run = metrics.headline(
+      metrics.tally(found.labels, predicted, num_classes)
+    )
+    for name, score in of_run.items():
       by_fold[name][folds.index(fold)] += float(score) / runs_of[fold]
   right = sum_p.argmax(-1) == label  # (s, g)
   once = np.ones((1, len(units)), int), np.ones((1, len(seeds)))
-  scores = {k: float(v[0]) for k, v in _scores(tallies, *once).items()}
+  scores = {k: float(v[0]) for k, v in _scores(counts, *once).items()}
   scores["specimen_accuracy"] = float(right.mean())
-  drawn = metrics.draw_units(tallies[0], resamples) if resamples else None
+  drawn = (
+    metrics.draw_units(counts.support[0], resamples) if resamples else None
+  )
   resampled: dict[str, np.ndarray] = {}
   if drawn is not None:
     draw_seeds = np.random.default_rng(1).multinomial
     share = np.full(len(seeds), 1 / len(seeds))
     drawn_seeds = draw_seeds(len(seeds), share, len(drawn))
-    resampled = _scores(tallies, drawn, drawn_seeds)
+    resampled = _scores(counts, drawn, drawn_seeds)
     if known:
       each = drawn @ right.T / drawn.sum(-1, keepdims=True)  # (r, s)
       resampled["specimen_accuracy"] = _mean_over_seeds(each, drawn_seeds)
@@ -132,13 +141,11 @@ def pool(
 
 
 def _scores(
-  tallies: np.ndarray, drawn: np.ndarray, drawn_seeds: np.ndarray
+  counts: metrics.Tally, drawn: np.ndarray, drawn_seeds: np.ndarray
 ) -> dict[str, np.ndarray]:
-  """Scores (r,) of tallies (s, g, 3, l): units (r, g), seeds (r, s)."""
-  by_seed = metrics.headline(
-    np.stack([metrics.resampled(drawn, each) for each in tallies], axis=1)
-  )
-  return {k: _mean_over_seeds(v, drawn_seeds) for k, v in by_seed.items()}
+  """Scores (r,) of resamples: units (r, g), seeds (r, s)."""
+  by_seed = metrics.headline(counts.resampled(drawn))  # (s, r) each
+  return {k: _mean_over_seeds(v.T, drawn_seeds) for k, v in by_seed.items()}
 
 
 def _mean_over_seeds(

@@ -4,11 +4,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from eanet_jax.evaluation import metrics
-from eanet_jax.reporting import html_pages, mistakes
+from eanet_jax.reporting import confusions, html_pages
+from eanet_jax.runtime import wording
 from eanet_jax.workdir import results_json
 
-_MOST_CLASSES = 12  # more do not fit beside each other
-_MOST_MISTAKES = 10
+# Of more classes the console shows the most frequent mistakes, not a matrix.
+_MATRIX_CLASSES = 10
 
 
 def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
@@ -16,7 +17,7 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
 
   Args:
     test: level -> scores, as `scoring.score` returns them.
-    class_names: in the order of the table's rows.
+    class_names: in the order of the network's outputs.
   """
   levels = [level for level in results_json.LEVELS if level in test]
   lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
@@ -27,30 +28,35 @@ def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
     lines.append(line)
   counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
   lines.append(f"{'examples':19}{counts}")
-  lines.append("")
   confusion = test["micrograph"]["confusion"]
-  if len(class_names) > _MOST_CLASSES:
-    return "\n".join(lines + _commonest(confusion))
+  return "\n".join([*lines, "", *_confused(confusion, class_names)])
+
+
+def _confused(
+  confusion: results_json.Confusion, class_names: Sequence[str]
+) -> list[str]:
+  """Lines of which classes are taken for which."""
+  if len(class_names) > _MATRIX_CLASSES:
+    pairs = confusions.pairs(confusion)
+    shown = pairs[:_MATRIX_CLASSES]
+    lines = [
+      f"the most frequent mistakes, {len(shown)} of"
+      f" {wording.count(len(pairs), 'pair')} of classes that were confused"
+    ]
+    for pair in shown:
+      count = wording.count(pair.examples, "micrograph")
+      lines.append(
+        f"  {pair.true} called {pair.called}: {count}, {pair.share:.0%} of the"
+        " class"
+      )
+    return lines
   width = max(6, *(len(name) + 2 for name in class_names))
-  lines.append("micrographs: true class (row), predicted class (column)")
+  lines = ["micrographs: true class (row), predicted class (column)"]
   lines.append(" " * width + "".join(f"{n:>{width}}" for n in class_names))
-  for true in class_names:
-    row = (confusion.get(true, {}).get(called, 0) for called in class_names)
-    lines.append(f"{true:<{width}}" + "".join(f"{n:>{width}}" for n in row))
-  return "\n".join(lines)
-
-
-def _commonest(confusion: results_json.Confusion) -> list[str]:
-  """Lines about the classes that are taken for each other most often."""
-  found = mistakes.commonest(confusion)
-  if not found:
-    return ["micrographs: none is called another class"]
-  shown = found[:_MOST_MISTAKES]
-  lines = [f"micrographs: the commonest {len(shown)} of {len(found)} mistakes"]
-  return lines + [
-    f"  {each.true} called {each.called}: {each.count} of {each.total}"
-    for each in shown
-  ]
+  matrix = confusions.matrix(confusion, class_names)
+  for name, row in zip(class_names, matrix, strict=True):
+    lines.append(f"{name:<{width}}" + "".join(f"{n:>{width}}" for n in row))
+  return lines
 
 
 def baseline_table(baselines: Mapping[str, results_json.Levels]) -> str:
@@ -91,7 +97,7 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
       f" --config.init_from={workdir} or eanet train --set init_from={workdir}"
     )
   split = results.split
-  intervals = "one specimen of each class: no intervals"
+  intervals = "too few specimens of each class: no intervals"
   if "interval_95" in results.test["micrograph"]:
     known = "interval_95" in results.test["specimen"]
     over = "specimens" if known else "micrographs"

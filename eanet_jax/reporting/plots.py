@@ -11,13 +11,8 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from eanet_jax.reporting import figures, mistakes
+from eanet_jax.reporting import confusions, figures
 from eanet_jax.workdir import results_json
-
-# Beyond these a plot shows a part, which its caption says.
-MOST_CLASSES = 20
-MOST_MISTAKES = 25
-MOST_SPECIMENS = 60
 
 
 class IntervalRow(TypedDict):
@@ -108,16 +103,11 @@ def confusion(
 ) -> matplotlib.figure.Figure:
   """Returns a plot of counts, true class by predicted, shaded by row share.
 
-  Of more than MOST_CLASSES, one of the commonest mistakes.
+  Args:
+    confusion: true class, predicted class, how many.
+    class_names: few enough for a matrix that can be read.
   """
-  if len(class_names) > MOST_CLASSES:
-    return _commonest(mistakes.commonest(confusion)[:MOST_MISTAKES])
-  counts = np.array(
-    [
-      [confusion.get(true, {}).get(called, 0) for called in class_names]
-      for true in class_names
-    ]
-  )
+  counts = confusions.matrix(confusion, class_names)
   share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
   side = 150 + 86 * len(counts)
   figure, axes = figures.figure(min(side, 560), min(side - 30, 520))
@@ -148,26 +138,32 @@ def confusion(
   return figure
 
 
-def _commonest(
-  shown: Sequence[mistakes.Mistake],
+@figures.as_uri
+def confused_pairs(
+  rows: Sequence[confusions.Confused],
 ) -> matplotlib.figure.Figure:
-  """A bar for each mistake, as long as the share of the true class."""
-  figure, axes = figures.figure(520, 70 + 24 * max(len(shown), 1))
-  axes.barh(range(len(shown)), 1, 0.62, color="#f0f2f4")
-  share = [each.count / each.total for each in shown]
-  axes.barh(range(len(shown)), share, 0.62, color=figures.ACCENT)
-  for y, each in enumerate(shown):
-    text = f"{each.count} of {each.total}"
+  """Returns a plot of how often one class was called another, first on top.
+
+  Args:
+    rows: from top to bottom; each is a line of text.
+  """
+  figure, axes = figures.figure(520, 70 + 24 * len(rows))
+  counts = [row.examples for row in rows]
+  axes.barh(range(len(rows)), counts, 0.62, color=figures.ACCENT)
+  for y, row in enumerate(rows):
+    text = f"{row.examples} ({100 * row.share:.0f} %)"
     axes.text(1.02, y, text, va="center", transform=axes.get_yaxis_transform())
   labels = [
-    f"{figures.short(each.true, 18)} called {figures.short(each.called, 18)}"
-    for each in shown
+    f"{figures.short(row.true, 18)} → {figures.short(row.called, 18)}"
+    for row in rows
   ]
-  axes.set_yticks(range(len(shown)), labels, color=figures.INK)
-  axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
-  axes.set_xlim(0, 1)
-  axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+  axes.set_yticks(range(len(rows)), labels, color=figures.INK)
+  axes.set_ylim(len(rows) - 0.4, -0.6)
+  axes.set_xlabel("micrographs of the true class called the other")
+  axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+  axes.set_xlim(0, max(counts, default=1))
   axes.spines[:].set_visible(False)
+  axes.grid(axis="x")
   return figure
 
 
@@ -177,32 +173,31 @@ def specimens(
 ) -> matplotlib.figure.Figure:
   """Returns a plot of each specimen's accuracy, a bar in its class's colour.
 
-  Of more than MOST_SPECIMENS, the worst of them, whatever their class.
+  Of more classes than there are colours, the bars are of one colour and stay in
+  their order, and a specimen's name keeps that of its class.
   """
-  if len(rows) > MOST_SPECIMENS:
-    rows = sorted(rows, key=lambda r: (r["accuracy"], r["specimen"]))
-    rows = rows[:MOST_SPECIMENS]
-  of_rows = {row["class"] for row in rows}
-  class_names = [name for name in class_names if name in of_rows]
   order = {name: i for i, name in enumerate(class_names)}
-  rows = sorted(rows, key=lambda r: (order[r["class"]], -r["accuracy"]))
+  coloured = len(order) <= len(figures.CYCLE)
+  if coloured:
+    rows = sorted(rows, key=lambda r: (order[r["class"]], -r["accuracy"]))
   figure, axes = figures.figure(520, 70 + 24 * len(rows))
   axes.barh(range(len(rows)), 1, 0.62, color="#f0f2f4")
-  for name, i in order.items():
+  for name, i in order.items() if coloured else ():
     own = [(y, r) for y, r in enumerate(rows) if r["class"] == name]
     height = [r["accuracy"] for _, r in own]
     style = {
-      "color": figures.CYCLE[i % 6],
+      "color": figures.CYCLE[i],
       "label": figures.short(name, 16),
     }
     axes.barh([y for y, _ in own], height, 0.62, **style)
+  if not coloured:
+    height = [r["accuracy"] for r in rows]
+    axes.barh(range(len(rows)), height, 0.62, color=figures.ACCENT)
   for y, row in enumerate(rows):
     text = f"{100 * row['accuracy']:.0f} %"
     axes.text(1.02, y, text, va="center", transform=axes.get_yaxis_transform())
-  # A few classes are told by colour, many by name.
-  told = len(order) <= MOST_CLASSES
   names = [
-    r["specimen"].removeprefix(f"{r['class']}/") if told else r["specimen"]
+    r["specimen"].removeprefix(f"{r['class']}/" if coloured else "")
     for r in rows
   ]
   labels = [
@@ -214,7 +209,7 @@ def specimens(
   axes.set_xlim(0, 1)
   axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
   axes.spines[:].set_visible(False)
-  if told:
+  if coloured:
     figure.legend(loc="outside upper left", ncols=3)
   return figure
 

@@ -2,13 +2,16 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from eanet_jax.reporting import mistakes, pictures, plots
+from eanet_jax.reporting import confusions, pictures, plots
 from eanet_jax.workdir import history_csv, results_json
 
-# Of classes and of specimens, in a table or a list.
-_MOST_NAMES = 50
+# Of more classes or specimens than that, the page shows those that do worst.
+_CLASSES_SHOWN = 20
+_SPECIMENS_SHOWN = 40
+
+_Row = TypeVar("_Row", bound=Mapping[str, Any])
 
 
 class System(plots.IntervalRow):
@@ -29,10 +32,19 @@ def contents(
   systems = [own, *rivals]
   rival = max(rivals, key=lambda system: system["value"])
   scores = run.test["micrograph"]
+  confused = confusions.pairs(scores["confusion"])
+  classes = [{"name": name, **own} for name, own in scores["per_class"].items()]
+  specimens = _worst(run.per_specimen, "accuracy", _SPECIMENS_SHOWN)
   drawn = {
     "summary": plots.intervals(systems, "macro F1 of the test micrographs"),
-    "confusion": plots.confusion(scores["confusion"], run.class_names),
-    "specimens": plots.specimens(run.per_specimen, run.class_names),
+    "confusion": (
+      plots.confusion(scores["confusion"], run.class_names)
+      if len(classes) <= _CLASSES_SHOWN
+      else plots.confused_pairs(confused[:_CLASSES_SHOWN])
+      if confused
+      else ""
+    ),
+    "specimens": plots.specimens(specimens, run.class_names),
     "reliability": plots.reliability(
       run.calibration["before"], run.calibration["after"]
     ),
@@ -42,30 +54,15 @@ def contents(
     "run": run,
     "title": run.title,
     "scores": scores,
-    "classes": _worst(scores["per_class"]),
-    "mistakes": len(mistakes.commonest(scores["confusion"])),
-    "most": {
-      "classes": plots.MOST_CLASSES,
-      "mistakes": plots.MOST_MISTAKES,
-      "specimens": plots.MOST_SPECIMENS,
-      "names": _MOST_NAMES,
-    },
+    "classes": _worst(classes, "f1", _CLASSES_SHOWN),
+    "confused": confused,
+    "specimens": specimens,
     "systems": systems,
     "rival": rival,
     "overlap": _overlap(own["interval"], rival["interval"]),
     "plots": drawn,
     "examples": pictures.read(workdir, run.examples),
   }
-
-
-def _worst(
-  per_class: Mapping[str, results_json.ClassScores],
-) -> dict[str, results_json.ClassScores]:
-  """The classes to list: all in their order, or the worst of too many."""
-  names = list(per_class)
-  if len(names) > _MOST_NAMES:
-    names.sort(key=lambda name: per_class[name]["f1"])
-  return {name: per_class[name] for name in names[:_MOST_NAMES]}
 
 
 def _system(
@@ -79,6 +76,13 @@ def _system(
     "interval": scores.get("interval_95", {}).get("macro_f1"),
     "strong": strong,
   }
+
+
+def _worst(rows: Sequence[_Row], score: str, number: int) -> Sequence[_Row]:
+  """The rows; of more than `number` those of the lowest score, lowest first."""
+  if len(rows) <= number:
+    return rows
+  return sorted(rows, key=lambda row: row[score])[:number]
 
 
 def _overlap(

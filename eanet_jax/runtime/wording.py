@@ -1,6 +1,7 @@
 """Numbers in words for people, and names that do nothing to a terminal."""
 
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 # Control characters, which a terminal obeys; marks that turn the order of what
 # follows; line and paragraph separators; halves of characters.
@@ -12,6 +13,40 @@ def count(number: int, noun: str) -> str:
   if number != 1:
     noun += "es" if noun.endswith("s") else "s"
   return f"{number} {noun}"
+
+
+def listed(names: Sequence[str], shown: int) -> str:
+  """Returns the first names, and how many more there are: "a, b and 7 more"."""
+  text = ", ".join(names[:shown])
+  if len(names) > shown:
+    text += f" and {len(names) - shown} more"
+  return text
+
+
+def of_classes(
+  told: Iterable[tuple[str, str, str]], shown: int = 5
+) -> list[str]:
+  """Returns sentences about classes, one for all classes it is true of.
+
+  Up to `shown` classes have a sentence each, in the order of the classes.
+
+  Args:
+    told: (name, what is true of this class, what is true of several such
+      classes), as in ("P92", "is not tested", "are not tested").
+    shown: how many classes are named.
+  """
+  told = list(told)
+  names: dict[str, list[str]] = {}
+  for name, _, of_several in told:
+    names.setdefault(of_several, []).append(name)
+  sentences = []
+  for name, of_one, of_several in told:
+    own = names[of_several]
+    if len(own) <= shown:
+      sentences.append(f"class {name} {of_one}")
+    elif name == own[0]:
+      sentences.append(f"classes {listed(own, shown)} {of_several}")
+  return sentences
 
 
 def duration(seconds: float) -> str:

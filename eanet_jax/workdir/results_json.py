@@ -42,7 +42,8 @@ class ClassScores(TypedDict):
   support: int
 
 
-# {true class: {predicted class: how often}}, of the pairs that occurred.
+# True class: predicted class: how many; pairs that do not occur are left out,
+# since of a thousand classes nearly all do not.
 Confusion = dict[str, dict[str, int]]
 
 

@@ -25,22 +25,31 @@ def test_a_set_of_one_is_described_in_the_singular():
   ]
 
 
-def test_of_many_classes_the_first_are_listed():
+def test_many_classes_have_a_row_together():
+  # Class i of 50 has 6 + i micrographs of two specimens.
+  labels = np.repeat(np.arange(50, dtype=np.int32), 6 + np.arange(50))
+  specimens = tuple(f"{label}/{i % 2}" for i, label in enumerate(labels))
   views = view_store.Views(
-    images=np.zeros((99, 2, 2, 1), np.uint8),
-    micrograph=np.arange(99, dtype=np.int32),
-    labels=np.arange(99, dtype=np.int32) // 3,
-    specimens=tuple(map(str, range(99))),
-    files=tuple(map(str, range(99))),
-    class_names=tuple(f"alloy {i}" for i in range(33)),
+    images=np.zeros((len(labels), 2, 2, 1), np.uint8),
+    micrograph=np.arange(len(labels), dtype=np.int32),
+    labels=labels,
+    specimens=specimens,
+    files=tuple(map(str, range(len(labels)))),
+    class_names=tuple(f"C{i}" for i in range(50)),
     skipped=(),
     unmatched=(),
     digest="",
   )
-  split = splits.Split(*np.arange(99).reshape(33, 3).T, by="micrograph")
-  lines = dataset.Dataset(views, split, by_image=False).describe("")
-  assert len(lines) == 1 + 1 + 20 + 1
-  assert lines[-1] == "  and 13 classes more"
+  split = splits.split(labels.astype(str), specimens)
+  table = dataset.Dataset(views, split, by_image=False).describe("")[1:-1]
+  rows = [line.split() for line in table]
+  assert rows[0][0] == "class" and rows[1][:3] == ["C0", "2", "6"]
+  assert rows[-1][:4] == ["30", "more", "60", str(sum(range(26, 56)))]
+  assert len(rows) == 1 + 20 + 1
+  for column, part in enumerate(
+    (split.train, split.validation, split.test), -3
+  ):
+    assert sum(int(row[column]) for row in rows[1:]) == len(part)
 
 
 def test_each_class_has_a_row_and_much_left_out_is_counted():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_results import matrix
+from sklearn import preprocessing, svm
 
 from eanet_jax.data import dataset, splits, view_store
 from eanet_jax.evaluation import answers, baselines, scoring
@@ -98,15 +98,6 @@ def test_textures_are_told_apart_by_texture_and_not_by_grey(by_texture):
   assert found["majority"]["accuracy"] == pytest.approx(1 / 3)
 
 
-def test_scores_in_parts_are_those_at_once(by_texture, monkeypatch):
-  # For a thousand classes they would take gigabytes at once.
-  chosen = by_texture.views.of(by_texture.split.test)
-  at_once = baselines.logits(by_texture, chosen)
-  monkeypatch.setattr(baselines, "_PAIRS", 9 * 2)  # two rows of 3 classes
-  for name, scores in baselines.logits(by_texture, chosen).items():
-    np.testing.assert_array_equal(scores, at_once[name])
-
-
 def test_brightness_that_follows_the_class_is_caught_and_warned_of():
   found = summaries(data_of(drawn(brightness_of_class, LABELS), LABELS))
   assert found["grey"]["accuracy"] == 1
@@ -134,6 +125,29 @@ def test_scores_are_of_the_views_chosen_in_their_order(by_texture):
     np.testing.assert_allclose(turned[name], scores[::-1])
 
 
+def test_few_classes_have_a_machine_for_each_pair():
+  rng = np.random.default_rng(0)
+  labels = np.repeat([0, 2, 3], 20)
+  train, asked = rng.normal(size=(2, 60, 4)) + labels[:, None]
+  scores = baselines._svm_scores(train, labels, asked, 4)
+  scaler = preprocessing.StandardScaler().fit(train)
+  machine = svm.SVC(C=10, break_ties=True).fit(scaler.transform(train), labels)
+  expected = machine.decision_function(scaler.transform(asked))
+  np.testing.assert_array_equal(scores[:, [0, 2, 3]], expected)
+  assert (scores[:, 1] < expected.min()).all()
+
+
+def test_many_classes_take_no_machine_for_each_pair(monkeypatch):
+  monkeypatch.setattr(svm, "SVC", None)  # of 400 classes it trains 79,800
+  rng = np.random.default_rng(0)
+  centres = rng.normal(size=(400, 20))
+  labels = np.repeat(np.arange(400), 5)
+  train, asked = centres[labels] + 0.1 * rng.normal(size=(2, 2000, 20))
+  scores = baselines._svm_scores(train, labels, asked, 401)
+  assert scores.shape == (2000, 401)
+  assert (scores.argmax(-1) == labels).mean() > 0.95
+
+
 def test_the_majority_is_of_training_micrographs_not_of_views():
   # Training micrographs 0, 1, 3, 4: three of class b; most views are of a.
   labels, micrograph = [0, 1, 0, 1, 1, 0], [0] * 9 + [1, 2, 3, 4, 5]
@@ -143,7 +157,7 @@ def test_the_majority_is_of_training_micrographs_not_of_views():
   scores = baselines.logits(data, chosen)["majority"]
   np.testing.assert_allclose(scores, np.log([[0.25, 0.75]] * 2))
   summary = micrograph_scores(scores, data.views, chosen)
-  assert matrix(summary) == [[0, 2], [0, 0]]
+  assert summary["confusion"] == {"a": {"b": 2}, "b": {}}
 
 
 def test_test_views_have_no_part_in_the_fit(by_texture):

@@ -100,16 +100,8 @@ def test_a_system_with_a_run_missing_is_not_compared(collected):
   assert incomplete["micrograph_split"] is not None
 
 
-def tiled(matrix):
-  tile = {
-    "tile": {
-      "examples": sum(map(sum, matrix)),
-      "confusion": {
-        t: dict(zip("ab", row, strict=True))
-        for t, row in zip("ab", matrix, strict=True)
-      },
-    }
-  }
+def tiled(confusion):
+  tile = {"tile": {"confusion": confusion}}
   return made_results.levels(0, 1.0) | tile
 
 
@@ -119,13 +111,13 @@ def test_tiles_are_counted_over_all_folds(tmp_path):
   finished = {}
   for run in comparison_job.plan(config, tmp_path):
     right = 6 + run.fold if run.system == "vit" else 9
-    matrix = [[right, 10 - right], [0, 10 * run.fold]]
-    of_baseline = tiled([[1, 1], [1, 1]])
+    counts = {"a": {"a": right, "b": 10 - right}, "b": {"b": 10 * run.fold}}
+    of_baseline = tiled({"a": {"a": 1, "b": 1}, "b": {"a": 1, "b": 1}})
     finished[run] = finish(
       run,
       0.5,
       0,
-      test=tiled(matrix),
+      test=tiled(counts),
       baselines=dict.fromkeys(results_json.BASELINES, of_baseline),
       dataset={"source": "folder", "path": "", "view": "tiles"}
       | {"image_px": 64},

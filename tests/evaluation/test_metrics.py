@@ -1,6 +1,7 @@
 """Every score against scikit-learn or by hand."""
 
 import json
+import tracemalloc
 import warnings
 
 import hypothesis
@@ -23,35 +24,28 @@ def predictions(draw):
   return np.array(draw(column)), np.array(draw(column)), l
 
 
-def of_matrix(counts):
-  """The tallies of count matrices, true class (row) by predicted class."""
-  counts = np.asarray(counts)
-  right = np.diagonal(counts, axis1=-2, axis2=-1)
-  return np.stack([right, counts.sum(-1), counts.sum(-2)], axis=-2)
-
-
 @settings
 @hypothesis.given(predictions())
-def test_tally_and_confusion_are_of_scikit_learns_matrix(drawn):
+def test_tallies_are_those_of_scikit_learns_matrices(drawn):
   labels, predicted, l = drawn
-  counts = sklearn.metrics.confusion_matrix(labels, predicted, labels=range(l))
-  found = metrics.tally(labels, predicted, l)
-  np.testing.assert_array_equal(found, of_matrix(counts))
-  assert found.dtype == np.int64
-  names = "abcde"[:l]
-  assert metrics.confusion(labels, predicted, names) == {
-    true: {called: n for called, n in zip(names, row, strict=True) if n}
-    for true, row in zip(names, counts.tolist(), strict=True)
-    if any(row)
-  }
-
-
-def test_a_tally_of_units_is_that_of_each():
-  labels, predicted = np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])
-  by_unit = metrics.tally(labels, predicted, 2, np.array([1, 0, 0, 1]))
-  np.testing.assert_array_equal(
-    by_unit, [[[0, 1], [0, 2], [1, 1]], [[2, 0], [2, 0], [2, 0]]]
-  )
+  units = np.arange(len(labels)) % 2
+  whole = metrics.tally(labels, predicted, l)
+  of_units = metrics.tally_units(labels, predicted, units, 2, l)
+  # A resample of unit 0 twice and unit 1 never; and one of each.
+  again = of_units.resampled(np.array([[2, 0], [1, 1]]))
+  for counts, rows in (
+    (whole, units >= 0),
+    (metrics.Tally(*(each[0] for each in of_units)), units == 0),
+    (metrics.Tally(*(each[0] // 2 for each in again)), units == 0),
+    (metrics.Tally(*(each[1] for each in again)), units >= 0),
+  ):
+    matrix = sklearn.metrics.confusion_matrix(
+      labels[rows], predicted[rows], labels=range(l)
+    )
+    np.testing.assert_array_equal(counts.right, np.diag(matrix))
+    np.testing.assert_array_equal(counts.support, matrix.sum(1))
+    np.testing.assert_array_equal(counts.predicted, matrix.sum(0))
+    assert counts.right.dtype == np.int64
 
 
 @settings
@@ -95,19 +89,25 @@ def test_class_scores_equal_scikit_learns(drawn):
     np.testing.assert_allclose(got[name], values, atol=1e-12)
 
 
-def test_scores_of_a_stack_of_matrices_are_those_of_each():
-  matrices = np.random.default_rng(0).integers(0, 9, (4, 3, 3))
-  stack = of_matrix(matrices)
-  together = metrics.headline(stack)
-  for i, counts in enumerate(stack):
+def test_scores_of_a_stack_of_tallies_are_those_of_each():
+  rng = np.random.default_rng(0)
+  labels, predicted = rng.integers(0, 3, (2, 60))
+  units = np.arange(60) % 4
+  together = metrics.headline(
+    metrics.tally_units(labels, predicted, units, 4, 3)
+  )
+  for i in range(4):
+    own = units == i
+    counts = metrics.tally(labels[own], predicted[own], 3)
     for name, value in metrics.headline(counts).items():
       np.testing.assert_allclose(together[name][i], value)
 
 
 def test_scores_by_hand():
-  # Rows are true classes: 3 of 4 of the first, 1 of 2 of the second.
-  counts = np.array([[3, 1], [1, 1]])
-  got = metrics.headline(of_matrix(counts))
+  # 3 of 4 of the first class are right, 1 of 2 of the second.
+  got = metrics.headline(
+    metrics.Tally(*map(np.array, ([3, 1], [4, 2], [4, 2])))
+  )
   np.testing.assert_allclose(got["accuracy"], 4 / 6)
   np.testing.assert_allclose(got["balanced_accuracy"], (3 / 4 + 1 / 2) / 2)
   by_chance = (4 * 4 + 2 * 2) / 36
@@ -207,21 +207,50 @@ def test_accuracy_interval_is_the_bootstraps_of_specimens():
   assert result["interval_95"]["accuracy"] == [0.2, 0.8]
 
 
-def test_many_classes_of_few_specimens_are_drawn_class_by_class():
-  # A draw of all specimens together would miss some class for ever.
-  labels = np.repeat(np.arange(200), 2)
-  specimens = np.arange(400)
-  tallies = metrics.tally(labels, labels, 200, specimens)
-  drawn = metrics.draw_units(tallies, 50)
-  np.testing.assert_array_equal(drawn.reshape(50, 200, 2).sum(-1), 2)
-  # Of two with replacement: the one, both or the other, 1 : 2 : 1.
-  both = (drawn == 1).mean()
-  assert abs(both - 0.5) < 0.02
-  predicted = np.where(specimens % 2, labels, (labels + 1) % 200)
-  scores = metrics.headline(
-    metrics.resampled(drawn, metrics.tally(labels, predicted, 200, specimens))
+def units_of(classes, each):
+  """Support (g, l) of `each` units of so many classes."""
+  return np.repeat(np.eye(classes, dtype=int), each, axis=0)
+
+
+def test_draws_of_few_classes_are_of_units_and_miss_no_class():
+  drawn = metrics.draw_units(units_of(3, 3), 500)
+  of_classes = drawn.reshape(500, 3, 3).sum(-1)
+  assert (drawn.sum(-1) == 9).all() and (of_classes > 0).all()
+  assert len(np.unique(of_classes)) > 3  # classes come more or less often
+
+
+def test_draws_of_many_classes_are_within_each():
+  # A free draw of 2 units of each of 300 has them all once in 10^19.
+  drawn = metrics.draw_units(units_of(300, 2), 100)
+  assert (drawn.reshape(100, 300, 2).sum(-1) == 2).all()
+  np.testing.assert_array_equal(np.unique(drawn), [0, 1, 2])
+  assert (drawn == 1).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_classes_of_a_single_unit_have_no_draws():
+  support = units_of(300, 1)
+  assert metrics.draw_units(support, 100) is None
+  assert metrics.draw_units(np.concatenate([support, support[:1]]), 100) is None
+
+
+def test_a_thousand_classes_take_little_memory():
+  rng = np.random.default_rng(0)
+  labels = np.repeat(np.arange(1000), 2)
+  right = rng.random(2000) < 0.5
+  predicted = np.where(right, labels, rng.integers(0, 1000, 2000))
+  tracemalloc.start()
+  scores = metrics.summary(
+    np.eye(1000, dtype=np.float32)[predicted],
+    labels,
+    np.arange(2000),
+    tuple(map(str, range(1000))),
+    200,
   )
-  assert abs(scores["accuracy"].mean() - 0.5) < 0.02
+  peak = tracemalloc.get_traced_memory()[1]
+  tracemalloc.stop()
+  assert peak < 2e8  # a matrix of each unit would be 1.6e10 bytes
+  low, high = scores["interval_95"]["accuracy"]
+  assert low < scores["accuracy"] < high
 
 
 def test_summary_is_the_same_each_time():

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from made_results import matrix
 
 from eanet_jax.data import view_store
 from eanet_jax.evaluation import answers, scoring
@@ -51,23 +50,35 @@ def test_a_micrographs_class_is_its_mean_probability_over_tiles():
     [0.6, 0.6, 0.1, 0.9, 0.7, 0.8, 0.4, 0.9],
     [0, 0, 0, 5, 5, 5, 4, 4],
   )
-  assert matrix(result["tile"]) == [[2, 3], [0, 3]]
-  assert matrix(result["micrograph"]) == [[1, 1], [0, 1]]
-  assert matrix(result["specimen"]) == [[1, 1], [0, 1]]
+  assert result["tile"]["confusion"] == {"a": {"a": 2, "b": 3}, "b": {"b": 3}}
+  assert result["micrograph"]["confusion"] == {
+    "a": {"a": 1, "b": 1},
+    "b": {"b": 1},
+  }
+  assert result["specimen"]["confusion"] == {
+    "a": {"a": 1, "b": 1},
+    "b": {"b": 1},
+  }
 
 
 def test_a_specimens_class_is_its_mean_probability_over_micrographs():
   # Specimen y: two micrographs a little a, one surely b: b by the mean.
   result = scores([0.1, 0.4, 0.4, 0.9, 0.7], [0, 3, 2, 5, 4])
-  assert matrix(result["micrograph"]) == [[1, 1], [2, 1]]
-  assert matrix(result["specimen"]) == [[1, 1], [0, 1]]
+  assert result["micrograph"]["confusion"] == {
+    "a": {"a": 1, "b": 1},
+    "b": {"a": 2, "b": 1},
+  }
+  assert result["specimen"]["confusion"] == {
+    "a": {"a": 1, "b": 1},
+    "b": {"b": 1},
+  }
   assert result["specimen"]["examples"] == 3
 
 
 def test_micrographs_of_a_specimen_weigh_the_same_whatever_their_tiles():
   # Three tiles of micrograph 2 say a by 0.8, one of micrograph 3 b by 0.9.
   result = scores([0.2, 0.2, 0.2, 0.9, 0.1], [2, 2, 2, 3, 0])
-  assert matrix(result["specimen"]) == [[1, 0], [0, 1]]
+  assert result["specimen"]["confusion"] == {"a": {"a": 1}, "b": {"b": 1}}
 
 
 def test_tiles_are_a_level_only_where_a_micrograph_has_several():
@@ -83,9 +94,9 @@ def test_logits_are_of_the_views_chosen():
   views = views_of([0, 0, 3, 3, 4, 5])
   chosen = np.array([5, 2, 3])
   result = score(log_of([0.9, 0.2, 0.3]), views, chosen)
-  assert matrix(result["tile"]) == [[0, 0], [2, 1]]
-  assert matrix(result["micrograph"]) == [[0, 0], [1, 1]]
-  assert matrix(result["specimen"]) == [[0, 0], [0, 1]]
+  assert result["tile"]["confusion"] == {"a": {}, "b": {"a": 2, "b": 1}}
+  assert result["micrograph"]["confusion"] == {"a": {}, "b": {"a": 1, "b": 1}}
+  assert result["specimen"]["confusion"] == {"a": {}, "b": {"b": 1}}
   assert result["specimen"]["per_class"]["b"]["support"] == 1
 
 

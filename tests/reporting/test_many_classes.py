@@ -1,92 +1,100 @@
-"""A thousand classes, a thousand specimens: small files, pages to read."""
+"""A run on a thousand classes: its files stay small and can be read."""
 
 import base64
 import re
 import xml.etree.ElementTree as ET
 
 import made_results
-import numpy as np
 import pytest
 
-from eanet_jax.evaluation import metrics
-from eanet_jax.reporting import console_tables, html_pages, mistakes
+from eanet_jax.reporting import confusions, console_tables, html_pages, plots
 from eanet_jax.workdir import results_json
 
-NAMES = tuple(f"alloy {i:04d}" for i in range(1000))
+COUNTS = {"a": {"a": 6, "b": 2}, "b": {"a": 2}, "c": {"c": 1}, "d": {"b": 4}}
 
 
 @pytest.fixture(scope="module")
-def many():
-  """Results of a test micrograph of each of 1,000 classes, half of it right.
+def thousand(tmp_path_factory):
+  """The workdir of a made-up run on a thousand classes."""
+  workdir = tmp_path_factory.mktemp("thousand")
+  results_json.write(workdir, made_results.many_classes(1000))
+  html_pages.write(workdir)
+  return workdir
 
-  A wrong one is called as the next class.
-  """
-  labels = np.arange(1000)
-  called = np.where(labels % 2, labels, (labels + 1) % 1000)
-  scores = metrics.summary(np.eye(1000)[called], labels, labels, NAMES, 100)
-  levels = {"micrograph": scores, "specimen": scores}
-  return made_results.run_results(
-    class_names=list(NAMES),
-    validation=levels,
-    test=levels,
-    baselines=dict.fromkeys(results_json.BASELINES, levels),
-    per_specimen=[
-      {"specimen": f"{name}/s1", "class": name, "micrographs": 1}
-      | {"accuracy": float(i % 2)}
-      for i, name in enumerate(NAMES)
-    ],
-    split={"by": "specimen", "train": 2000, "validation": 1000, "test": 1000}
-    | {"test_specimens": [f"{n}/s1" for n in NAMES], "fold": 0, "folds": 0},
+
+def size_px(picture: str) -> tuple[float, float]:
+  """Width and height of an SVG in a data URI."""
+  svg = ET.fromstring(base64.b64decode(picture.partition(",")[2]))
+  return tuple(
+    float(svg.get(side).removesuffix("pt")) / 0.75
+    for side in ("width", "height")
   )
 
 
-def test_results_grow_with_the_classes_not_with_their_square(tmp_path, many):
-  results_json.write(tmp_path, many)
-  assert (tmp_path / "results.json").stat().st_size < 5e6  # it was 144 MB
-  found = results_json.read(tmp_path).test["micrograph"]
-  assert found["confusion"]["alloy 0000"] == {"alloy 0001": 1}
-  assert found["accuracy"] == 0.5
-
-
-def test_the_report_is_small_and_says_what_it_leaves_out(tmp_path, many):
-  results_json.write(tmp_path, many)
-  text = html_pages.write(tmp_path).read_text()
-  assert len(text) < 1e6
-  told = " ".join(re.sub("<[^>]+>", " ", text).split())
-  for part in (
-    "The 50 of 1,000 classes with the lowest F1",
-    "The commonest 25 of 500 pairs of classes",
-    "of the 60 worst of 1,000 specimens",
-    "and 950 more",
-  ):
-    assert part in told, part
-  # Each picture fits on a page; the matrix took 9.7 GB to draw.
-  for source in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', text):
-    picture = ET.fromstring(base64.b64decode(source))
-    assert float(picture.attrib["height"].removesuffix("pt")) < 1400
-
-
-def test_the_terminal_shows_the_commonest_mistakes(many):
-  lines = console_tables.table(many.test, many.class_names).splitlines()
-  assert "micrographs: the commonest 10 of 500 mistakes" in lines
-  assert "  alloy 0000 called alloy 0001: 1 of 1" in lines
-  assert len(lines) < 25
-  assert max(map(len, lines)) <= 80
-
-
-def test_mistakes_are_in_order_of_how_common_they_are():
-  confusion = {"a": {"a": 3, "b": 2, "c": 1}, "b": {"c": 2}, "c": {"c": 9}}
-  assert mistakes.commonest(confusion) == [
-    mistakes.Mistake("b", "c", 2, 2),
-    mistakes.Mistake("a", "b", 2, 6),
-    mistakes.Mistake("a", "c", 1, 6),
+def test_a_matrix_is_that_of_the_cells_that_occur():
+  assert confusions.matrix(COUNTS, "abcd").tolist() == [
+    [6, 2, 0, 0],
+    [2, 0, 0, 0],
+    [0, 0, 1, 0],
+    [0, 4, 0, 0],
   ]
 
 
-def test_no_mistake_at_all_is_said():
-  names = NAMES[:30]
-  labels = np.arange(30)
-  scores = metrics.summary(np.eye(30), labels, labels, names, 0)
-  levels = {"micrograph": scores, "specimen": scores}
-  told = console_tables.table(levels, names)
-  assert "micrographs: none is called another class" in told
+def test_pairs_are_the_most_frequent_mistakes_first():
+  assert confusions.pairs(COUNTS) == [
+    ("d", "b", 4, 1.0),
+    ("b", "a", 2, 1.0),
+    ("a", "b", 2, 0.25),
+  ]
+
+
+def test_results_of_a_thousand_classes_are_small(thousand):
+  # Dense matrices, as in format 1, took 140 MB.
+  assert (thousand / "results.json").stat().st_size < 4e6
+  results = results_json.read(thousand)
+  assert results == made_results.many_classes(1000)
+
+
+def test_the_page_of_a_thousand_classes_is_bounded(thousand):
+  text = (thousand / "report.html").read_text()
+  assert len(text) < 4e5
+  for part in (
+    "to tell apart\n    1,000 classes.",
+    "The 20 of 1,000 classes with the lowest F1",
+    "These are the 40 of 2,000 with the lowest share",
+    "and 1,960 more",
+  ):
+    assert part in text
+  pictures = re.findall(r'src="(data:image/svg[^"]*)"', text)
+  assert len(pictures) == 4
+  for picture in pictures:
+    width, height = size_px(picture)
+    assert width <= 600 and height <= 1100
+
+
+def test_up_to_twenty_classes_have_a_matrix_and_a_row_each(tmp_path):
+  results_json.write(tmp_path, made_results.many_classes(20))
+  text = html_pages.write(tmp_path).read_text()
+  assert "Confusion matrix" in text and "most frequent mistakes" not in text
+  assert all(f'scope="row">alloy_{i:04d}<' in text for i in range(20))
+
+
+def test_bars_of_specimens_are_coloured_only_where_colours_tell_classes():
+  rows = [{"class": "a", "specimen": "a/1", "micrographs": 2, "accuracy": 0.5}]
+
+  def svg(class_names):
+    drawn = plots.specimens(rows, class_names)
+    return base64.b64decode(drawn.partition(",")[2]).decode()
+
+  assert ">1 (2)<" in svg("abc") and ">a<" in svg("abc")
+  assert ">a/1 (2)<" in svg("abcdefg") and ">a<" not in svg("abcdefg")
+
+
+def test_the_console_shows_the_most_frequent_mistakes_of_many_classes():
+  results = made_results.many_classes(1000)
+  lines = console_tables.table(results.test, results.class_names).splitlines()
+  pairs = confusions.pairs(results.test["micrograph"]["confusion"])
+  assert len(lines) < 30 and max(map(len, lines)) <= 80
+  first = pairs[0]
+  assert f"10 of {len(pairs)} pairs of classes" in lines[-11]
+  assert f"  {first.true} called {first.called}: " in lines[-10]

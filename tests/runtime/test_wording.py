@@ -18,6 +18,25 @@ def test_a_noun_agrees_with_its_number(number, noun, expected):
   assert wording.count(number, noun) == expected
 
 
+def test_a_long_list_is_cut():
+  assert wording.listed(["a", "b", "c"], 3) == "a, b, c"
+  assert wording.listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+def test_what_is_true_of_many_classes_is_told_once():
+  told = [("A", "is odd", "are odd"), ("B", "is new", "are new")]
+  told += [("C", "is odd", "are odd")]
+  assert wording.of_classes(told, shown=2) == [
+    "class A is odd",
+    "class B is new",
+    "class C is odd",
+  ]
+  assert wording.of_classes([*told, ("D", "is odd", "are odd")], shown=2) == [
+    "classes A, C and 1 more are odd",
+    "class B is new",
+  ]
+
+
 @pytest.mark.parametrize(
   ("seconds", "words"),
   [
