@@ -125,6 +125,7 @@ class _Reader:
       [sys.executable, "-c", program],
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
+      stderr=subprocess.DEVNULL,  # this process's own may be closed
       env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
       **apart,
     )

@@ -1,13 +1,11 @@
 """Deaths and signals: the same command goes on to the same results."""
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import random
 import signal
 import subprocess
-import termios
 import time
 
 from program import (
@@ -160,12 +158,8 @@ def terminal_closed(
   terminal, inside = os.openpty()
   streams = dict.fromkeys(("stdin", "stdout", "stderr"), inside)
   command = launch(folder / "run", bench.data, first=first)
-  with started(
-    command,
-    **streams,
-    start_new_session=True,
-    preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-  ) as process:
+  # Not preexec_fn, which forks in Python: JAX's threads may be in this process.
+  with started(["setsid", "--ctty", *command], **streams) as process:
     os.close(inside)
     while _state(process.pid) not in "TZ":
       time.sleep(0.1)

@@ -300,7 +300,7 @@ def test_micrographs_that_moved_and_a_class_renamed_are_resumed_on(
   second = json.loads(results.read_text())
   assert second["class_names"] == ["CPJ", "HR", "P92 steel"]
   for level in ("micrograph", "specimen"):
-    for score in ("accuracy", "macro_f1", "confusion_matrix"):
+    for score in ("accuracy", "macro_f1", "confusion"):
       assert second["test"][level][score] == first["test"][level][score]
   assert second["best_epoch"] == first["best_epoch"]
   config = json.loads((tmp_path / "run" / "config.json").read_text())
