@@ -86,6 +86,18 @@ def small(config: str) -> list[str]:
   return SMALL_VGG if "vgg" in config else SMALL
 
 
+def small_job(workdir, data_dir, *extra, config="eanet"):
+  """Returns the flags of launch.py for a run of ten epochs, in seconds."""
+  return [
+    f"--config=configs/{config}.py",
+    f"--workdir={workdir}",
+    f"--config.dataset.data_dir={data_dir}",
+    *SMALL,
+    "--config.train.epochs=10",
+    *extra,
+  ]
+
+
 def load_comparison(variant="smoke", **compare):
   """Returns the configuration of a comparison, with few resamples."""
   from eanet_jax.configuration import (
@@ -190,6 +202,24 @@ def made_once(
       make(folder)
       (base / f"{name}.made").touch()
   return folder
+
+
+@pytest.fixture
+def no_tensorflow(monkeypatch):
+  """TensorFlow cannot be imported."""
+  from eanet_jax.data import view_store
+
+  monkeypatch.setitem(sys.modules, "tensorflow", None)
+  view_store._has_tensorflow.cache_clear()
+  yield
+  view_store._has_tensorflow.cache_clear()
+
+
+@pytest.fixture(params=["with TensorFlow", "without"])
+def either_way(request):
+  """A test of building with TFRecords, and straight from the files."""
+  if request.param == "without":
+    request.getfixturevalue("no_tensorflow")
 
 
 @pytest.fixture

@@ -176,6 +176,26 @@ def test_every_benchmark_is_documented():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_large_files_of_every_kind_are_read():
+  done = run("benchmarks/large_files.py", "--scale=0.01")
+  assert done.returncode == 0, done.stderr
+  header, _, *rows = done.stdout.splitlines()
+  assert header == "| file | processor | memory |"
+  assert len(rows) == 10
+  for row in rows:
+    seconds, memory = (cell.split()[0] for cell in row.split("|")[2:4])
+    assert 0 < float(seconds) < 10 and 0 <= float(memory) < 1
+
+
+def test_a_checkpoint_is_saved_and_read(trained):
+  done = script("benchmarks/saving.py", str(trained), "--times=1")
+  found = figures(done)
+  assert 0 < found["held_up_s"] <= found["on_disk_s"]
+  assert found["read_s"] > 0
+  assert found["saves"] == 1
+
+
 def test_robustness_scores_every_change_and_none_as_the_results_do(trained):
   done = script("benchmarks/robustness.py", str(trained))
   assert done.returncode == 0, done.stderr

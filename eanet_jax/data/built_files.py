@@ -1,23 +1,66 @@
-"""Folders of files built once and read often: are they as they were written?
+"""Folders of files built once and read often: where, by whom, still as written?
 
 A disk that loses or changes a byte, and a hand that edits a label, would change
 results without a word. So a finished folder is sealed with a checksum of each
 of its files, and verified before it is used.
 """
 
+import contextlib
 import json
+import os
 import pathlib
-import zlib
+from collections.abc import Iterator
 
-from eanet_jax.runtime import json_files
+import filelock
+
+from eanet_jax import errors
+from eanet_jax.runtime import console, file_checksums, json_files
 
 _SEAL = "checksums.json"
-_CHUNK_BYTES = 2**24
+_QUIET_WAIT_S = 1.0
+
+
+def home(data_dir: str) -> pathlib.Path:
+  """Returns the folder where data sets are kept.
+
+  Args:
+    data_dir: as the configuration has it; "" for TFDS's own default.
+
+  Raises:
+    UserError: it is in the home folder of a user who has none.
+  """
+  folder = (
+    data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+  )
+  try:
+    return pathlib.Path(folder).expanduser().absolute()
+  except RuntimeError:
+    raise errors.UserError(
+      f"cannot keep the data set in {folder}: there is no such home folder;"
+      " choose another folder with --config.dataset.data_dir=FOLDER"
+    ) from None
+
+
+@contextlib.contextmanager
+def only_builder(root: pathlib.Path) -> Iterator[None]:
+  """Waits for other runs that build in the same folder, and says so."""
+  lock = filelock.FileLock(root / ".lock")
+  try:
+    lock.acquire(timeout=_QUIET_WAIT_S)
+  except filelock.Timeout:
+    console.say(f"waiting for another run, which is building {root}")
+    lock.acquire()
+  try:
+    yield
+  finally:
+    lock.release()
 
 
 def seal(folder: pathlib.Path) -> None:
   """Writes the checksum of every file in a folder, which must be complete."""
-  found = {path.name: _crc32(path) for path in sorted(folder.iterdir())}
+  found = {
+    path.name: file_checksums.crc32(path) for path in sorted(folder.iterdir())
+  }
   (folder / _SEAL).write_text(json.dumps(found, indent=2), encoding="utf-8")
 
 
@@ -44,17 +87,9 @@ def damage(folder: pathlib.Path) -> str:
     return f"{_SEAL} lists no files"
   for name, crc32 in expected.items():
     try:
-      found = _crc32(folder / name)
+      found = file_checksums.crc32(folder / name)
     except (FileNotFoundError, ValueError):  # a name that no file can have
       return f"{name} is missing"
     if found != crc32:
       return f"{name} has changed"
   return ""
-
-
-def _crc32(path: pathlib.Path) -> int:
-  found = 0
-  with path.open("rb") as file:
-    while chunk := file.read(_CHUNK_BYTES):
-      found = zlib.crc32(chunk, found)
-  return found

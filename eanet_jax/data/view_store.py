@@ -11,13 +11,11 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 import pathlib
 import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-import filelock
 import numpy as np
 
 from eanet_jax import errors
@@ -33,7 +31,6 @@ from eanet_jax.runtime import atomic_files, console
 # From a uint8 image (y, x), uint8 views (t, y, x).
 _MakeViews = Callable[[np.ndarray], np.ndarray]
 _Found = tuple[sources.Entry, np.ndarray]  # an entry and its views
-_QUIET_WAIT_S = 1.0
 _IMAGES = "images.u8"
 
 
@@ -97,12 +94,12 @@ def load(
   name = f"whole-{image_px}px"
   if view == "tiles":
     name = f"tiles-{tile_px}px-{image_px}px"
-  root = _home(data_dir) / f"{source.name}-{source.digest[:16]}"
+  root = built_files.home(data_dir) / f"{source.name}-{source.digest[:16]}"
   folder = root / "views" / name
   try:
     if _fault(folder, limits):
       root.mkdir(parents=True, exist_ok=True)
-      with _only_builder(root):
+      with built_files.only_builder(root):
         # Another run may have built it meanwhile.
         if fault := _fault(folder, limits):
           if folder.is_dir():
@@ -113,32 +110,6 @@ def load(
     raise errors.UserError(
       f"cannot keep the data set in {root}: {error.strerror or error}; choose"
       " another folder with --config.dataset.data_dir=FOLDER"
-    ) from None
-
-
-@contextlib.contextmanager
-def _only_builder(root: pathlib.Path) -> Iterator[None]:
-  """Waits for other runs that build the same data set, and says so."""
-  lock = filelock.FileLock(root / ".lock")
-  try:
-    lock.acquire(timeout=_QUIET_WAIT_S)
-  except filelock.Timeout:
-    console.say(f"waiting for another run, which is building {root}")
-    lock.acquire()
-  try:
-    yield
-  finally:
-    lock.release()
-
-
-def _home(data_dir: str) -> pathlib.Path:
-  home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-  try:
-    return pathlib.Path(home).expanduser().absolute()
-  except RuntimeError:
-    raise errors.UserError(
-      f"cannot keep the data set in {home}: there is no such home folder;"
-      " choose another folder with --config.dataset.data_dir=FOLDER"
     ) from None
 
 

@@ -52,8 +52,8 @@ def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
 
   The majority's are the logarithms of the classes' shares of the training
   micrographs, the others' the decision function of an SVM, of more than a
-  hundred classes a least-squares SVM. If only one class has
-  training images, all are the majority's.
+  hundred classes a least-squares SVM. If only one class has training images,
+  all are the majority's.
 
   Args:
     data: views and split; the baselines are fitted to split.train.

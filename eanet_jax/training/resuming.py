@@ -37,7 +37,7 @@ def resume(
   """
 
   def check(meta: run_meta.RunMeta) -> None:
-    # First, for other classes would make other shapes: no damage.
+    # Before arrays are read: other shapes of these would look like damage.
     changed = config_tree.differences(meta.config, config_tree.as_json(config))
     if changed:  # where config.json is lost
       raise errors.UserError(

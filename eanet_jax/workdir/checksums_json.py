@@ -6,10 +6,9 @@ checksums.json is not checked.
 """
 
 import pathlib
-import zlib
 
 from eanet_jax import errors
-from eanet_jax.runtime import atomic_files, json_files
+from eanet_jax.runtime import atomic_files, file_checksums, json_files
 
 FILE = "checksums.json"
 # Those that are read again, to be shown or to be compared.
@@ -29,7 +28,7 @@ _REMEDY = (
 def write(workdir: pathlib.Path) -> None:
   """Writes the CRC-32 of each file of a workdir that is read again."""
   found = {
-    path.name: zlib.crc32(path.read_bytes())
+    path.name: file_checksums.crc32(path)
     for pattern in _READ
     for path in sorted(workdir.glob(pattern))
   }
@@ -65,5 +64,5 @@ def check(path: pathlib.Path) -> None:
     return
   if not path.exists():
     raise errors.UserError(f"{path} is missing; {_REMEDY}")
-  if zlib.crc32(path.read_bytes()) != expected[path.name]:
+  if file_checksums.crc32(path) != expected[path.name]:
     raise errors.UserError(f"{path} was changed since its run ended; {_REMEDY}")

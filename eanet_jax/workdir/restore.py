@@ -70,7 +70,8 @@ def _check(meta: run_meta.RunMeta, workdir: pathlib.Path) -> None:
       )
   except errors.UserError as error:
     raise errors.UserError(
-      f"the checkpoints in {workdir} were changed: {error}"
+      f"the checkpoints in {workdir} are of another version of this program, or"
+      f" were changed: {error}"
     ) from None
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,24 +11,13 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, eanet, launch, run
+from conftest import ROOT, SMALL, launch, run, small_job
 
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
 from eanet_jax.runtime import console
 from eanet_jax.training import dispatching, saving, train_loop
 from eanet_jax.workdir import checkpoints, history_csv
-
-
-def command(workdir, data_dir, *extra, config="eanet"):
-  return [
-    f"--config=configs/{config}.py",
-    f"--workdir={workdir}",
-    f"--config.dataset.data_dir={data_dir}",
-    *SMALL,
-    "--config.train.epochs=10",
-    *extra,
-  ]
 
 
 def final_arrays(workdir):
@@ -57,11 +45,11 @@ def best_and_last(workdir):
 @pytest.mark.parametrize("config", ["eanet", "eanet_best"])
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   whole, broken = tmp_path / "whole", tmp_path / "broken"
-  done = launch(*command(whole, data_dir, config=config))
+  done = launch(*small_job(whole, data_dir, config=config))
   assert done.returncode == 0, done.stderr
 
   process = subprocess.Popen(
-    [sys.executable, "launch.py", *command(broken, data_dir, config=config)],
+    [sys.executable, "launch.py", *small_job(broken, data_dir, config=config)],
     cwd=ROOT,
     env={**os.environ, "JAX_NUM_CPU_DEVICES": "8"},  # as there are here
     stdout=subprocess.DEVNULL,
@@ -76,7 +64,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   process.kill()  # no time to save or to clean up
   process.wait()
   assert not (broken / "results.json").exists()
-  done = launch(*command(broken, data_dir, config=config))
+  done = launch(*small_job(broken, data_dir, config=config))
   assert done.returncode == 0, done.stderr
   assert "resuming after step" in done.stdout
 
@@ -141,7 +129,7 @@ def one_long_epoch(workdir, data_dir):
     "--config.model.num_blocks=4",
     "--config.model.width=64",
   ]
-  return command(workdir, data_dir, *extra)
+  return small_job(workdir, data_dir, *extra)
 
 
 def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
@@ -179,7 +167,7 @@ def signalled(monkeypatch, number, *, after_epochs):
 def test_a_stop_saves_the_best_epoch_so_far(tmp_path, data_dir, monkeypatch):
   workdir = tmp_path / "run"
   signalled(monkeypatch, signal.SIGTERM, after_epochs=8)
-  done = launch(*command(workdir, data_dir))
+  done = launch(*small_job(workdir, data_dir))
   assert done.returncode == 128 + signal.SIGTERM, done.stderr
   best, last = best_and_last(workdir)
   kept = {int(folder.name) for folder in (workdir / "checkpoints").iterdir()}
@@ -204,12 +192,12 @@ def test_a_resumed_run_keeps_its_best_epoch(
   monkeypatch.setattr(saving, "_EVERY_S", 0)  # as if epochs were long
   whole, broken = tmp_path / "whole", tmp_path / "broken"
   six = "--config.train.epochs=6"
-  assert launch(*command(whole, data_dir, six)).returncode == 0
+  assert launch(*small_job(whole, data_dir, six)).returncode == 0
   with monkeypatch.context() as patch:
     signalled(patch, signal.SIGTERM, after_epochs=2)
-    done = launch(*command(broken, data_dir, six))
+    done = launch(*small_job(broken, data_dir, six))
   assert done.returncode == 128 + signal.SIGTERM, done.stderr
-  done = launch(*command(broken, data_dir, six))
+  done = launch(*small_job(broken, data_dir, six))
   assert done.returncode == 0, done.stderr
   results = [
     json.loads((w / "results.json").read_text()) for w in (whole, broken)
@@ -227,7 +215,7 @@ def test_a_resumed_run_keeps_its_best_epoch(
 
 def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir, monkeypatch):
   signalled(monkeypatch, signal.SIGINT, after_epochs=0)
-  done = launch(*command(tmp_path / "run", data_dir))
+  done = launch(*small_job(tmp_path / "run", data_dir))
   assert done.returncode == 128 + signal.SIGINT, done.stderr
   assert "the same command resumes" in done.stdout
   assert not (tmp_path / "run" / "results.json").exists()
@@ -235,7 +223,7 @@ def test_ctrl_c_stops_and_says_how_to_resume(tmp_path, data_dir, monkeypatch):
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data_dir):
   done = launch(
-    *command(
+    *small_job(
       tmp_path / "run", data_dir, "--config.optimizer.learning_rate=1e30"
     )
   )
@@ -244,110 +232,3 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data_dir):
     assert what in done.stderr
   assert "Traceback" not in done.stderr
   assert not (tmp_path / "run" / "results.json").exists()
-
-
-@pytest.mark.parametrize("gone", ["HR/HR-1/HR-1_000.bmp", "HR"])
-def test_changed_micrographs_are_not_resumed_on(
-  tmp_path, drawn_folder, data_dir, gone
-):
-  folder = tmp_path / "micrographs"
-  shutil.copytree(drawn_folder, folder)
-  arguments = command(
-    tmp_path / "run",
-    data_dir,
-    "--config.dataset.source=folder",
-    f"--config.dataset.path={folder}",
-    "--config.train.epochs=1",
-  )
-  assert launch(*arguments).returncode == 0
-  (tmp_path / "run" / "results.json").unlink()
-  if (folder / gone).is_dir():
-    shutil.rmtree(folder / gone)
-  else:
-    (folder / gone).unlink()
-  done = launch(*arguments)
-  assert done.returncode == 2
-  assert "have changed" in done.stderr
-  assert "damaged" not in done.stderr
-
-
-def test_micrographs_that_moved_and_a_class_renamed_are_resumed_on(
-  tmp_path, drawn_folder, data_dir
-):
-  """Same pixels, labels and split; and the answers have the new names."""
-  before, after = tmp_path / "before", tmp_path / "after"
-  shutil.copytree(drawn_folder, before)
-
-  def train(folder):
-    return launch(
-      *command(
-        tmp_path / "run",
-        data_dir,
-        "--config.dataset.source=folder",
-        f"--config.dataset.path={folder}",
-        "--config.train.epochs=2",
-      )
-    )
-
-  assert train(before).returncode == 0
-  results = tmp_path / "run" / "results.json"
-  first = json.loads(results.read_text())
-  before.rename(after)
-  (after / "P92").rename(after / "P92 steel")
-  done = train(after)
-  assert done.returncode == 0, done.stderr
-  assert "the classes have other names" in done.stdout
-  second = json.loads(results.read_text())
-  assert second["class_names"] == ["CPJ", "HR", "P92 steel"]
-  renamed = json.dumps(first["test"]).replace('"P92"', '"P92 steel"')
-  assert second["test"] == json.loads(renamed)
-  assert second["best_epoch"] == first["best_epoch"]
-  config = json.loads((tmp_path / "run" / "config.json").read_text())
-  assert config["dataset"]["path"] == str(after)
-  table = tmp_path / "answers.csv"
-  done = eanet("predict", tmp_path / "run", after / "HR", "--out", table)
-  assert done.returncode == 0, done.stderr
-  header = table.read_text().splitlines()[0]
-  assert "P92 steel" in header
-  # Finished, and at the same path: nothing is read again.
-  assert "is finished" in train(after).stdout
-
-
-def test_another_configuration_is_refused_where_config_json_is_lost(
-  tmp_path, data_dir
-):
-  workdir = tmp_path / "run"
-  assert launch(*command(workdir, data_dir)).returncode == 0
-  (workdir / "config.json").unlink()
-  (workdir / "results.json").unlink()
-  done = launch(
-    *command(workdir, data_dir, "--config.optimizer.learning_rate=0.5")
-  )
-  assert done.returncode == 2
-  assert "another configuration (optimizer.learning_rate: " in done.stderr
-  assert not (workdir / "config.json").exists()
-
-
-def test_other_micrographs_at_another_path_do_not_pass_for_the_same(
-  tmp_path, drawn_folder, data_dir
-):
-  other = tmp_path / "other"
-  shutil.copytree(drawn_folder, other)
-  (other / "HR/HR-1/HR-1_000.bmp").unlink()
-  arguments = lambda folder: command(
-    tmp_path / "run",
-    data_dir,
-    "--config.dataset.source=folder",
-    f"--config.dataset.path={folder}",
-    "--config.train.epochs=1",
-  )
-  assert launch(*arguments(drawn_folder)).returncode == 0
-  results = (tmp_path / "run" / "results.json").read_bytes()
-  done = launch(*arguments(other))
-  assert done.returncode == 2
-  assert "have changed" in done.stderr
-  shutil.rmtree(tmp_path / "run" / "checkpoints")
-  done = launch(*arguments(other))
-  assert done.returncode == 2
-  assert "at another path, and no checkpoints" in done.stderr
-  assert (tmp_path / "run" / "results.json").read_bytes() == results

@@ -62,7 +62,7 @@ def test_what_no_run_would_have_saved_is_refused_at_once(
   begun = time.monotonic()
   with pytest.raises(errors.UserError) as refused:
     restore.restore(workdir, sharding.data_mesh())
-  assert str(refused.value).startswith(f"the checkpoints in {workdir} were")
+  assert str(refused.value).startswith(f"the checkpoints in {workdir} are of")
   assert told in str(refused.value)
   assert time.monotonic() - begun < 30  # it worked for minutes
 
