@@ -11,11 +11,11 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from eanet_jax.data import dataset
+from eanet_jax.evaluation import metrics
 from eanet_jax.runtime import atomic_files, console
 from eanet_jax.workdir import results_json
 
@@ -35,12 +35,10 @@ _TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
 )
 # Raise the number whenever texture_features gives other values.
 _TEXTURE_FILE = "texture-v1.npz"
-# Of the SVMs: what an error costs, against the width of the margin.
-_C = 10
-# An SVM is trained for each pair of classes: of a thousand, half a million. Of
-# more classes than this it is one problem, in a space of so many dimensions.
-_MAX_PAIRED_CLASSES = 100
-_DIMENSIONS = 1000
+# Training an SVM takes the square of the images: of more, so many are used.
+_MAX_SVM_IMAGES = 10_000
+# Added to the variances of standardised features.
+_LEAST_VARIANCE = 1e-4
 # Score of a class without training images, a finite substitute for log 0.
 _NEVER = -1e4
 # How far above chance grey levels may score before there is a warning.
@@ -51,9 +49,9 @@ def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
   """Returns "majority", "grey" and "texture": float64 (k, l) scores of views.
 
   The majority's are the logarithms of the classes' shares of the training
-  micrographs, the others' the decision function of an SVM, of more than a
-  hundred classes a least-squares SVM. If only one class has training images,
-  all are the majority's.
+  micrographs, the others' the decision function of an SVM; of more than
+  `results_json.MAX_SVM_CLASSES` classes, that of linear discriminants. If only
+  one class has training images, all are the majority's.
 
   Args:
     data: views and split; the baselines are fitted to split.train.
@@ -71,17 +69,17 @@ def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
   train = views.of(data.split.train)
   labels = data.view_labels[train]
   texture = _cached_texture(views.images)
+  few = len(counts) <= results_json.MAX_SVM_CLASSES
+  scores = _svm_scores if few else _discriminant_scores
   return {
     "majority": majority,
-    "grey": _svm_scores(
+    "grey": scores(
       _grey_features(views.images, train),
       labels,
       _grey_features(views.images, chosen),
       len(counts),
     ),
-    "texture": _svm_scores(
-      texture[train], labels, texture[chosen], len(counts)
-    ),
+    "texture": scores(texture[train], labels, texture[chosen], len(counts)),
   }
 
 
@@ -96,16 +94,14 @@ def _svm_scores(
     features: float (k, f), the ones to score.
     num_classes: l.
   """
-  from sklearn import pipeline, preprocessing
+  from sklearn import pipeline, preprocessing, svm
 
+  kept = _evenly_of_classes(labels, _MAX_SVM_IMAGES)
   model = pipeline.make_pipeline(
     preprocessing.StandardScaler(),
-    *(
-      _machine_of_pairs()
-      if len(np.unique(labels)) <= _MAX_PAIRED_CLASSES
-      else _machine_of_least_squares(len(train))
-    ),
-  ).fit(train, labels)
+    # Ties are broken by the decision function: argmax and predict agree.
+    svm.SVC(C=10, decision_function_shape="ovr", break_ties=True),
+  ).fit(train[kept], labels[kept])
   found = model.decision_function(features)
   if found.ndim == 1:  # two classes: the signed distance from the boundary
     found = np.stack([-found / 2, found / 2], axis=-1)  # (k, 2)
@@ -114,28 +110,48 @@ def _svm_scores(
   return scores
 
 
-def _machine_of_pairs() -> list[Any]:
-  """Steps of a pipeline: an SVM for each pair of classes."""
-  from sklearn import svm
+def _evenly_of_classes(labels: np.ndarray, number: int) -> np.ndarray:
+  """Returns sorted int (k,): all of the labels, or about `number` of them.
 
-  # Ties are broken by the decision function: argmax and predict agree.
-  return [svm.SVC(C=_C, decision_function_shape="ovr", break_ties=True)]
-
-
-def _machine_of_least_squares(num_examples: int) -> list[Any]:
-  """Steps of a pipeline: a least-squares SVM (Suykens and Vandewalle 1999).
-
-  All classes are the right-hand sides of one system of equations, in the space
-  that some of the examples span under the same kernel (Williams and Seeger
-  2001).
+  Evenly of each class and over its specimens, whose images are together; at
+  least one of a class.
   """
-  from sklearn import kernel_approximation, linear_model
+  if len(labels) <= number:
+    return np.arange(len(labels))
+  by_class = np.argsort(labels, kind="stable")
+  evenly = by_class[np.linspace(0, len(labels) - 1, number).astype(int)]
+  return np.union1d(evenly, np.unique(labels, return_index=True)[1])
 
-  size = min(_DIMENSIONS, num_examples)
-  return [
-    kernel_approximation.Nystroem(n_components=size, random_state=0),
-    linear_model.RidgeClassifier(alpha=1 / _C),
-  ]
+
+def _discriminant_scores(
+  train: np.ndarray, labels: np.ndarray, features: np.ndarray, num_classes: int
+) -> np.ndarray:
+  """Returns float64 (k, l): linear discriminant analysis of features.
+
+  Normal distributions of one covariance, with classes as frequent as in
+  training. scikit-learn's gives nothing where no class has two images. The
+  arguments are those of `_svm_scores`.
+  """
+  classes, number, counts = np.unique(
+    labels, return_inverse=True, return_counts=True
+  )
+  spread = train.std(0, dtype=np.float64)
+  spread[spread == 0] = 1
+  centre = train.mean(0, dtype=np.float64)
+  train, features = (train - centre) / spread, (features - centre) / spread
+  means = metrics.mean_by_group(train, number)  # (classes, f)
+  within = train - means[number]
+  covariance = within.T @ within / len(train)
+  # Some features are sums of others, and a class may have a single image.
+  covariance += _LEAST_VARIANCE * np.eye(len(covariance))
+  weights = np.linalg.solve(covariance, means.T)  # (f, classes)
+  scores = np.full((len(features), num_classes), _NEVER)
+  scores[:, classes] = (
+    features @ weights
+    - (means.T * weights).sum(0) / 2
+    + np.log(counts / counts.sum())
+  )
+  return scores
 
 
 def _grey_features(images: np.ndarray, indices: np.ndarray) -> np.ndarray:

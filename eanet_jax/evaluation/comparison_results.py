@@ -128,6 +128,7 @@ def _entries(
   of_system: dict[str, list[Run]] = {}
   for run in finished:
     of_system.setdefault(run.system, []).append(run)
+  num_classes = len(next(iter(finished.values())).class_names)
   entries = [
     _network(runs, finished, config.split.by) for runs in of_system.values()
   ]
@@ -137,7 +138,7 @@ def _entries(
       entry["title"] = f"{entry['name']}: {entry['title']}"
   entries += [
     {"name": name, "title": title, "kind": "baseline"}
-    for name, title in results_json.BASELINES.items()
+    for name, title in results_json.baseline_titles(num_classes).items()
   ]
   for entry in entries:
     for by in ("specimen", "micrograph"):

@@ -59,15 +59,20 @@ def _confused(
   return lines
 
 
-def baseline_table(baselines: Mapping[str, results_json.Levels]) -> str:
+def baseline_table(
+  baselines: Mapping[str, results_json.Levels], num_classes: int
+) -> str:
   """Returns the scores of `baselines.logits` on the same micrographs."""
   shown: tuple[results_json.Headline, ...] = ("accuracy", "macro_f1", "kappa")
   names = (name.replace("_", " ") for name in shown)
-  lines = [f"{'baselines':27}" + "".join(f"{name:>23}" for name in names)]
-  for name, label in results_json.BASELINES.items():
+  titles = results_json.baseline_titles(num_classes)
+  width = max(map(len, titles.values())) + 1
+  lines = [f"{'baselines':{width}}" + "".join(f"{name:>23}" for name in names)]
+  for name, label in titles.items():
     scores = baselines[name]["micrograph"]
     lines.append(
-      f"{label:27}" + "".join(f"{_with_interval(scores, s):>23}" for s in shown)
+      f"{label:{width}}"
+      + "".join(f"{_with_interval(scores, s):>23}" for s in shown)
     )
   return "\n".join(lines)
 
@@ -110,7 +115,7 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
     "",
     table(results.test, results.class_names),
     "",
-    baseline_table(results.baselines),
+    baseline_table(results.baselines, len(results.class_names)),
     "",
   ]
   lines += [f"note: {warning}" for warning in results.warnings]

@@ -27,7 +27,9 @@ def contents(
   own = _system(run.title, run.test, strong=True)
   rivals = [
     _system(title, run.baselines[name])
-    for name, title in results_json.BASELINES.items()
+    for name, title in results_json.baseline_titles(
+      len(run.class_names)
+    ).items()
   ]
   systems = [own, *rivals]
   rival = max(rivals, key=lambda system: system["value"])

@@ -14,12 +14,11 @@ from eanet_jax.workdir import json_formats
 FILE = "results.json"
 # Raise it whenever a field is added, is removed or changes its meaning.
 FORMAT = 2
-# What every result is compared with, and its title for people.
-BASELINES = {
-  "majority": "always the commonest class",
-  "grey": "grey mean and spread, SVM",
-  "texture": "GLCM + LBP texture, SVM",
-}
+# What every result is compared with.
+BASELINES = ("majority", "grey", "texture")
+# Two of them have a support vector machine for each pair of classes: of a
+# thousand, half a million. More classes than this have linear discriminants.
+MAX_SVM_CLASSES = 100
 Level = Literal["tile", "micrograph", "specimen"]
 # The scores that tables show and that have an interval.
 Headline = Literal[
@@ -31,6 +30,16 @@ Headline = Literal[
   "kappa",
 ]
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+def baseline_titles(num_classes: int) -> dict[str, str]:
+  """Returns what people call the BASELINES of so many classes, by name."""
+  kind = "SVM" if num_classes <= MAX_SVM_CLASSES else "linear discriminants"
+  return {
+    "majority": "always the commonest class",
+    "grey": f"grey mean and spread, {kind}",
+    "texture": f"GLCM + LBP texture, {kind}",
+  }
 
 
 class ClassScores(TypedDict):

@@ -93,6 +93,18 @@ def test_class_of_two_specimens_is_validated_on_its_training_specimen():
   assert not any("class b" in w for w in split.warnings)
 
 
+def test_what_is_true_of_many_classes_is_one_warning():
+  labels = np.repeat([f"C{i}" for i in range(9)], 4)
+  found = splits.split(labels, [f"{i // 2}" for i in range(36)])
+  assert found.warnings == (
+    "classes C0, C1, C2, C3, C4 and 4 more are tested on one specimen each:"
+    " their figures say little about the next one",
+    "classes C0, C1, C2, C3, C4 and 4 more have few specimens and are validated"
+    " on micrographs of specimens they were trained on, so that the validation"
+    " score is too high",
+  )
+
+
 def test_class_of_two_specimens_is_tested_however_much_validates():
   labels, specimens = data_set(a=[8, 8], b=[4] * 10)
   for seed in range(5):

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn import preprocessing, svm
+from scipy import special
+from sklearn import discriminant_analysis, preprocessing, svm
 
 from eanet_jax.data import dataset, splits, view_store
 from eanet_jax.evaluation import answers, baselines, scoring
 from eanet_jax.inference import forward_pass
+from eanet_jax.workdir import results_json
 
 SIDE = 32
 
@@ -137,15 +139,65 @@ def test_few_classes_have_a_machine_for_each_pair():
   assert (scores[:, 1] < expected.min()).all()
 
 
-def test_many_classes_take_no_machine_for_each_pair(monkeypatch):
-  monkeypatch.setattr(svm, "SVC", None)  # of 400 classes it trains 79,800
+def test_of_very_many_images_an_even_part_of_each_class_is_kept():
+  labels = np.array([2] + [0, 1] * 50_000)
+  kept = baselines._evenly_of_classes(labels, 1000)
+  np.testing.assert_allclose(np.bincount(labels[kept]), [500, 500, 1], atol=1)
+  assert (np.diff(kept) < 250).all()  # from all over
+  few = baselines._evenly_of_classes(labels[:1000], 1000)
+  np.testing.assert_array_equal(few, np.arange(1000))
+
+
+def test_many_classes_take_linear_discriminants(monkeypatch):
+  monkeypatch.setattr(svm, "SVC", None)  # of 101 classes it trains 5,050
+  labels = np.repeat(np.arange(101), 3)
+  micrograph = range(len(labels))
+  images = np.empty((len(labels), SIDE, SIDE, 1), np.uint8)
   rng = np.random.default_rng(0)
-  centres = rng.normal(size=(400, 20))
-  labels = np.repeat(np.arange(400), 5)
-  train, asked = centres[labels] + 0.1 * rng.normal(size=(2, 2000, 20))
-  scores = baselines._svm_scores(train, labels, asked, 401)
-  assert scores.shape == (2000, 401)
-  assert (scores.argmax(-1) == labels).mean() > 0.95
+  for image, label in zip(images, labels, strict=True):
+    mean, std = 60 + 12 * (label % 11), 6 + 4 * (label // 11)
+    image[..., 0] = standardised(noise(rng), mean, std)
+  views = view_store.Views(
+    images=images,
+    micrograph=np.arange(len(labels), dtype=np.int32),
+    labels=labels.astype(np.int32),
+    specimens=tuple(map(str, micrograph)),
+    files=tuple(map(str, micrograph)),
+    class_names=tuple(f"C{i}" for i in range(101)),
+    skipped=(),
+    unmatched=(),
+    digest="",
+  )
+  train, test = np.flatnonzero(np.arange(303) % 3), np.arange(0, 303, 3)
+  split = splits.Split(train, test[:0], test, "specimen")
+  found = baselines.logits(dataset.Dataset(views, split, False), test)
+  assert found["grey"].shape == found["texture"].shape == (101, 101)
+  assert (found["grey"].argmax(-1) == labels[test]).mean() > 0.9
+  assert "linear" in results_json.baseline_titles(101)["grey"]
+  assert "SVM" in results_json.baseline_titles(100)["grey"]
+
+
+def test_linear_discriminants_are_scikit_learns(monkeypatch):
+  monkeypatch.setattr(baselines, "_LEAST_VARIANCE", 0)
+  rng = np.random.default_rng(0)
+  labels = np.array([0] * 10 + [2] * 20 + [3] * 30)
+  mixed = rng.normal(size=(4, 4))
+  train, asked = (
+    rng.normal(size=(60, 4)) @ mixed + labels[:, None] for _ in range(2)
+  )
+  scores = baselines._discriminant_scores(train, labels, asked, 4)
+  machine = discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr")
+  expected = machine.fit(train, labels).predict_log_proba(asked)
+  found = scores[:, [0, 2, 3]]
+  found -= special.logsumexp(found, axis=-1, keepdims=True)
+  np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+  assert (scores[:, 1] < -1000).all()
+
+
+def test_a_class_of_one_image_and_a_feature_of_one_value_have_scores():
+  train = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+  scores = baselines._discriminant_scores(train, np.arange(3), train, 3)
+  assert scores.argmax(-1).tolist() == [0, 1, 2]
 
 
 def test_the_majority_is_of_training_micrographs_not_of_views():
