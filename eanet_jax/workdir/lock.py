@@ -12,6 +12,8 @@ import filelock
 from eanet_jax import errors
 
 _LOCK, _HOLDER = ".lock", ".lock-holder"
+# A run that has just begun writes who it is within this time, in seconds.
+_PATIENCE = 1
 
 
 @contextlib.contextmanager
@@ -26,7 +28,7 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
   """
   lock = filelock.FileLock(workdir / _LOCK)
   try:
-    lock.acquire(timeout=0)
+    lock.acquire(timeout=_PATIENCE)
   except filelock.Timeout:
     raise errors.UserError(
       f"{workdir} is in use by {_holder(workdir)}: wait for that run, stop it,"

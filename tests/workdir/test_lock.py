@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 
+import filelock
 import pytest
 
 from eanet_jax import errors
@@ -31,6 +33,19 @@ def test_another_run_is_named_and_a_dead_one_holds_nothing(tmp_path):
     pass
   with lock.held(tmp_path):
     pass
+
+
+def test_a_run_that_began_at_the_same_moment_is_named(tmp_path):
+  def names_itself():
+    (tmp_path / ".lock-holder").write_text("process 1 on here")
+
+  with filelock.FileLock(tmp_path / ".lock"):
+    late = threading.Timer(0.2, names_itself)
+    late.start()
+    with pytest.raises(errors.UserError, match="by process 1 on here: "):
+      with lock.held(tmp_path):
+        pass
+    late.join()
 
 
 def test_a_holder_that_cannot_be_read_is_another_run(tmp_path):
