@@ -6,6 +6,7 @@ else. The processes are started as they are needed, and end with this one.
 """
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import signal
@@ -64,7 +65,11 @@ class Readers:
       self._idle += [_Reader() for _ in range(self._count)]
 
   def read(
-    self, path: str | os.PathLike, *, keep_bar: bool = False
+    self,
+    path: str | os.PathLike,
+    told: micrographs.Told = micrographs.NOTHING_TOLD,
+    *,
+    keep_bar: bool = False,
   ) -> micrographs.Micrograph:
     """Returns what `micrographs.read` does.
 
@@ -75,7 +80,7 @@ class Readers:
     with self._free:
       reader = self._next_idle() or _Reader()
       try:
-        return reader.read(path, keep_bar, self._limits)
+        return reader.read(path, told, keep_bar, self._limits)
       finally:
         if reader.alive:
           with self._lock:
@@ -137,11 +142,16 @@ class _Reader:
     self.alive = True
 
   def read(
-    self, path: str | os.PathLike, keep_bar: bool, limits: file_limits.Limits
+    self,
+    path: str | os.PathLike,
+    told: micrographs.Told,
+    keep_bar: bool,
+    limits: file_limits.Limits,
   ) -> micrographs.Micrograph:
     """Returns the micrograph at `path`; for errors see `Readers.read`."""
     request = {
       "path": str(pathlib.Path(path).absolute()),
+      "told": dataclasses.asdict(told),
       "keep_bar": keep_bar,
       "memory_bytes": int(limits.gb * 2**30),
       "seconds": limits.s,
@@ -156,9 +166,10 @@ class _Reader:
     if "error" in answer:
       raise micrographs.MicrographError(answer["error"])
     if image is not None:
-      return micrographs.Micrograph(
-        image, answer["crop_rows"], answer["um_per_px"]
-      )
+      found = answer["micrograph"]
+      found["overlays"] = tuple(map(tuple, found["overlays"]))
+      found["remarks"] = tuple(found["remarks"])
+      return micrographs.Micrograph(image, **found)
     if self._ended_by("SIGPROF") or late.is_set():
       option = limits.option.format("s")
       raise BeyondLimitError(

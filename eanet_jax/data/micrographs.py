@@ -28,15 +28,55 @@ MicrographError = image_files.MicrographError
 
 
 @dataclasses.dataclass(frozen=True)
+class Told:
+  """What the user says of a file; the user has the last word.
+
+  Attributes:
+    bar_rows: of the data bar; None to find them.
+    um_per_px: micrometres that a pixel is wide; None to take what is stated.
+    keep_overlays: whether what is drawn over the specimen stays to be seen.
+  """
+
+  bar_rows: int | None = None
+  um_per_px: float | None = None
+  keep_overlays: bool = False
+
+
+NOTHING_TOLD = Told()
+
+
+@dataclasses.dataclass(frozen=True)
 class Micrograph:
-  """The specimen rows of one file."""
+  """The specimen rows of one file, and how they were found.
 
-  image: np.ndarray  # uint8 (y, x), without the data bar
-  crop_rows: int  # of the data bar, at the bottom
-  um_per_px: float | None  # None where the file does not say
+  Attributes:
+    image: uint8 (y, x), without the data bar.
+    crop_rows: of the data bar, at the bottom.
+    um_per_px: micrometres that a pixel is wide; None where nothing says.
+    bar_from: what told crop_rows: "told", "tag", "sidecar", "looks", "none".
+    um_from: what told um_per_px: "told", "tag", "sidecar" or "none".
+    levels: how grey levels became 8 bits, in a few words for people.
+    overlays: (y, x, height, width) of each box that is drawn over the specimen,
+      as a scale bar is; `image` does not show them unless they are kept.
+    remarks: what a person should know of this file, a line each.
+  """
+
+  image: np.ndarray
+  crop_rows: int
+  um_per_px: float | None
+  bar_from: str = "none"
+  um_from: str = "none"
+  levels: str = "8 bits"
+  overlays: tuple[tuple[int, int, int, int], ...] = ()
+  remarks: tuple[str, ...] = ()
 
 
-def read(path: str | os.PathLike, *, keep_bar: bool = False) -> Micrograph:
+def read(
+  path: str | os.PathLike,
+  told: Told = NOTHING_TOLD,
+  *,
+  keep_bar: bool = False,
+) -> Micrograph:
   """Returns the file's micrograph; raises only MicrographError.
 
   It takes the time and the memory that the file asks for, and decoders may
@@ -44,13 +84,17 @@ def read(path: str | os.PathLike, *, keep_bar: bool = False) -> Micrograph:
 
   Args:
     path: the file.
+    told: what the user says of it.
     keep_bar: whether `image` has the rows of the data bar too, to be looked at.
   """
   path = pathlib.Path(path)
   try:
     raw = image_files.decode(path)
     stated = vendor_metadata.read(path, raw.tags, raw.height, raw.width)
-    image, crop_rows = _grey(raw, stated.bar_rows, keep_bar)
+    bar_rows, bar_from = stated.bar_rows, stated.bar_from
+    if told.bar_rows is not None:
+      bar_rows, bar_from = told.bar_rows, "told"
+    image, crop_rows = _grey(raw, bar_rows, keep_bar)
   except MicrographError:
     raise
   except (MemoryError, Image.DecompressionBombError) as error:
@@ -66,7 +110,12 @@ def read(path: str | os.PathLike, *, keep_bar: bool = False) -> Micrograph:
     raise MicrographError(
       f"blank: all {rows} specimen rows have one grey level"
     )
-  return Micrograph(image, crop_rows, stated.um_per_px)
+  if bar_rows is None:
+    bar_from = "looks" if crop_rows else "none"
+  um_per_px, um_from = stated.um_per_px, stated.um_from
+  if told.um_per_px is not None:
+    um_per_px, um_from = told.um_per_px, "told"
+  return Micrograph(image, crop_rows, um_per_px, bar_from, um_from)
 
 
 def _grey(

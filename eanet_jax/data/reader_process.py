@@ -28,10 +28,11 @@ _LENGTH = struct.Struct("<I")
 def serve() -> None:
   """Answers requests until there are no more, which is when the parent ends.
 
-  A request has a path, keep_bar, memory_bytes and seconds. An answer is empty
-  where the process is ready for its first request; it has `too_large` where the
-  memory is too little, and the process ends; it has an error, or the height,
-  width, crop_rows and um_per_px of the pixels behind it.
+  A request has a path, told, keep_bar, memory_bytes and seconds. An answer is
+  empty where the process is ready for its first request; it has `too_large`
+  where the memory is too little, and the process ends; it has an error, or the
+  height and width of the pixels behind it and the other fields of the
+  micrograph.
   """
   requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
   _be_quiet()
@@ -40,7 +41,8 @@ def serve() -> None:
   while (request := receive(requests)) is not None:
     _limit(own_bytes, request["memory_bytes"], request["seconds"])
     try:
-      answer, pixels = _answer(request["path"], request["keep_bar"])
+      told = micrographs.Told(**request["told"])
+      answer, pixels = _answer(request["path"], told, request["keep_bar"])
     except (image_files.TooLargeError, MemoryError):
       answer, pixels = {"too_large": True}, b""
     _end_after(0, 0)
@@ -50,22 +52,19 @@ def serve() -> None:
 
 
 def _answer(
-  path: str, keep_bar: bool
+  path: str, told: micrographs.Told, keep_bar: bool
 ) -> tuple[dict[str, Any], memoryview | bytes]:
   """Returns the answer to a request, and pixels."""
   try:
-    micrograph = micrographs.read(path, keep_bar=keep_bar)
+    micrograph = micrographs.read(path, told, keep_bar=keep_bar)
   except image_files.TooLargeError:
     raise
   except micrographs.MicrographError as error:
     return {"error": str(error)}, b""
   height, width = micrograph.image.shape
-  answer = {
-    "height": height,
-    "width": width,
-    "crop_rows": micrograph.crop_rows,
-    "um_per_px": micrograph.um_per_px,
-  }
+  found = vars(micrograph).copy()
+  del found["image"]
+  answer = {"height": height, "width": width, "micrograph": found}
   return answer, micrograph.image.data
 
 

@@ -23,31 +23,39 @@ _PLAUSIBLE_UM_PER_PX = (1e-6, 1e3)
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-  """What one source says; um_per_px is of the pixels in the file now."""
+  """What one source says; um_per_px is of the pixels in the file now.
+
+  What said it is "tag", "sidecar" or "none".
+  """
 
   bar_rows: int | None = None
   um_per_px: float | None = None
+  bar_from: str = "none"
+  um_from: str = "none"
 
 
 def read(path: pathlib.Path, tags: dict, height: int, width: int) -> Statement:
   """Returns what is known of the image file at path."""
   bar_rows = um_per_px = None
-  for parse, text in _sources(path, tags):
+  bar_from = um_from = "none"
+  for origin, parse, text in _sources(path, tags):
     stated = Statement()
     # Any word may stand where a number should; then it is no statement.
     with contextlib.suppress(ValueError, LookupError, ArithmeticError):
       stated = parse(text[:_MAX_CHARACTERS], height, width)
     if bar_rows is None:
       bar_rows = _plausible_rows(stated.bar_rows, height)
+      bar_from = "none" if bar_rows is None else origin
     if um_per_px is None:
       um_per_px = _plausible_um(stated.um_per_px)
-  return Statement(bar_rows, um_per_px)
+      um_from = "none" if um_per_px is None else origin
+  return Statement(bar_rows, um_per_px, bar_from, um_from)
 
 
 def _sources(
   path: pathlib.Path, tags: dict
-) -> Iterator[tuple[Callable[[str, int, int], Statement], str]]:
-  """Yields (parser, text), the file's own tags first."""
+) -> Iterator[tuple[str, Callable[[str, int, int], Statement], str]]:
+  """Yields (origin, parser, text), the file's own tags first."""
   for code, parse in (
     *((code, _fei) for code in _FEI_TAGS),
     (_ZEISS_TAG, _zeiss),
@@ -56,13 +64,14 @@ def _sources(
     if isinstance(text := tags.get(code), bytes):
       text = text.decode("latin-1")
     if isinstance(text, str):
-      yield parse, text
+      yield "tag", parse, text
   ending = path.suffix[1:]
   for name in (f"{path.stem}.hdr", f"{path.stem}-{ending}.hdr"):
-    yield _tescan, _sidecar(path.with_name(name))
+    yield "sidecar", _tescan, _sidecar(path.with_name(name))
   for name in (f"{path.stem}.txt", f"{path.stem}.TXT"):
     text = _sidecar(path.with_name(name))
-    yield (_hitachi if "[SemImageFile]" in text else _jeol), text
+    parse = _hitachi if "[SemImageFile]" in text else _jeol
+    yield "sidecar", parse, text
 
 
 def _sidecar(path: pathlib.Path) -> str:

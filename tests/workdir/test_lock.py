@@ -42,9 +42,9 @@ def test_a_run_that_began_at_the_same_moment_is_named(tmp_path):
   with filelock.FileLock(tmp_path / ".lock"):
     late = threading.Timer(0.2, names_itself)
     late.start()
-    with pytest.raises(errors.UserError, match="by process 1 on here: "):
-      with lock.held(tmp_path):
-        pass
+    says = "in use by process 1 on here: "
+    with pytest.raises(errors.UserError, match=says), lock.held(tmp_path):
+      pass
     late.join()
 
 
