@@ -91,6 +91,16 @@ def get_config() -> ml_collections.ConfigDict:
   dataset.file_limit_gb = 1.0
   # Seconds of a processor that it may take; by the clock five times as many.
   dataset.file_limit_s = 10.0
+  # Rows of the data bar at the bottom of every file; -1 finds them.
+  dataset.bar_rows = -1
+  # hide: boxes drawn over the specimen, such as a scale bar, are filled with
+  # what is around them, so that no network learns them. keep: they stay.
+  dataset.overlays = "hide"
+  # How wide the files' pixels are, in micrometres; 0 takes what they state.
+  dataset.file_um_per_px = 0.0
+  # Every micrograph is resampled to pixels so wide, in micrometres, so that
+  # magnification cannot tell classes; 0 leaves them as they are.
+  dataset.um_per_px = 0.0
   # Of the drawn micrographs only: another seed is another set.
   dataset.seed = 0
   # The first so many micrographs of each specimen; 0 is all.

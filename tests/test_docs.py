@@ -68,6 +68,7 @@ def folder(tmp_path_factory):
 def environment(data_dir):
   return {
     **os.environ,
+    **conftest.QUICK,
     "TFDS_DATA_DIR": str(data_dir),
     "PYTHONPATH": str(ROOT),  # as installed
   }

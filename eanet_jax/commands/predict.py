@@ -7,7 +7,7 @@ import typing
 from collections.abc import Sequence
 
 from eanet_jax import errors
-from eanet_jax.commands import image_paths, limit_options, output_file
+from eanet_jax.commands import image_paths, output_file, reading_options
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
   from eanet_jax.data import file_readers
@@ -21,8 +21,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     help="classify files with a trained network",
     description="Writes one row for each file: file, label, probability, a"
     " column of probabilities for each class, crop_rows (rows of the data bar"
-    " removed) and error (why a file could not be used). Exit code 1 if any"
-    " file could not be used.",
+    " removed), remarks (what is unsure about a file) and error (why it could"
+    " not be used). Exit code 1 if any file could not be used.",
   )
   parser.add_argument(
     "workdir", type=pathlib.Path, help="workdir of a training run"
@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     default=pathlib.Path("predictions.csv"),
     help="CSV file to write [predictions.csv]",
   )
-  limit_options.add(parser)
+  reading_options.add(parser)
   parser.add_argument(
     "--keep-going",
     action="store_true",
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
   output_file.check(arguments.out)
   files = micrographs.expand(arguments.paths)
-  limits = limit_options.chosen(arguments)
+  limits = reading_options.limits(arguments)
   with file_readers.Readers(limits, len(files)) as readers:
     readers.start()  # while JAX is imported and starts
     return _predict(arguments, files, readers)
@@ -64,7 +64,9 @@ def _predict(
   from eanet_jax.runtime import console, wording
   from eanet_jax.workdir import predictions_csv
 
-  classifier = classify.Classifier.restore(arguments.workdir, readers)
+  classifier = classify.Classifier.restore(
+    arguments.workdir, readers, reading_options.told(arguments)
+  )
   names = classifier.class_names
   failed, count = [], 0
   predictions = console.progress(
@@ -109,5 +111,6 @@ def _row(
     row |= {
       "probability": prediction.probability,
       "crop_rows": prediction.crop_rows,
+      "remarks": "; ".join(prediction.remarks),
     }
   return row

@@ -44,6 +44,12 @@ _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("folder", "nine_cr", "unlabelled"),
     ("dataset.seed",),
   ),
+  # Drawings have a bar, a scale and no boxes.
+  (
+    "dataset.source",
+    ("synthetic",),
+    ("dataset.bar_rows", "dataset.overlays", "dataset.file_um_per_px"),
+  ),
   ("dataset.view", ("whole",), ("dataset.tile_px",)),
   (
     "split.by",

@@ -90,7 +90,8 @@ def _drawn(source: sources.Source) -> Iterator[_Found]:
     # The bar is found as in a real file, not taken from the drawing.
     rows = data_bar.count_rows(drawing.image)
     image = drawing.image[: len(drawing.image) - rows]
-    yield entry, micrographs.Micrograph(image, rows, drawing.um_per_px)
+    found = micrographs.Micrograph(image, rows, drawing.um_per_px)
+    yield entry, micrographs.resampled(found, source.told)
 
 
 def _read(
@@ -103,7 +104,7 @@ def _read(
       entry: sources.Entry,
     ) -> micrographs.Micrograph | micrographs.MicrographError:
       try:
-        return readers.read(root / entry.file)
+        return readers.read(root / entry.file, source.told)
       except micrographs.MicrographError as error:
         return error
 

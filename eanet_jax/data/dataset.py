@@ -10,7 +10,13 @@ import hashlib
 import ml_collections
 import numpy as np
 
-from eanet_jax.data import file_limits, sources, splits, view_store
+from eanet_jax.data import (
+  file_limits,
+  micrographs,
+  sources,
+  splits,
+  view_store,
+)
 from eanet_jax.runtime import peers, wording
 
 # Of files left out and of test specimens, before training.
@@ -136,6 +142,12 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     dataset.path,
     seed=dataset.seed,
     images_per_specimen=dataset.images_per_specimen,
+    told=micrographs.Told(
+      bar_rows=None if dataset.bar_rows < 0 else dataset.bar_rows,
+      um_per_px=dataset.file_um_per_px or None,
+      keep_overlays=dataset.overlays == "keep",
+      resample_um_per_px=dataset.um_per_px or None,
+    ),
   )
   with peers.first_process_first():
     views = view_store.load(

@@ -25,21 +25,27 @@ from eanet_jax.data import (
 SUFFIXES = frozenset({".bmp", ".tif", ".tiff", ".png", ".jpg", ".jpeg"})
 MIN_SIDE_PX = image_files.MIN_SIDE_PX
 MicrographError = image_files.MicrographError
+# A picture that is enlarged more looks blurred beside others.
+_FINE_ZOOM = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Told:
-  """What the user says of a file; the user has the last word.
+  """What the user says of a file and wants of it; they have the last word.
 
   Attributes:
     bar_rows: of the data bar; None to find them.
     um_per_px: micrometres that a pixel is wide; None to take what is stated.
     keep_overlays: whether what is drawn over the specimen stays to be seen.
+    resample_um_per_px: how wide pixels shall be, micrometres; None as they are.
+    scale_option: how a user says um_per_px, for the error where nothing does.
   """
 
   bar_rows: int | None = None
   um_per_px: float | None = None
   keep_overlays: bool = False
+  resample_um_per_px: float | None = None
+  scale_option: str = "dataset.file_um_per_px"
 
 
 NOTHING_TOLD = Told()
@@ -52,7 +58,8 @@ class Micrograph:
   Attributes:
     image: uint8 (y, x), without the data bar.
     crop_rows: of the data bar, at the bottom.
-    um_per_px: micrometres that a pixel is wide; None where nothing says.
+    um_per_px: micrometres that a pixel of `image` is wide; None where nothing
+      says.
     bar_from: what told crop_rows: "told", "tag", "sidecar", "looks", "none".
     um_from: what told um_per_px: "told", "tag", "sidecar" or "none".
     levels: how grey levels became 8 bits, in a few words for people.
@@ -85,7 +92,8 @@ def read(
   Args:
     path: the file.
     told: what the user says of it.
-    keep_bar: whether `image` has the rows of the data bar too, to be looked at.
+    keep_bar: whether `image` has the rows of the data bar too and is not
+      resampled, to be looked at.
   """
   path = pathlib.Path(path)
   try:
@@ -115,7 +123,8 @@ def read(
   um_per_px, um_from = stated.um_per_px, stated.um_from
   if told.um_per_px is not None:
     um_per_px, um_from = told.um_per_px, "told"
-  return Micrograph(image, crop_rows, um_per_px, bar_from, um_from)
+  found = Micrograph(image, crop_rows, um_per_px, bar_from, um_from)
+  return found if keep_bar else resampled(found, told)
 
 
 def _grey(
@@ -179,6 +188,35 @@ def _is_folder(path: pathlib.Path) -> bool:
     return path.is_dir()
   except OSError:  # read() says why
     return False
+
+
+def resampled(micrograph: Micrograph, told: Told) -> Micrograph:
+  """Returns the micrograph with pixels as wide as is wanted.
+
+  Raises:
+    MicrographError: nothing says how wide they are, or it gets too small or
+      too large.
+  """
+  wanted = told.resample_um_per_px
+  if wanted is None:
+    return micrograph
+  if micrograph.um_per_px is None:
+    raise MicrographError(
+      "nothing says how wide its pixels are, so that it cannot be resampled to"
+      f" {wanted:g} um/px: say it with {told.scale_option}"
+    )
+  zoom = micrograph.um_per_px / wanted
+  height, width = (round(side * zoom) for side in micrograph.image.shape)
+  image_files.check_size(width, height)
+  remarks = micrograph.remarks
+  if zoom > _FINE_ZOOM:
+    remarks += (f"enlarged {zoom:.3g} times, it shows nothing finer for that",)
+  return dataclasses.replace(
+    micrograph,
+    image=resize(micrograph.image, height, width),
+    um_per_px=wanted,
+    remarks=remarks,
+  )
 
 
 def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:

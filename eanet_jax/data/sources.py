@@ -57,6 +57,7 @@ class Source:
     entries: what the data set is built from.
     unmatched: one line for each folder or file that belongs to no class.
     digest: hexadecimal; it changes when the data set would.
+    told: what is said of every file, and wanted of it.
   """
 
   name: str
@@ -65,6 +66,7 @@ class Source:
   entries: tuple[Entry, ...]
   unmatched: tuple[str, ...]
   digest: str
+  told: micrographs.Told = micrographs.NOTHING_TOLD
 
   @property
   def classes(self) -> list[str]:
@@ -73,7 +75,12 @@ class Source:
 
 
 def find(
-  name: str, path: str = "", *, seed: int = 0, images_per_specimen: int = 0
+  name: str,
+  path: str = "",
+  *,
+  seed: int = 0,
+  images_per_specimen: int = 0,
+  told: micrographs.Told = micrographs.NOTHING_TOLD,
 ) -> Source:
   """Returns the source called `name` at `path`.
 
@@ -82,14 +89,15 @@ def find(
     path: folder of micrographs; not used by synthetic.
     seed: of the drawn micrographs; not used by the others.
     images_per_specimen: the first so many of each; 0 for all.
+    told: what is said of every file, and wanted of it.
 
   Raises:
     UserError: an unknown name, no such folder, or too few classes in it.
   """
   if name == "synthetic":
     entries = _first_of_each(_drawings(), images_per_specimen)
-    facts = [name, str(seed), str(images_per_specimen)]
-    return Source(name, "", seed, entries, (), _digest(facts))
+    facts = [name, str(seed), str(images_per_specimen), *_told_facts(told)]
+    return Source(name, "", seed, entries, (), _digest(facts), told)
   if name not in NAMES:
     raise errors.UserError(
       f"dataset.source={name!r} is unknown: choose one of {', '.join(NAMES)}"
@@ -102,10 +110,10 @@ def find(
   found, unmatched = _match_all(root, name)
   entries = _first_of_each(found, images_per_specimen)
   _check_classes(name, path, entries, unmatched)
-  facts = [name, str(root)]
+  facts = [name, str(root), *_told_facts(told)]
   for entry in entries:
     facts += [entry.file, *_stamps(root / entry.file)]
-  return Source(name, str(root), 0, entries, unmatched, _digest(facts))
+  return Source(name, str(root), 0, entries, unmatched, _digest(facts), told)
 
 
 def _drawings() -> list[Entry]:
@@ -238,6 +246,16 @@ def _stamps(file: pathlib.Path) -> list[str]:
       continue  # not there, or a broken link that reading will report
     stamps.append(f"{stat.st_size} {stat.st_mtime_ns}")
   return stamps
+
+
+def _told_facts(told: micrographs.Told) -> list[str]:
+  """What was said and changes pixels; nothing where nothing was."""
+  nothing = dataclasses.asdict(micrographs.NOTHING_TOLD)
+  return [
+    f"{name}={value}"
+    for name, value in dataclasses.asdict(told).items()
+    if value != nothing[name]
+  ]
 
 
 def _digest(facts: list[str]) -> str:

@@ -9,7 +9,8 @@ never imports TensorFlow.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -32,6 +33,7 @@ class Prediction:
     probabilities: float64 (l,), the mean over the views; None likewise.
     logits: float32 (views, l); None likewise.
     crop_rows: rows of the data bar that were removed.
+    remarks: what a person should know of the file, a line each.
     error: why the file could not be used; "" if it could.
   """
 
@@ -41,6 +43,17 @@ class Prediction:
   probabilities: np.ndarray | None = None
   logits: np.ndarray | None = None
   crop_rows: int = 0
+  remarks: tuple[str, ...] = ()
+  error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+  """What the network sees of a file: uint8 views (v, y, x, 1), or an error."""
+
+  views: np.ndarray
+  crop_rows: int = 0
+  remarks: tuple[str, ...] = ()
   error: str = ""
 
 
@@ -52,6 +65,7 @@ class Classifier:
     network: restore.TrainedNetwork,
     mesh: jax.sharding.Mesh,
     readers: file_readers.Readers | None = None,
+    told: micrographs.Told = micrographs.NOTHING_TOLD,
   ):
     """Takes a network whose variables are on the devices of `mesh`."""
     self._readers = readers or file_readers.Readers(
@@ -61,6 +75,7 @@ class Classifier:
     self.class_names = meta.class_names
     self._variables = network.variables
     self._dataset = config["dataset"]
+    self._told = _as_trained(told, self._dataset)
     self._orientations = config["evaluation"]["orientations"]
     self._forward = forward_pass.ForwardPass(
       network.model,
@@ -75,12 +90,14 @@ class Classifier:
     cls,
     workdir: str | os.PathLike,
     readers: file_readers.Readers | None = None,
+    told: micrographs.Told = micrographs.NOTHING_TOLD,
   ) -> "Classifier":
     """Returns the best checkpoint of a training run's workdir.
 
     Args:
       workdir: of the run.
       readers: of the files; by default they have the usual limits.
+      told: what is known of the files. How they are cleaned is as in training.
 
     Raises:
       UserError: there is no such folder, or no sound checkpoint in it.
@@ -93,7 +110,7 @@ class Classifier:
         f"{workdir} is a pre-training and knows no classes: train a network"
         f" from it first, with the field init_from={workdir}"
       )
-    return cls(network, mesh, readers)
+    return cls(network, mesh, readers, told)
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
@@ -107,47 +124,49 @@ class Classifier:
 
   def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
     """Yields a prediction for each file, reading ahead of the network."""
-    waiting: list[tuple[pathlib.Path, np.ndarray, int, str]] = []
+    waiting: list[tuple[pathlib.Path, _Seen]] = []
     views = 0
-    found = read_ahead.in_order(self._views, paths, lambda read: read[0].nbytes)
-    for path, read in found:
-      waiting.append((path, *read))
-      views += len(read[0])
+    found = read_ahead.in_order(
+      self._seen, paths, lambda seen: seen.views.nbytes
+    )
+    for path, seen in found:
+      waiting.append((path, seen))
+      views += len(seen.views)
       if views >= 256:  # a few batches, however many tiles a file has
         yield from self._classify(waiting)
         waiting, views = [], 0
     yield from self._classify(waiting)
 
-  def _views(self, path: pathlib.Path) -> tuple[np.ndarray, int, str]:
-    """Views of a file (v, y, x, 1), rows cropped, and why it has none or ""."""
+  def _seen(self, path: pathlib.Path) -> _Seen:
     dataset = self._dataset
     side = dataset["image_px"]
     try:
-      micrograph = self._readers.read(path)
-      found = micrographs.views(
+      micrograph = self._readers.read(path, self._told)
+      views = micrographs.views(
         micrograph.image, dataset["view"], side, dataset["tile_px"]
       )
     except micrographs.MicrographError as error:
-      return np.empty((0, side, side, 1), np.uint8), 0, str(error)
-    return found[..., None], micrograph.crop_rows, ""
+      nothing = np.empty((0, side, side, 1), np.uint8)
+      return _Seen(nothing, error=str(error))
+    return _Seen(views[..., None], micrograph.crop_rows, micrograph.remarks)
 
   def _classify(
-    self, waiting: Sequence[tuple[pathlib.Path, np.ndarray, int, str]]
+    self, waiting: Sequence[tuple[pathlib.Path, _Seen]]
   ) -> Iterator[Prediction]:
-    counts = [len(views) for _, views, _, _ in waiting]
+    counts = [len(seen.views) for _, seen in waiting]
     if not sum(counts):
       logits = np.empty((0, len(self.class_names)), np.float32)
     else:
-      images = np.concatenate([views for _, views, _, _ in waiting])
+      images = np.concatenate([seen.views for _, seen in waiting])
       logits = self._forward(
         self._variables, images, np.arange(len(images)), self._orientations
       )
     ends = np.cumsum(counts)
-    for (path, views, crop_rows, error), end in zip(waiting, ends, strict=True):
-      if error:
-        yield Prediction(str(path), error=error)
+    for (path, seen), end in zip(waiting, ends, strict=True):
+      if seen.error:
+        yield Prediction(str(path), error=seen.error)
         continue
-      own = logits[end - len(views) : end]
+      own = logits[end - len(seen.views) : end]
       mean = forward_pass.probabilities(own).mean(0)
       best = int(mean.argmax())
       yield Prediction(
@@ -156,5 +175,23 @@ class Classifier:
         probability=float(mean[best]),
         probabilities=mean,
         logits=own,
-        crop_rows=crop_rows,
+        crop_rows=seen.crop_rows,
+        remarks=seen.remarks,
       )
+
+
+def _as_trained(
+  told: micrographs.Told, dataset: Mapping[str, Any]
+) -> micrographs.Told:
+  """Returns what is told of files, which are to be cleaned as in training.
+
+  The microscope's bar is taken to be as tall as was said then. How wide the
+  pixels were then says nothing about other files.
+  """
+  if told.bar_rows is None and dataset["bar_rows"] >= 0:
+    told = dataclasses.replace(told, bar_rows=dataset["bar_rows"])
+  return dataclasses.replace(
+    told,
+    keep_overlays=dataset["overlays"] == "keep",
+    resample_um_per_px=dataset["um_per_px"] or None,
+  )

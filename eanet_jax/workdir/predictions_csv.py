@@ -25,6 +25,7 @@ _RESERVED = frozenset(
     "label",
     "probability",
     "crop_rows",
+    "remarks",
     "error",
   }
 )
@@ -74,7 +75,8 @@ def table_of_files(
     class_names: in the order of the network's outputs.
   """
   classes = class_columns(class_names)
-  columns = ["file", "label", "probability", *classes, "crop_rows", "error"]
+  columns = ["file", "label", "probability", *classes]
+  columns += ["crop_rows", "remarks", "error"]
   with path.open(
     "w", newline="", encoding="utf-8", errors="surrogateescape"
   ) as file:

@@ -4,7 +4,13 @@ import json
 import shutil
 
 import pytest
-from conftest import ROOT, SMALL_COMPARISON, launch, load_comparison
+from conftest import (
+  ROOT,
+  SMALL_COMPARISON,
+  launch,
+  load_comparison,
+  run,
+)
 
 from eanet_jax import errors
 from eanet_jax.commands import comparison_job
@@ -122,7 +128,7 @@ def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
     f"--config.dataset.data_dir={data_dir}",
     *SMALL_COMPARISON,
   ]
-  done = launch(*command)
+  done = run("launch.py", *command)
   assert done.returncode == 0, done.stderr
   assert "6 runs of 2 systems, 0 of them done" in done.stdout
   found = json.loads((tmp_path / "all" / "comparison.json").read_text())
@@ -141,7 +147,7 @@ def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
   before = json.loads((lost / "results.json").read_text())
   shutil.rmtree(lost)
   (tmp_path / "all" / "comparison.json").unlink()
-  again = launch(*command)
+  again = run("launch.py", *command)
   assert again.returncode == 0, again.stderr
   assert "6 runs of 2 systems, 5 of them done" in again.stdout
   assert (

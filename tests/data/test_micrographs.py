@@ -5,7 +5,15 @@ import sys
 
 import numpy as np
 import pytest
-from made_files import BAINITE, VENDOR, reason, save, specimen
+from made_files import (
+  BAINITE,
+  HEIGHT,
+  VENDOR,
+  WIDTH,
+  reason,
+  save,
+  specimen,
+)
 
 from eanet_jax.data import micrographs
 
@@ -113,3 +121,35 @@ def test_light_micrographs_have_no_bar():
     pytest.skip("no light micrographs here")
   for path in paths:
     assert micrographs.read(path).image.shape == (1200, 1600)
+
+
+def test_pixels_are_made_as_wide_as_is_wanted(tmp_path):
+  image = specimen()
+  path = save(tmp_path / "a.png", image)
+  told = micrographs.Told(um_per_px=0.1, resample_um_per_px=0.2)
+  found = micrographs.read(path, told)
+  assert found.image.shape == (HEIGHT // 2, WIDTH // 2)
+  assert (found.um_per_px, found.um_from) == (0.2, "told")
+  # Of every second pixel a triangle of four, along rows and along columns.
+  expected = image.astype(float)
+  for axis in (0, 1):
+    of_four = np.lib.stride_tricks.sliding_window_view(expected, 4, axis)
+    expected = (of_four @ np.array([1, 3, 3, 1]) / 8).swapaxes(0, axis)
+    expected = expected[1::2].swapaxes(0, axis)
+  assert np.abs(found.image[1:-1, 1:-1] - expected).max() <= 1
+  to_look_at = micrographs.read(path, told, keep_bar=True)
+  assert to_look_at.image.shape == image.shape
+  assert to_look_at.um_per_px == 0.1
+
+
+def test_a_file_without_a_scale_cannot_be_resampled(tmp_path):
+  path = save(tmp_path / "a.png", specimen())
+  told = micrographs.Told(resample_um_per_px=0.2, scale_option="--um-per-px")
+  with pytest.raises(micrographs.MicrographError, match="with --um-per-px"):
+    micrographs.read(path, told)
+  told = micrographs.Told(um_per_px=0.1, resample_um_per_px=2.0)
+  with pytest.raises(micrographs.MicrographError, match="at least 32 x 32"):
+    micrographs.read(path, told)
+  told = micrographs.Told(um_per_px=1.0, resample_um_per_px=0.25)
+  (remark,) = micrographs.read(path, told).remarks
+  assert "enlarged 4 times" in remark

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, SMALL
+from conftest import QUICK, ROOT, SMALL
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs ulimit")
 
@@ -29,7 +29,7 @@ def launch_with_largest_file(kib, workdir, data_dir):
     text=True,
     timeout=300,
     # The cache of compiled programs is full at once, which is to do no harm.
-    env={**os.environ, "JAX_NUM_CPU_DEVICES": "1"},
+    env={**os.environ, **QUICK, "JAX_NUM_CPU_DEVICES": "1"},
   )
 
 

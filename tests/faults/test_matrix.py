@@ -12,11 +12,9 @@ FAULTS = {f"{fault.row}: {fault.name}": fault for fault in matrix.registry()}
 QUICK = [
   "kill -9 at a random moment: moment 1",
   "kill -9: save of a checkpoint: the best goes on",
-  "kill -9: evaluation: results are there",
   "terminal closed: a real one",
   "reader of the output gone: of both",
   "damaged checkpoint, the best: variables/d/ARRAYS",
-  "damaged file of a workdir: history.csv",
   "damaged file of a workdir: advice followed",
   "damaged views: images.u8",
   "two launches at once: in one workdir",

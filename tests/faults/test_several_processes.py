@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, SMALL
+from conftest import QUICK, ROOT, SMALL
 
 from eanet_jax.runtime import peers
 
@@ -44,7 +44,7 @@ def start(workdir, data_dir, numbers=(0, 1), port=None, *flags):
         *flags,
       ],
       cwd=ROOT,
-      env={**os.environ, "JAX_NUM_CPU_DEVICES": "1"},
+      env={**os.environ, **QUICK, "JAX_NUM_CPU_DEVICES": "1"},
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,

@@ -11,7 +11,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, launch, run, small_job
+from conftest import QUICK, ROOT, SMALL, launch, run, small_job
 
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
@@ -107,6 +107,7 @@ def interrupted(arguments, number):
   process = subprocess.Popen(
     [sys.executable, "launch.py", *arguments],
     cwd=ROOT,
+    env={**os.environ, **QUICK},
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
   )

@@ -1,0 +1,74 @@
+"""Options of how image files are read: what is said of them, what they take."""
+
+import argparse
+import math
+import typing
+
+from eanet_jax.data import file_limits
+
+if typing.TYPE_CHECKING:  # so that --help answers at once
+  from eanet_jax.data import micrographs
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+  """Adds what is said of the files, --file-limit-gb and --file-limit-s."""
+  parser.add_argument(
+    "--bar-rows",
+    type=_not_negative,
+    metavar="ROWS",
+    help="of the data bar at the bottom of every file [found in each]",
+  )
+  parser.add_argument(
+    "--um-per-px",
+    type=_above_zero,
+    metavar="UM",
+    help="how wide a pixel of every file is, in micrometres [as files state]",
+  )
+  usual = file_limits.Limits()
+  parser.add_argument(
+    "--file-limit-gb",
+    type=_above_zero,
+    default=usual.gb,
+    metavar="GB",
+    help="memory that reading one file may take, enforced on Linux"
+    f" [{usual.gb:g}]",
+  )
+  parser.add_argument(
+    "--file-limit-s",
+    type=_above_zero,
+    default=usual.s,
+    metavar="S",
+    help=f"processor seconds that reading one file may take [{usual.s:g}]",
+  )
+
+
+def limits(arguments: argparse.Namespace) -> file_limits.Limits:
+  """Returns what a file may take."""
+  return file_limits.Limits(
+    arguments.file_limit_gb, arguments.file_limit_s, "--file-limit-{}"
+  )
+
+
+def told(arguments: argparse.Namespace) -> "micrographs.Told":
+  """Returns what is said of every file."""
+  from eanet_jax.data import micrographs
+
+  return micrographs.Told(
+    bar_rows=arguments.bar_rows,
+    um_per_px=arguments.um_per_px,
+    scale_option="--um-per-px",
+  )
+
+
+def _above_zero(text: str) -> float:
+  number = float(text)  # argparse tells what is no number
+  if not 0 < number < math.inf:
+    raise argparse.ArgumentTypeError(f"{text} is not above 0")
+  return number
+
+
+def _not_negative(text: str) -> int:
+  number = int(text)
+  if number < 0:
+    raise argparse.ArgumentTypeError(f"{text} is below 0")
+  return number
