@@ -21,6 +21,14 @@ _FREE = frozenset(
     "evaluation.bootstrap_resamples",
   }
 )
+# Fields that came later, and what runs did before there was one. So what was
+# trained before stays of use.
+_LATER: dict[str, Any] = {
+  "dataset.bar_rows": -1,
+  "dataset.overlays": "keep",
+  "dataset.file_um_per_px": 0.0,
+  "dataset.um_per_px": 0.0,
+}
 # (field, some of its values, the fields that a run does not use with them).
 _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
   (
@@ -111,9 +119,24 @@ def as_json(config: ml_collections.ConfigDict) -> dict[str, Any]:
   return json.loads(json.dumps(config.to_dict()))
 
 
+def completed(stored: Tree) -> dict[str, Any]:
+  """Returns a stored configuration with the fields that came later."""
+  tree = {**stored}
+  for field, value in _LATER.items():
+    group, _, name = field.partition(".")
+    if isinstance(tree.get(group), dict):
+      tree[group] = {name: value, **tree[group]}
+  return tree
+
+
 def differences(old: Tree, new: Tree) -> list[str]:
-  """Returns "field: old -> new" for every field that would change the run."""
-  old, new = flatten(old), flatten(new)
+  """Returns "field: old -> new" for every field that would change the run.
+
+  Args:
+    old: a stored configuration.
+    new: another one, of this version.
+  """
+  old, new = flatten(completed(old)), flatten(new)
   return [
     f"{field}: {old.get(field)!r} -> {new.get(field)!r}"
     for field in sorted((old.keys() | new.keys()) - _FREE - _unused(new))

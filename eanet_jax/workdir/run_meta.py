@@ -66,6 +66,7 @@ class RunMeta:
     # JSON has lists and objects for them.
     return dataclasses.replace(
       meta,
+      config=config_tree.completed(content["config"]),
       class_names=tuple(content["class_names"]),
       history=tuple(history_csv.Epoch(**row) for row in content["history"]),
     )

@@ -61,6 +61,14 @@ def test_differences_are_those_that_change_the_run():
     "train.seed: 0 -> 7",
   ]
   assert config_tree.differences(new, new) == []
+  # Of a version that did not know a field.
+  del old["dataset"]["um_per_px"]
+  b = load()
+  b.dataset.um_per_px = 0.5
+  assert config_tree.differences(old, config_tree.as_json(a)) == []
+  assert config_tree.differences(old, config_tree.as_json(b)) == [
+    "dataset.um_per_px: 0.0 -> 0.5"
+  ]
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,17 @@ def test_a_network_of_other_shapes_is_not_what_was_saved(forged, field):
   workdir = forged(f"config.model.{field}", 8)
   with pytest.raises(errors.UserError, match="no checkpoint in it can be read"):
     restore.restore(workdir, sharding.data_mesh())
+
+
+def test_a_network_of_before_a_field_was_there_is_of_use(forged, trained):
+  config = json.loads((trained / "config.json").read_text())
+  of_before = {
+    name: value
+    for name, value in config["dataset"].items()
+    if name not in ("bar_rows", "overlays", "file_um_per_px", "um_per_px")
+  }
+  assert len(of_before) == len(config["dataset"]) - 4
+  workdir = forged("config.dataset", of_before)
+  meta = restore.restore(workdir, sharding.data_mesh()).meta
+  # It was trained on what was drawn over the micrographs, too.
+  assert meta.config["dataset"] == {**config["dataset"], "overlays": "keep"}
