@@ -80,3 +80,14 @@ def many_strips(count: int) -> bytes:
       bytes(range(width)),
     ]
   )
+
+
+def adam7(image) -> list:
+  """The rows of an image in the order of an interlaced PNG."""
+  starts = [(0, 0), (0, 4), (4, 0), (0, 2), (2, 0), (0, 1), (1, 0)]
+  steps = [(8, 8), (8, 8), (8, 4), (4, 4), (4, 2), (2, 2), (2, 1)]
+  return [
+    row
+    for (y, x), (down, across) in zip(starts, steps, strict=True)
+    for row in image[y::down, x::across]
+  ]

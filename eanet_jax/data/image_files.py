@@ -9,7 +9,6 @@ MicrographError and those that `reason` turns into one.
 import contextlib
 import dataclasses
 import functools
-import io
 import os
 import pathlib
 import re
@@ -18,20 +17,26 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile
 
-from eanet_jax.data import grey_pictures, tiff_bands, whole_pictures
+from eanet_jax.data import (
+  grey_pictures,
+  grey_samples,
+  micrograph_errors,
+  png_depth,
+  signatures,
+  tiff_bands,
+  tiff_colours,
+  whole_pictures,
+)
+from eanet_jax.data import tiff_directories as td
 
 MIN_SIDE_PX = 32
 
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MAX_PAGES = 64
 _BAND_PX = 2**20  # of a band, about
 _WHOLE_PX = 2**24  # a picture with more pixels is taken in bands
+_DESCRIPTION = 270  # tag number
 
-# TIFF tag numbers.
-_WIDTH, _HEIGHT = 256, 257
-_PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT = 262, 274, 339
 # What brings a picture upright: whether rows and columns change places, and
 # then whether rows and columns are reversed.
 _TURNS = {
@@ -44,42 +49,37 @@ _TURNS = {
   8: (True, True, False),
 }
 
-# Bands of a picture: the first row and the picture of the rows from there.
-_Pictures = Callable[[], Iterator[tuple[int, Image.Image]]]
-_Bands = Callable[[], Iterator[tuple[int, np.ndarray]]]
-Windows = Iterator[tuple[int, int, np.ndarray]]
-
-
-class MicrographError(ValueError):
-  """Why a file cannot be used, in one line without its path."""
-
-
-class TooLargeError(MicrographError):
-  """It takes more memory than there is, or than is allowed."""
+MicrographError = micrograph_errors.MicrographError
+TooLargeError = micrograph_errors.TooLargeError
+# Each call yields all parts of a picture anew.
+_Windows = Callable[[], Iterator[grey_samples.Window]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-  """One grey channel as stored, before it is brought to 8 bits."""
+  """One grey channel as stored, before it is brought to 8 bits.
+
+  Attributes:
+    height: in rows, upright.
+    width: in columns, upright.
+    windows: yields all parts of the upright picture, each time anew.
+    bits: of each number; None where words may hold fewer than they could.
+    stored_bits: of each number in the file, where those were looked up.
+    stated: the greatest level there can be, as the file says; None if not.
+    inverted: whether 0 is white.
+    tags: of a TIFF, by number: text, bytes or numbers.
+    remarks: what a person should know of what was read.
+  """
 
   height: int
   width: int
-  # Each call yields (y, x, pixels) of all windows anew: uint8, wider integers
-  # or floats (rows, columns), which lie at y, x of the upright picture.
-  windows: Callable[[], Windows]
-  is_float: bool = False
-  inverted: bool = False  # 0 is white
-  tags: dict = dataclasses.field(default_factory=dict)  # TIFF tag: value
-
-  def top(self, rows: int) -> "Raw":
-    """Returns the uppermost rows alone."""
-
-    def windows() -> Windows:
-      for y, x, pixels in self.windows():
-        if y < rows:
-          yield y, x, pixels[: rows - y]
-
-    return dataclasses.replace(self, height=rows, windows=windows)
+  windows: _Windows
+  bits: int | None = 8
+  stored_bits: int | None = None
+  stated: int | None = None
+  inverted: bool = False
+  tags: dict = dataclasses.field(default_factory=dict)
+  remarks: tuple[str, ...] = ()
 
 
 def decode(path: pathlib.Path) -> Raw:
@@ -96,16 +96,16 @@ def decode(path: pathlib.Path) -> Raw:
   if not status.st_size:
     raise MicrographError("the file is empty")
   with path.open("rb") as file:
+    start = file.read(512)
+    if start.startswith(td.MAGIC):
+      return _decode_tiff(path, file)
+    stated = png_depth.stated(file)
+    file.seek(0)
     try:
       picture = Image.open(file, formats=whole_pictures.FORMATS)
     except Image.UnidentifiedImageError:
-      file.seek(0)
-      start = file.read(512)
-      if not start.startswith(_TIFF_MAGIC):
-        raise MicrographError(_not_an_image(start)) from None
-      file.seek(0)
-      return _decode_rare_tiff(path, file)
-    return _decode_picture(path, picture)
+      raise MicrographError(signatures.reason(start, path)) from None
+    return _decode_picture(file, picture, stated)
 
 
 def check_size(width: int, height: int) -> None:
@@ -127,8 +127,6 @@ def reason(error: Exception) -> str:
   if isinstance(error, OSError) and error.strerror:
     return error.strerror.lower()
   text = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
-  if "imagecodecs" in text:  # what tifffile asks for
-    return "a rare kind of compressed TIFF: save it uncompressed"
   if "arithmetic" in text:
     return "a rare kind of JPEG, of arithmetic codes: save it as PNG"
   if isinstance(error, EOFError) or re.search(
@@ -138,115 +136,104 @@ def reason(error: Exception) -> str:
   return f"damaged: {text}"
 
 
-def _decode_picture(path: pathlib.Path, picture: ImageFile.ImageFile) -> Raw:
-  _seek_largest_page(picture)
+def _decode_tiff(path: pathlib.Path, file: IO[bytes]) -> Raw:
+  page, remarks = td.largest(file)
+  width, height = page.number(td.WIDTH), page.number(td.HEIGHT)
+  check_size(width, height)
+  colours = tiff_colours.of(page)
+
+  def windows() -> Iterator[grey_samples.Window]:
+    with path.open("rb") as file:
+      for y, samples in tiff_bands.bands(
+        file, page, colours.channels, _BAND_PX
+      ):
+        yield colours.window(y, samples)
+
+  if width * height <= _WHOLE_PX:
+    windows = functools.partial(iter, list(windows()))
+  raw = _upright((width, height), windows, page.number(td.ORIENTATION, 1))
+  return dataclasses.replace(
+    raw,
+    bits=colours.bits,
+    stored_bits=page.number(td.BITS, 1) if colours.bits else None,
+    stated=_stated_by_tags(page),
+    inverted=colours.inverted,
+    tags=page.tags,
+    remarks=(*remarks, *colours.remarks),
+  )
+
+
+def _stated_by_tags(page: td.Page) -> int | None:
+  """Returns the greatest level that the microscope could have written."""
+  description = page.tags.get(_DESCRIPTION, "")
+  if isinstance(description, str):  # as OME writes it
+    found = re.search(r'SignificantBits="(\d{1,2})"', description)
+    if found:
+      return (1 << int(found[1])) - 1
+  stated = page.tags.get(td.MAX_SAMPLE)
+  if not isinstance(stated, tuple) or not isinstance(max(stated), int):
+    return None
+  return max(stated)
+
+
+def _decode_picture(
+  file: IO[bytes], picture: ImageFile.ImageFile, stated: int | None
+) -> Raw:
+  """Returns the grey of what Pillow opened."""
   check_size(*picture.size)
-  tags = _tags(picture)
-  if isinstance(picture, TiffImagePlugin.TiffImageFile) and tiff_bands.can_cut(
-    tags
-  ):
-    large = picture.width * picture.height > _WHOLE_PX
-    if large or tiff_bands.is_jpeg(tags):
-      order = "<" if picture.tag_v2.prefix == b"II" else ">"
-      pictures = functools.partial(_small_pictures, path, tags, order)
-      size = tags[_WIDTH], tags[_HEIGHT]
-      turn = tags.get(_ORIENTATION)
-      return _raw(size, picture.mode, pictures, tags, turn)
-  whole_pictures.load(picture)
+  bits: int | None = 8
+  if picture.format == "PNG" and png_depth.colour_is_deep(file):
+    bits, windows = None, _deep_png(png_depth.deep_samples(file))
+  else:
+    whole_pictures.load(picture)
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+      bits, windows = None, functools.partial(_words, picture)
+    else:
+      has_alpha = grey_pictures.has_alpha(_cut(picture))
+      windows = functools.partial(_grey, picture, has_alpha)
   orientation = None
   with contextlib.suppress(Exception):  # damaged EXIF says nothing of pixels
-    orientation = picture.getexif().get(_ORIENTATION)
-  pictures = functools.partial(_cut, picture)
-  return _raw(picture.size, picture.mode, pictures, tags, orientation)
+    orientation = picture.getexif().get(td.ORIENTATION)
+  raw = _upright(picture.size, windows, orientation)
+  return dataclasses.replace(raw, bits=bits, stated=stated)
 
 
-def _raw(
-  size: tuple[int, int],
-  mode: str,
-  pictures: _Pictures,
-  tags: dict,
-  orientation: int | None,
-) -> Raw:
-  """Returns the grey channel of a picture that comes in bands."""
-  if mode in ("I", "F") or mode.startswith("I;16"):
-    # Pillow has no mode for unsigned 32 bits.
-    unsigned = mode == "I" and tags.get(_SAMPLE_FORMAT, (1,)) == (1,)
-    numbers = lambda each: np.asarray(each)
-    if unsigned:
-      numbers = lambda each: np.asarray(each).view(np.uint32)
-    inverted = tags.get(_PHOTOMETRIC) == 0
-  else:
-    has_alpha = grey_pictures.has_alpha(pictures())
-    numbers = lambda each: np.asarray(grey_pictures.grey(each, has_alpha))
-    inverted = False  # Pillow has already inverted those that need it
-  bands = lambda: ((y, numbers(each)) for y, each in pictures())
-  raw = _upright(size, bands, orientation)
-  return dataclasses.replace(
-    raw, is_float=mode == "F", inverted=inverted, tags=tags
+def _grey(
+  picture: Image.Image, has_alpha: bool
+) -> Iterator[grey_samples.Window]:
+  """Yields the grey of a picture of 8 bits."""
+  for y, part in _cut(picture):
+    yield grey_samples.Window(
+      y, 0, np.asarray(grey_pictures.grey(part, has_alpha))
+    )
+
+
+def _words(picture: Image.Image) -> Iterator[grey_samples.Window]:
+  """Yields a picture of deep grey; one level of it may be transparent."""
+  transparent = picture.info.get("transparency")
+  for y, part in _cut(picture):
+    grey, alpha = np.asarray(part), None
+    if isinstance(transparent, int):
+      alpha = np.where(grey == transparent, 0, 0xFFFF).astype(np.uint16)
+    yield grey_samples.Window(y, 0, grey, alpha)
+
+
+def _deep_png(samples: np.ndarray) -> _Windows:
+  """Returns the windows of 16 bits of grey or colours, maybe with alpha."""
+  channels = samples.shape[2]
+  colours = tiff_colours.Colours(
+    channels=tuple(range(channels)),
+    has_alpha=channels in (2, 4),
+    grey=grey_samples.luma if channels > 2 else lambda c: c[:, :, 0],
+    bits=None,
   )
+  rows = max(1, _BAND_PX // samples.shape[1])
 
+  def windows() -> Iterator[grey_samples.Window]:
+    for y in range(0, len(samples), rows):
+      yield colours.window(y, samples[y : y + rows])
 
-def _decode_rare_tiff(path: pathlib.Path, file: IO[bytes]) -> Raw:
-  """Returns what Pillow has no mode for: 64-bit floats and integers."""
-  import tifffile  # late, as it is slow to import and hardly ever needed
-
-  with tifffile.TiffFile(file) as tiff:
-    try:
-      page = tiff.pages.first
-    except LookupError:
-      raise MicrographError("damaged: a TIFF without a page") from None
-    kind = page.dtype.kind if page.dtype is not None else ""
-    if len(page.shape) != 2 or kind not in tuple("iuf"):
-      raise MicrographError("a TIFF with an unknown kind of pixels")
-    height, width = page.shape
-    check_size(width, height)
-    is_float, inverted = kind == "f", page.photometric == 0
-    tags, order = {tag.code: tag.value for tag in page.tags}, tiff.byteorder
-
-  def bands() -> Iterator[tuple[int, np.ndarray]]:
-    with path.open("rb") as file:
-      for y, small in tiff_bands.bands(file, tags, order, _BAND_PX):
-        # Objects of tifffile refer to each other, so that they stay a while; a
-        # file that is closed takes no memory meanwhile.
-        with io.BytesIO(small) as part, tifffile.TiffFile(part) as tiff:
-          yield y, tiff.pages.first.asarray()
-
-  raw = _upright((width, height), bands, None)
-  return dataclasses.replace(raw, is_float=is_float, inverted=inverted)
-
-
-def _upright(
-  size: tuple[int, int], bands: _Bands, orientation: int | None
-) -> Raw:
-  """Returns the upright picture of bands as they are stored."""
-  width, height = size
-  swap, reverse_rows, reverse_columns = _TURNS.get(
-    orientation or 1, (False,) * 3
-  )
-  if swap:
-    height, width = width, height
-
-  def windows() -> Windows:
-    for y, pixels in bands():
-      x = 0
-      if swap:
-        y, x, pixels = x, y, pixels.T
-      if reverse_rows:
-        y, pixels = height - y - len(pixels), pixels[::-1]
-      if reverse_columns:
-        x, pixels = width - x - pixels.shape[1], pixels[:, ::-1]
-      yield y, x, pixels
-
-  return Raw(height, width, windows)
-
-
-def _small_pictures(
-  path: pathlib.Path, tags: dict, order: str
-) -> Iterator[tuple[int, Image.Image]]:
-  """Yields the bands of a large TIFF, a few of its rows decoded at a time."""
-  with path.open("rb") as file:
-    for y, small in tiff_bands.bands(file, tags, order, _BAND_PX):
-      yield y, Image.open(io.BytesIO(small), formats=("TIFF",))
+  return windows
 
 
 def _cut(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
@@ -260,30 +247,36 @@ def _cut(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     yield y, picture.crop((0, y, picture.width, end))
 
 
-def _seek_largest_page(picture: Image.Image) -> None:
-  """Moves to the first of the largest pages; the others are thumbnails."""
-  best, best_area = 0, picture.width * picture.height
-  for page in range(1, _MAX_PAGES):
-    try:
-      picture.seek(page)
-    except Exception:  # the last page, or the damaged next one
-      break
-    if picture.width * picture.height > best_area:
-      best, best_area = page, picture.width * picture.height
-  picture.seek(best)
+def _upright(
+  size: tuple[int, int], stored: _Windows, orientation: int | None
+) -> Raw:
+  """Returns the upright picture of windows as they are stored."""
+  width, height = size
+  swap, reverse_rows, reverse_columns = _TURNS.get(
+    orientation or 1, (False,) * 3
+  )
+  if swap:
+    height, width = width, height
 
+  def turned(pixels: np.ndarray | None) -> np.ndarray | None:
+    if pixels is None:
+      return None
+    pixels = pixels.T if swap else pixels
+    pixels = pixels[::-1] if reverse_rows else pixels
+    return pixels[:, ::-1] if reverse_columns else pixels
 
-def _tags(picture: Image.Image) -> dict:
-  tags = {}
-  stored = getattr(picture, "tag_v2", {})
-  for code in stored:
-    # A damaged tag is as good as none: the pixels may still be sound.
-    with contextlib.suppress(Exception):
-      tags[code] = stored[code]
-  return tags
+  def windows() -> Iterator[grey_samples.Window]:
+    for each in stored():
+      y, x = (each.x, each.y) if swap else (each.y, each.x)
+      grey = turned(each.grey)
+      assert grey is not None
+      rows, columns = grey.shape
+      yield grey_samples.Window(
+        height - y - rows if reverse_rows else y,
+        width - x - columns if reverse_columns else x,
+        grey,
+        turned(each.alpha),
+        turned(each.brightest),
+      )
 
-
-def _not_an_image(start: bytes) -> str:
-  if re.search(rb"[\x00-\x08\x0e-\x1f\x7f]", start):
-    return "not an image, or damaged at its beginning"
-  return "not an image (its contents are text)"
+  return Raw(height, width, windows)

@@ -16,7 +16,7 @@ from eanet_jax.data import jpeg_scans
 
 # Pillow's other decoders stay shut: a file called .png may be anything, and the
 # decoder of EPS starts another program.
-FORMATS = ("BMP", "TIFF", "PNG", "JPEG")
+FORMATS = ("BMP", "PNG", "JPEG")
 # A picture hardly ever ends in this level.
 _UNLIKELY = 253
 _COMPARED_ROWS = 256
@@ -24,7 +24,7 @@ _COMPARED_ROWS = 256
 
 def load(picture: ImageFile.ImageFile) -> None:
   """Decodes a picture; raises EOFError if its file has only a part of it."""
-  file, page = picture.fp, picture.tell()
+  file = picture.fp
   assert file is not None
   if picture.format in ("JPEG", "MPO"):
     return _load_jpeg(picture, file)
@@ -34,8 +34,7 @@ def load(picture: ImageFile.ImageFile) -> None:
     return None
   # What the file does not have is left as it was in memory.
   file.seek(0)
-  again = Image.open(file, formats=FORMATS)
-  again.seek(page)
+  again = Image.open(file, formats=(picture.format or "",))
   if _load_upon(again, 0) != corner:
     raise EOFError("the last rows are missing")
   return None

@@ -2,7 +2,9 @@
 
 import io
 import os
+import struct
 import warnings
+import zlib
 from unittest import mock
 
 import hypothesis
@@ -29,6 +31,11 @@ from eanet_jax.data import (
   image_files,
   micrographs,
 )
+
+
+def deepened(image, bits):
+  """uint16 of so many bits, of which the upper 8 are the image."""
+  return (image.astype(np.uint16) * 257) >> (16 - bits)
 
 
 @pytest.mark.parametrize("name", ["a.bmp", "a.png", "a.tif", "a.TIFF"])
@@ -62,18 +69,79 @@ def test_12_bits_in_16(tmp_path):
   np.testing.assert_array_equal(micrographs.read(path).image, specimen())
 
 
-def test_dark_16_bits_stay_dark(tmp_path):
-  dark = specimen().astype(np.uint16) * 64  # 14 bits
-  path = save(tmp_path / "a.png", dark)
-  np.testing.assert_array_equal(micrographs.read(path).image, specimen() // 4)
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "uint32", "int32"])
+def test_words_have_the_fewest_usual_bits_that_hold_the_brightest(
+  tmp_path, bits, dtype
+):
+  if dtype == "int16" and bits == 16:
+    pytest.skip("it cannot hold them")
+  deep = deepened(specimen(), bits).astype(dtype)
+  micrograph = micrographs.read(save_tiff(tmp_path / "a.tif", deep))
+  np.testing.assert_array_equal(micrograph.image, specimen())
+  word = np.dtype(dtype).itemsize * 8
+  if bits == word:
+    assert micrograph.levels == "16 bits"
+    assert not micrograph.remarks
+  else:
+    levels = f"{bits} of {word} bits, by the brightest pixel"
+    assert micrograph.levels == levels
+    assert micrograph.remarks == (
+      f"grey levels taken as {levels}: the file does not say",
+    )
 
 
 def test_stated_depth(tmp_path):
   path = tmp_path / "a.tif"
-  wide = specimen().astype(np.uint16) * 64
+  dark = deepened(specimen(), 14) // 5
   tag = (281, "H", 1, (1 << 14) - 1, True)
-  tifffile.imwrite(path, wide, extratags=[tag])
+  tifffile.imwrite(path, dark, extratags=[tag])
+  micrograph = micrographs.read(path)
+  np.testing.assert_array_equal(micrograph.image, dark >> 6)
+  assert micrograph.levels == "14 of 16 bits, stated"
+  assert not micrograph.remarks
+
+
+@pytest.mark.parametrize("stated", [65535, 4000, 1023, 1, 0])
+def test_a_stated_depth_that_does_not_fit_is_ignored(tmp_path, stated):
+  path = tmp_path / "a.tif"
+  deep = np.minimum(deepened(specimen(), 12), 4000)  # 4000 is its own maximum
+  tifffile.imwrite(path, deep, extratags=[(281, "H", 1, stated, True)])
+  micrograph = micrographs.read(path)
+  np.testing.assert_array_equal(micrograph.image, deep >> 4)
+  assert "by the brightest" in micrograph.levels
+
+
+def test_a_stated_depth_that_leaves_no_levels_is_ignored(tmp_path):
+  path = tmp_path / "a.tif"
+  narrow = specimen().astype(np.uint16)
+  tifffile.imwrite(path, narrow, extratags=[(281, "H", 1, 16383, True)])
   np.testing.assert_array_equal(micrographs.read(path).image, specimen())
+
+
+def test_significant_bits_of_a_png_and_of_ome(tmp_path):
+  dark = deepened(specimen(), 12) // 5
+  path = save(tmp_path / "a.png", dark)
+  content = path.read_bytes()
+  chunk = b"sBIT\x0c"
+  chunk = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
+  path.write_bytes(content[:33] + chunk + content[33:])
+  ome = '<OME><Image><Pixels SignificantBits="12"/></Image></OME>'
+  other = tmp_path / "a.tif"
+  tifffile.imwrite(other, dark, description=ome)
+  for each in (path, other):
+    micrograph = micrographs.read(each)
+    np.testing.assert_array_equal(micrograph.image, dark >> 4)
+    assert micrograph.levels == "12 of 16 bits, stated"
+
+
+def test_a_very_dark_picture_with_a_few_bright_pixels_is_told(tmp_path):
+  deep = deepened(specimen(), 12)
+  deep[5, 5] = 65535
+  micrograph = micrographs.read(save_tiff(tmp_path / "a.tif", deep))
+  assert micrograph.levels == "16 bits"
+  (remark,) = micrograph.remarks
+  assert remark.startswith("very dark")
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
@@ -109,13 +177,79 @@ def test_the_bar_does_not_scale_floats(tmp_path):
   np.testing.assert_array_equal(micrograph.image, specimen())
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_not_finite(tmp_path, bad):
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_bar_of_the_whole_picture_leaves_nothing(tmp_path, dtype):
+  path = save_tiff(tmp_path / "a.tif", specimen().astype(dtype))
+  with pytest.raises(micrographs.MicrographError, match="at least 32 x 32"):
+    micrographs.read(path, micrographs.Told(bar_rows=HEIGHT))
+
+
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_the_bar_does_not_set_the_depth(tmp_path, stated, colours):
+  white_bar = panel().astype(np.uint16) * 257
+  deep = np.concatenate([deepened(specimen(), 12), white_bar])
+  tags = [(34682, fei(WIDTH, HEIGHT, 0.01))] if stated else []
+  image = np.stack([deep] * colours, axis=2) if colours > 1 else deep
+  micrograph = micrographs.read(save_tiff(tmp_path / "a.tif", image, tags))
+  assert micrograph.crop_rows == 24
+  np.testing.assert_array_equal(micrograph.image, specimen())
+  kept = micrographs.read(tmp_path / "a.tif", keep_bar=True).image
+  clipped = np.minimum(white_bar >> 4, 255)
+  np.testing.assert_array_equal(kept, np.concatenate([specimen(), clipped]))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3.4e38, -3.4e38])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_what_is_not_finite_is_black(tmp_path, bad, photometric):
   values = specimen().astype(np.float32)
-  values[3, 4] = bad
-  path = save_tiff(tmp_path / "a.tif", values)
-  with pytest.raises(micrographs.MicrographError, match="not finite"):
-    micrographs.read(path)
+  if photometric == "miniswhite":
+    values = 255 - values
+  values[:, :5] = bad
+  path = save_tiff(tmp_path / "a.tif", values, photometric=photometric)
+  micrograph = micrographs.read(path)
+  assert not micrograph.image[:, :5].any()
+  low, high = values[:, 5:].min(), values[:, 5:].max()
+  assert micrograph.levels == f"{low:g} to {high:g}"
+  expected = np.rint((values[:, 5:].astype(float) - low) * 255 / (high - low))
+  if photometric == "miniswhite":
+    expected = 255 - expected
+  np.testing.assert_array_equal(micrograph.image[:, 5:], expected)
+  assert micrograph.remarks == ("800 pixels are not finite numbers: black",)
+  save_tiff(path, np.full_like(values, bad))
+  assert reason(path) == "no pixel is a finite number"
+
+
+@pytest.mark.parametrize(
+  "dtype", ["float16", "float32", "float64", "int16", "int32", "uint32"]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_a_hot_pixel_does_not_set_the_scale(tmp_path, dtype, sign, photometric):
+  values = specimen().astype(np.float64) - 100
+  if dtype == "uint32":
+    values = values * 70_000 + 1e9
+  middle, reach = values.mean(), np.ptp(values)
+  values[7, 7] = middle + sign * 40 * reach
+  values = np.maximum(values, 0) if dtype == "uint32" else values
+  path = tmp_path / "a.tif"
+  save_tiff(path, values.astype(dtype), photometric=photometric)
+  micrograph = micrographs.read(path)
+  expected = specimen().copy()
+  expected[7, 7] = 255 if sign > 0 else 0
+  if photometric == "miniswhite":
+    expected = 255 - expected
+  np.testing.assert_array_equal(micrograph.image, expected)
+  assert micrograph.remarks == ("1 outlying pixels are clipped",)
+
+
+def test_few_bright_particles_on_an_even_ground_are_no_outliers(tmp_path):
+  values = np.zeros((HEIGHT, WIDTH), np.float32)
+  values[10, 10:20] = np.arange(10)
+  micrograph = micrographs.read(save_tiff(tmp_path / "a.tif", values))
+  np.testing.assert_array_equal(
+    micrograph.image[10, 10:20], np.rint(np.arange(10) * 255 / 9)
+  )
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "CMYK"])

@@ -104,24 +104,13 @@ def png(rows, height, width=64, interlaced=False) -> bytes:
   )
 
 
-def adam7(image) -> list:
-  """The rows of an image in the order of an interlaced PNG."""
-  starts = [(0, 0), (0, 4), (4, 0), (0, 2), (2, 0), (0, 1), (1, 0)]
-  steps = [(8, 8), (8, 8), (8, 4), (4, 4), (4, 2), (2, 2), (2, 1)]
-  return [
-    row
-    for (y, x), (down, across) in zip(starts, steps, strict=True)
-    for row in image[y::down, x::across]
-  ]
-
-
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("last", [0, 2, 100, 253, 255])
 @pytest.mark.parametrize("height", [63, 64])
 def test_a_png_without_its_last_rows(interlaced, last, height, tmp_path):
   image = specimen(height, 64)
   image[-5:] = last
-  rows = adam7(image) if interlaced else list(image)
+  rows = made_damage.adam7(image) if interlaced else list(image)
   path = tmp_path / "a.png"
   path.write_bytes(png(rows, height, interlaced=interlaced))
   np.testing.assert_array_equal(micrographs.read(path).image, image)
@@ -172,6 +161,35 @@ def test_a_jpeg_in_a_tiff_with_a_header_of_another_size(tmp_path):
       struct.pack_into(kind, content, tag.offset + 8, 4096)
   path.write_bytes(bytes(content))
   assert reason(path).startswith("truncated: ")
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9, 0.97])
+@pytest.mark.parametrize(
+  ("compression", "change"),
+  [
+    ("jpeg", np.array),
+    ("jpeg", mid_grey_below),
+    ("group3", lambda image: image > 110),
+    ("group4", lambda image: image > 110),
+    ("tiff_ccitt", lambda image: image > 110),
+    ("group4", lambda image: mid_grey_below(image) > 110),  # white
+    ("group4", lambda image: mid_grey_below(image) > 130),  # black
+  ],
+)
+def test_a_short_strip_of_jpeg_or_fax(compression, change, share, tmp_path):
+  image = change(specimen())
+  path = save(tmp_path / "a.tif", image, compression=compression)
+  whole = micrographs.read(path, micrographs.Told(bar_rows=0)).image
+  if compression != "jpeg":
+    np.testing.assert_array_equal(whole, image * np.uint8(255))
+  content = bytearray(path.read_bytes())
+  with tifffile.TiffFile(path) as tiff:
+    tag = tiff.pages.first.tags[279]
+    assert tag.count == 1
+    shorter = int(tag.value[0] * share)
+    struct.pack_into("<I", content, tag.offset + 8, shorter)
+  path.write_bytes(bytes(content))
+  assert reason(path).startswith(("truncated: ", "damaged: "))
 
 
 @pytest.mark.parametrize("rle", [False, True])
