@@ -9,9 +9,11 @@ import types
 
 import numpy as np
 import pytest
-from conftest import QUICK, ROOT, run, script
+from conftest import ROOT, run, script
+from PIL import Image
 
 from eanet_jax.configuration import command_line
+from eanet_jax.data import data_bar
 from eanet_jax.models import networks
 
 FAST = ["--image-px=32", "--batch=8"]
@@ -58,7 +60,10 @@ def figures(done):
     ["--config=configs/smoke.py", "--mode=infer", "--dtype=bfloat16"],
     ["--config=configs/smoke.py", "--mode=loop"],
     ["--config=configs/vgg.py", "--mode=infer"],
-    ["--config=configs/eanet_best.py", "--mode=train"],
+    pytest.param(
+      ["--config=configs/eanet_best.py", "--mode=train"],
+      marks=pytest.mark.slow,
+    ),
   ],
 )
 def test_throughput_prints_its_figures(arguments):
@@ -111,7 +116,9 @@ print(peers.keras_network(256).count_params())
   assert done.stdout.splitlines()[-1] == "370691", done.stderr
 
 
-@pytest.mark.parametrize("mode", ["train", "infer"])
+@pytest.mark.parametrize(
+  "mode", [pytest.param("train", marks=pytest.mark.slow), "infer"]
+)
 def test_peers_take_turns(mode):
   done = run(
     "benchmarks/peers.py",
@@ -131,6 +138,7 @@ def test_peers_take_turns(mode):
   assert float(theirs.split("|")[-2]) > 0
 
 
+@pytest.mark.slow
 def test_scaling_draws_its_plot(tmp_path, monkeypatch, capsys):
   scaling = benchmark("scaling")
   for name, config in scaling._NETWORKS.values():
@@ -148,6 +156,7 @@ def test_scaling_draws_its_plot(tmp_path, monkeypatch, capsys):
   assert out.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_cold_start_times_every_door(monkeypatch, capsys):
   cold_start, found = benchmark("cold_start"), {}
   seconds = cold_start.seconds
@@ -161,8 +170,6 @@ def test_cold_start_times_every_door(monkeypatch, capsys):
   monkeypatch.setattr(cold_start, "seconds", seconds_once)
   arguments = ["cold_start.py", "--runs=1", "--config=configs/smoke.py"]
   monkeypatch.setattr(sys, "argv", arguments)
-  for name, value in QUICK.items():
-    monkeypatch.setenv(name, value)
   cold_start.main()
   rows = capsys.readouterr().out.splitlines()[2:]
   assert len(rows) == 5
@@ -234,6 +241,7 @@ def test_a_change_of_scale_keeps_the_middle():
   assert (bar[-2:] != 60).all()
 
 
+@pytest.mark.slow
 def test_label_efficiency_trains_both_ways_and_prints_the_gain(
   tmp_path, data_dir, monkeypatch
 ):
@@ -244,7 +252,7 @@ def test_label_efficiency_trains_both_ways_and_prints_the_gain(
     *("--folds=2", "--seeds=1", "--epochs=1", "--pretrain_epochs=1"),
     *(f"--set={field}" for field in SMALL),
   ]
-  done = run(*command)
+  done = script(*command)
   assert done.returncode == 0, done.stderr
   row = done.stdout.splitlines()[-1]
   assert row.count("[") == 3
@@ -255,3 +263,46 @@ def test_label_efficiency_trains_both_ways_and_prints_the_gain(
   assert results[0]["split"] == results[1]["split"]
   again = script(*command)
   assert again.stdout.splitlines()[-1] == row
+
+
+def test_data_bars_prints_shares_of_every_kind():
+  done = script("benchmarks/data_bars.py", "--pictures=6")
+  assert done.returncode == 0, done.stderr
+  bars, boxes = done.stdout.split("\n\n")
+  rows = [line.split("|")[1:-1] for line in bars.splitlines()[2:]]
+  assert [row[0].strip() for row in rows][-1] == "none"
+  assert len(rows) == 6
+  rows += [line.split("|")[1:-1] for line in boxes.splitlines()[2:]]
+  assert len(rows) == 12
+  for i, row in enumerate(rows):
+    shares = [float(cell.strip(" %")) for cell in row[2:-1]]
+    # Of a box there are three outcomes, and what is found without one.
+    assert sum(shares[: 4 if i < 6 else 3]) == pytest.approx(100, abs=0.2)
+    assert shares[0] >= 50
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("name", ["FEI", "Zeiss", "Tescan", "JEOL", "Hitachi"])
+def test_bars_of_five_microscopes_are_found(name, inverse):
+  data_bars = benchmark("data_bars")
+  for i, kind in enumerate(data_bars.SPECIMENS):
+    grey = data_bars.specimen(kind, np.random.default_rng(i + 10))
+    whole = data_bars.with_bar(grey, name, inverse)
+    assert data_bar.crop_data_bar(whole) == len(whole) - len(grey), kind
+    assert data_bar.crop_data_bar(grey) == 0, kind
+    for zoom, quality in ((0.5, None), (0.75, 90), (1.5, None)):
+      if (kind, quality) == ("void below", 90):
+        continue  # a black void and a black bar become alike
+      image = data_bars.sent(whole, zoom, "BICUBIC", quality)
+      rows = zoom * (len(whole) - len(grey))
+      assert abs(data_bar.crop_data_bar(image) - rows) <= 2.5, (kind, zoom)
+
+
+def test_real_files_are_counted(tmp_path):
+  data_bars = benchmark("data_bars")
+  rng = np.random.default_rng(0)
+  for i, name in enumerate(["FEI", "none"]):
+    image = data_bars.with_bar(data_bars.specimen("laths", rng), name, False)
+    Image.fromarray(image).save(tmp_path / f"{i}.png")
+  done = script("benchmarks/data_bars.py", f"--folder={tmp_path}")
+  assert "2 files, 1 with a bar" in done.stdout, done.stderr

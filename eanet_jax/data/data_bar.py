@@ -1,60 +1,168 @@
-"""How many rows at the bottom of a micrograph are its data bar.
+"""How many rows at the bottom of a micrograph are its data bar, by its looks.
 
-Takes the grey image of a file that does not say. Looks at how often the
-commonest grey level of each row occurs, which sets a panel off from a specimen.
+Takes the grey image of a file that does not say. A panel is of one grey level,
+its paper, but for lines and text; it begins from one row to the next over the
+whole width, which a void or a flat phase of the specimen does not.
 """
+
+import dataclasses
 
 import numpy as np
 
-from eanet_jax.data import vendor_metadata
-
+MAX_BAR_SHARE = 0.25
 # A bar holds at least one line of text and is never a quarter of the picture.
-_MIN_BAR_ROWS = 8
+_MIN_BAR_ROWS = 7
 _MAX_BAR_ROWS = 1024
 _MAX_ODD_ROWS = 12
+_COLUMNS = 1024  # are enough to count in
+# Of the pixels of a row of the panel, as many have the grey level of its paper,
+# and so many more than in the rows above it.
 _PANEL_SHARE = 0.3
 _PANEL_STEP = 0.25
-_JPEG_BLOCK_ROWS = 8
+_LINE_SHARE = 0.8  # of a row of one level, whatever it is
+# How far from its paper a panel is after nothing, a filter, JPEG, bad JPEG.
+_TOLERANCES = (0, 4, 12, 24)
+_PAPER_ROWS = (8, 16, 32, 64)  # the lowest of which the paper is the commonest
+_CALM_COLUMNS, _CALM_LEVELS = 0.75, 12
+_LINE_ROWS = 6
+_EDGE_ROWS = 8  # a JPEG block
 
 
-def count_rows(image: np.ndarray) -> int:
+@dataclasses.dataclass(frozen=True)
+class Found:
+  """The rows of the data bar, 0 if none; then whether there may be one."""
+
+  rows: int
+  doubtful: bool = False
+
+
+def crop_data_bar(image: np.ndarray) -> int:
   """Returns how many rows at the bottom are the data bar, 0 if none.
-
-  In a panel row one grey level has 0.4 to 1 of the pixels, in a specimen row
-  hardly any level has a tenth. Where a bar went through JPEG or a filter, the
-  levels near the commonest must count with it; the count that gives the
-  sharpest upper edge is believed.
 
   Args:
     image: uint8 (y, x).
   """
-  height, width = image.shape
-  limit = min(int(height * vendor_metadata.MAX_BAR_SHARE), _MAX_BAR_ROWS)
+  return find(image).rows
+
+
+def find(image: np.ndarray) -> Found:
+  """Returns the data bar of uint8 (y, x)."""
+  height = len(image)
+  limit = min(int(height * MAX_BAR_SHARE), _MAX_BAR_ROWS)
   if limit < _MIN_BAR_ROWS:
-    return 0
-  # The rows above the highest possible bar show what is usual here. A
-  # thousand columns are enough to count in.
-  rows = image[height - 2 * limit :, :: max(1, width // 1024)]
-  offsets = np.arange(len(rows))[:, None] * 256
-  counts = np.bincount((rows + offsets).ravel(), minlength=len(rows) * 256)
-  sums = np.pad(counts.reshape(-1, 256).cumsum(axis=1), ((0, 0), (1, 0)))
-  edges = []
-  for levels in (1, 9, 25):
-    commonest = (sums[:, levels:] - sums[:, :-levels]).max(axis=1)
-    edges.append(_panel_edge(commonest / rows.shape[1], limit))
-  step, bar_rows = max(edges)
-  return _with_ringing_rows(rows, bar_rows) if step >= _PANEL_STEP else 0
+    return Found(0)
+  # The rows above the highest possible bar show what is usual here.
+  rows = image[height - 2 * limit :, :: -(-image.shape[1] // _COLUMNS)]
+  levels = _Levels(rows)
+  candidates, doubtful = [], False
+  for tolerance in _TOLERANCES:
+    lines = levels.lines(tolerance, limit)
+    papers = {levels.paper(k, tolerance) for k in _PAPER_ROWS if k <= limit}
+    for paper in sorted(papers):
+      share = levels.share(paper, tolerance)
+      wide = levels.share(paper, 2 * tolerance)
+      step, bar_rows, panel = _edge(share, wide, lines, limit)
+      doubtful |= panel
+      bar = rows[len(rows) - bar_rows :, ::4]
+      if step >= _PANEL_STEP and _is_calm(bar, paper, tolerance):
+        candidates.append((step, bar_rows))
+  if not candidates:
+    return Found(0, doubtful)
+  best, bar_rows = max(candidates)
+  if bar_rows + _LINE_ROWS > limit:
+    return Found(0, True)  # perhaps it goes on
+  # The rows at the edge were changed most by what came after the bar.
+  return Found(
+    max(
+      rows
+      for step, rows in candidates
+      if step >= 0.7 * best and rows <= bar_rows + _EDGE_ROWS
+    )
+  )
 
 
-def _panel_edge(share: np.ndarray, limit: int) -> tuple[float, int]:
-  """Returns (step, bar_rows) of the upper edge of a panel at the bottom.
+def is_set_off(image: np.ndarray, bar_rows: int) -> bool:
+  """Whether so many rows at the bottom look like a bar, more than not.
 
   Args:
-    share: of the commonest level in each row, down to the bottom row.
+    image: uint8 (y, x).
+    bar_rows: 1 or more, which something else says.
+  """
+  first = max(len(image) - max(2 * bar_rows, bar_rows + 32), 0)
+  rows = image[first:, :: -(-image.shape[1] // _COLUMNS)]
+  top = len(rows) - bar_rows
+  if top < _MIN_BAR_ROWS:
+    return False
+  levels = _Levels(rows)
+  for tolerance in _TOLERANCES:
+    share = levels.share(levels.paper(bar_rows, tolerance), tolerance)
+    usual = np.quantile(share[:top], 0.9)
+    panel = min(np.median(share[top:]), np.median(share[top : top + 8]))
+    if panel >= max(_PANEL_SHARE, usual) + _PANEL_STEP:
+      return True
+  # Or the picture changes there as it does nowhere in the specimen.
+  change = np.abs(np.diff(rows.astype(np.int16), axis=0)).mean(axis=1)
+  edge = change[top - 2 : top + 1].max()
+  return bool(edge >= 1.5 * change[: top - 2].max())
+
+
+class _Levels:
+  """How often each grey level occurs in each row."""
+
+  def __init__(self, rows: np.ndarray):
+    offsets = np.arange(len(rows), dtype=np.int64)[:, None] * 256
+    counts = np.bincount((rows + offsets).ravel(), minlength=256 * len(rows))
+    self._sums = np.pad(counts.reshape(-1, 256).cumsum(1), ((0, 0), (1, 0)))
+    self._width = rows.shape[1]
+
+  def share(self, level: int, tolerance: int) -> np.ndarray:
+    """Returns the share (y,) of pixels that near a level."""
+    high = self._sums[:, min(level + tolerance, 255) + 1]
+    return (high - self._sums[:, max(level - tolerance, 0)]) / self._width
+
+  def lines(self, tolerance: int, limit: int) -> np.ndarray:
+    """Returns by how much each row (y,) begins a line, 0 where it does not.
+
+    A line is a row of one level, which hardly occurs in the two rows above and
+    is not usual here.
+    """
+    levels = 2 * tolerance + 1
+    near = self._sums[:, levels:] - self._sums[:, :-levels]
+    level = near.argmax(axis=1)
+    share = np.take_along_axis(near, level[:, None], 1)[:, 0] / self._width
+    usual = np.quantile(share[:-limit], 0.9)
+    begins = np.zeros(len(share))
+    for y in np.flatnonzero(share >= max(_LINE_SHARE, usual + _PANEL_STEP)):
+      above = near[max(y - 2, 0) : y, level[y]]
+      begins[y] = share[y] - above.max(initial=0) / self._width
+    return begins
+
+  def paper(self, rows: int, tolerance: int) -> int:
+    """Returns the commonest level of the lowest rows."""
+    counts = np.diff(self._sums[-rows:].sum(axis=0))
+    half = min(tolerance, 2)
+    near = np.convolve(counts, np.ones(2 * half + 1), "same")
+    return int(near.argmax())
+
+
+def _edge(
+  share: np.ndarray, wide: np.ndarray, lines: np.ndarray, limit: int
+) -> tuple[float, int, bool]:
+  """Returns (step, bar_rows, panel) of the upper edge of a panel.
+
+  Args:
+    share: of the paper in each row, down to the bottom row.
+    wide: the same, with levels twice as far from it.
+    lines: by how much each row begins a line.
     limit: bar_rows is at most this.
+
+  Returns:
+    step: by how much more paper there is below the edge.
+    bar_rows: below the edge.
+    panel: whether the lowest rows are like a panel at all.
   """
   usual = np.quantile(share[:-limit], 0.9)
-  panel = share >= max(_PANEL_SHARE, usual + _PANEL_STEP)
+  panel = share >= max(_PANEL_SHARE, usual + 0.5 * _PANEL_STEP)
   top = len(share)
   # Rows crowded with text, and what Zeiss draws below its panel (a black and
   # a specimen row), are looked through.
@@ -62,31 +170,30 @@ def _panel_edge(share: np.ndarray, limit: int) -> tuple[float, int]:
     if top - y > _MAX_ODD_ROWS + 1:
       break
     top = y
-  edges = np.arange(max(top, limit), len(share) - _MIN_BAR_ROWS + 1)
+  edges = np.arange(
+    max(top - _LINE_ROWS, limit), len(share) - _MIN_BAR_ROWS + 1
+  )
   if not edges.size:
-    return 0.0, 0
-  # A panel begins from one row to the next. A void in the specimen ends
-  # raggedly; where it touches the panel, the panel's edge is the sharper one.
+    return 0.0, 0, False
   below = np.minimum(share[edges], share[edges + 1])
-  steps = below - np.maximum(share[edges - 1], share[edges - 2])
-  highest = edges[np.argmax(steps >= 0.6 * steps.max())]
-  return float(steps.max()), int(len(share) - highest)
+  above = np.maximum(wide[edges - 2], wide[edges - 3])
+  steps = np.maximum(below - above, lines[edges])
+  enough = steps >= max(_PANEL_STEP, 0.5 * steps.max())
+  found = edges[enough.argmax()] if enough.any() else edges[0]
+  middle = np.median(share[found:])
+  is_panel = bool(middle >= max(0.4, usual + _PANEL_STEP))
+  # Below a scratch a smooth specimen goes on as it was above.
+  goes_on = (
+    np.median(wide[max(found - 19, 0) : found - 3]) > middle - _PANEL_STEP
+  )
+  if not enough.any() or not is_panel or (goes_on and not lines[found]):
+    return 0.0, 0, bool(is_panel and middle >= 0.6)
+  return float(steps.max()), int(len(share) - found), True
 
 
-def _with_ringing_rows(rows: np.ndarray, bar_rows: int) -> int:
-  """Returns bar_rows with what JPEG blurred at the bar's upper edge.
-
-  Blocks of 8 rows that hold both specimen and panel ring with the specimen's
-  pattern, but half of a panel row's pixels remain near one level.
-  """
-  top = len(rows) - bar_rows
-  bar = rows[top:].astype(np.int16)
-  off = np.abs(bar - np.bincount(bar.ravel()).argmax())
-  # Nearly the panel's level: 0.5 % of the pixels at most as drawn (the edges
-  # of smooth text), 1.8 % at least after JPEG of quality 95 and less.
-  if np.mean((off > 0) & (off <= 4)) < 0.01:
-    return bar_rows
-  above = rows[max(0, top - 5 * _JPEG_BLOCK_ROWS) : top]
-  spread = np.median(np.abs(above - np.median(above, axis=1)[:, None]), axis=1)
-  calm = spread[::-1][:_JPEG_BLOCK_ROWS] < 0.4 * np.median(spread)
-  return bar_rows + int(np.cumprod(calm).sum())
+def _is_calm(bar: np.ndarray, paper: int, tolerance: int) -> bool:
+  """Whether nearly all columns keep to one level, the paper's or another."""
+  part, tolerance = bar.astype(np.int16), min(tolerance, _CALM_LEVELS)
+  near = np.abs(part - np.median(part, axis=0)) <= tolerance
+  near |= np.abs(part - paper) <= tolerance
+  return bool(np.mean(near.mean(axis=0) >= 0.4) >= _CALM_COLUMNS)

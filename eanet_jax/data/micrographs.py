@@ -10,19 +10,22 @@ files are untrusted, their metadata too.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
 
 from eanet_jax.data import (
+  bar_and_scale,
   data_bar,
+  file_kinds,
   grey_levels,
   image_files,
-  vendor_metadata,
+  image_folders,
+  overlays,
 )
 
-SUFFIXES = frozenset({".bmp", ".tif", ".tiff", ".png", ".jpg", ".jpeg"})
+SUFFIXES = file_kinds.SUFFIXES
+find, expand = image_folders.find, image_folders.expand
 MIN_SIDE_PX = image_files.MIN_SIDE_PX
 MicrographError = image_files.MicrographError
 # A picture that is enlarged more looks blurred beside others.
@@ -64,7 +67,8 @@ class Micrograph:
     um_from: what told um_per_px: "told", "tag", "sidecar" or "none".
     levels: how grey levels became 8 bits, in a few words for people.
     overlays: (y, x, height, width) of each box that is drawn over the specimen,
-      as a scale bar is; `image` does not show them unless they are kept.
+      as a scale bar is; unless they are kept, what is around them is mirrored
+      into them.
     remarks: what a person should know of this file, a line each.
   """
 
@@ -92,17 +96,30 @@ def read(
   Args:
     path: the file.
     told: what the user says of it.
-    keep_bar: whether `image` has the rows of the data bar too and is not
-      resampled, to be looked at.
+    keep_bar: whether `image` is the whole picture as it is in the file, to be
+      looked at: with its data bar and overlays, not resampled.
   """
   path = pathlib.Path(path)
   try:
     raw = image_files.decode(path)
-    stated = vendor_metadata.read(path, raw.tags, raw.height, raw.width)
-    bar_rows, bar_from = stated.bar_rows, stated.bar_from
-    if told.bar_rows is not None:
-      bar_rows, bar_from = told.bar_rows, "told"
-    image, crop_rows = _grey(raw, bar_rows, keep_bar)
+    levels = grey_levels.Levels(raw)
+    # Above the highest possible bar there is nothing but specimen.
+    sure_rows = int(raw.height * (1 - data_bar.MAX_BAR_SHARE))
+    found = bar_and_scale.find(
+      path,
+      raw.tags,
+      levels.to_uint8(sure_rows).image,
+      told.bar_rows,
+      told.um_per_px,
+    )
+    rows = max(raw.height - found.bar_rows, 0)
+    image_files.check_size(raw.width, rows)
+    # The white of the bar must not set the full scale of the specimen.
+    grey = levels.to_uint8(rows)
+    specimen = grey.image[:rows]
+    boxes = overlays.find(specimen)
+    if not told.keep_overlays:
+      specimen = overlays.hidden(specimen, boxes)
   except MicrographError:
     raise
   except (MemoryError, Image.DecompressionBombError) as error:
@@ -112,82 +129,21 @@ def read(
     if "out of memory" in str(error):  # as Pillow's decoders say it
       raise image_files.TooLargeError(f"too large: {error}") from error
     raise MicrographError(image_files.reason(error)) from error
-  rows = raw.height - crop_rows
-  image_files.check_size(raw.width, rows)
-  if image[:rows].min() == image[:rows].max():
+  if specimen.min() == specimen.max():
     raise MicrographError(
       f"blank: all {rows} specimen rows have one grey level"
     )
-  if bar_rows is None:
-    bar_from = "looks" if crop_rows else "none"
-  um_per_px, um_from = stated.um_per_px, stated.um_from
-  if told.um_per_px is not None:
-    um_per_px, um_from = told.um_per_px, "told"
-  found = Micrograph(image, crop_rows, um_per_px, bar_from, um_from)
-  return found if keep_bar else resampled(found, told)
-
-
-def _grey(
-  raw: image_files.Raw, bar_rows: int | None, keep_bar: bool
-) -> tuple[np.ndarray, int]:
-  """Returns the rows to keep as uint8, and how many are the data bar."""
-  grey = grey_levels.to_uint8(raw)
-  if bar_rows is None:
-    bar_rows = data_bar.count_rows(grey)
-  if keep_bar or not bar_rows:
-    return grey, bar_rows
-  rows = raw.height - bar_rows
-  if raw.is_float:
-    # The white of the bar must not set the full scale of the specimen.
-    return grey_levels.to_uint8(raw.top(rows)), bar_rows
-  return grey[:rows], bar_rows
-
-
-def find(root: str | os.PathLike) -> list[pathlib.Path]:
-  """Returns the image files below root, by POSIX relative path.
-
-  Hidden names are skipped (macOS leaves `._x.tif` beside each x.tif). A link
-  to a folder elsewhere is followed, one to a folder below root is not: the
-  files there are listed once, under the names of their own folders. What
-  cannot be read, a broken link or a closed folder, is listed too: read() says
-  why.
-  """
-  root = pathlib.Path(root)
-  if not root.is_dir():
-    raise MicrographError("not a folder")
-  real_root = root.resolve()
-  found = []
-  entered = set()
-  closed = lambda error: found.append(pathlib.Path(error.filename))
-  for folder, names, files in os.walk(root, onerror=closed, followlinks=True):
-    real = pathlib.Path(folder).resolve()
-    own = real_root / pathlib.Path(folder).relative_to(root)
-    if real in entered or (real != own and real.is_relative_to(real_root)):
-      names.clear()
-      continue
-    entered.add(real)
-    names[:] = sorted(n for n in names if not n.startswith("."))
-    paths = [pathlib.Path(folder, f) for f in files if not f.startswith(".")]
-    found += [p for p in paths if p.suffix.lower() in SUFFIXES]
-  return sorted(found, key=lambda p: p.relative_to(root).as_posix())
-
-
-def expand(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
-  """Returns the files named, and the images of the folders named, in order.
-
-  A folder without images stands for itself, so that it is reported.
-  """
-  found = []
-  for path in map(pathlib.Path, paths):
-    found += (find(path) or [path]) if _is_folder(path) else [path]
-  return found
-
-
-def _is_folder(path: pathlib.Path) -> bool:
-  try:
-    return path.is_dir()
-  except OSError:  # read() says why
-    return False
+  micrograph = Micrograph(
+    grey.image if keep_bar else specimen,
+    found.bar_rows,
+    found.um_per_px,
+    found.bar_from,
+    found.um_from,
+    grey.levels,
+    boxes,
+    (*raw.remarks, *grey.remarks, *found.remarks),
+  )
+  return micrograph if keep_bar else resampled(micrograph, told)
 
 
 def resampled(micrograph: Micrograph, told: Told) -> Micrograph:

@@ -115,3 +115,158 @@ def test_broken_metadata_counts_as_none(tmp_path, text):
 def test_print_resolution_is_no_scale(tmp_path):
   path = save_tiff(tmp_path / "a.tif", specimen(), resolution=(300, 300))
   assert micrographs.read(path).um_per_px is None
+
+
+def stated(path):
+  """The scale and the rows that a file or one beside it states."""
+  micrograph = micrographs.read(path)
+  return micrograph.um_per_px, micrograph.crop_rows, micrograph.um_from
+
+
+@pytest.mark.parametrize("width", ["2,5e-07", "2.5e-7", "250 nm", "0.25 \xb5m"])
+def test_a_number_as_any_country_writes_it(tmp_path, width):
+  text = fei(WIDTH, HEIGHT, 1).replace(
+    "PixelWidth=1e-06", f"PixelWidth={width}"
+  )
+  tags = [(34682, text.encode())]
+  path = save_tiff(tmp_path / "a.tif", noisy_bar(17), tags)
+  assert stated(path) == (pytest.approx(0.25), 17, "tag")
+
+
+@pytest.mark.parametrize(
+  "width", ["", "wide", "0", "1e999", "-2e-7", "1 furlong"]
+)
+def test_one_bad_entry_leaves_the_others(tmp_path, width):
+  text = fei(WIDTH, HEIGHT, 1).replace(
+    "PixelWidth=1e-06", f"PixelWidth={width}"
+  )
+  path = save_tiff(tmp_path / "a.tif", noisy_bar(17), [(34682, text)])
+  assert stated(path) == (None, 17, "none")
+  text = fei(WIDTH, HEIGHT, 0.25).replace(
+    f"ResolutionX={WIDTH}", f"ResolutionX={width}"
+  )
+  path = save_tiff(tmp_path / "a.tif", noisy_bar(17), [(34682, text)])
+  assert stated(path) == (pytest.approx(0.25), 17, "tag")
+  (tmp_path / "b.hdr").write_text(f"ImageStripSize=17\nPixelSizeX={width}\n")
+  assert stated(save(tmp_path / "b.png", noisy_bar(17))) == (None, 17, "none")
+  (tmp_path / "c.hdr").write_text(
+    f"ImageStripSize={width}\nPixelSizeX={width}\nPixelSizeY=3e-8\n"
+  )
+  path = save(tmp_path / "c.png", noisy_bar(17))
+  assert stated(path) == (pytest.approx(0.03), 0, "sidecar")
+  (tmp_path / "d.txt").write_text(
+    f"$CM_FULL_SIZE {WIDTH} {HEIGHT}\n$$SM_MICRON_BAR {width}\n"
+    "$$SM_MICRON_MARKER 10um\n"
+  )
+  assert stated(save(tmp_path / "d.png", noisy_bar(17))) == (None, 17, "none")
+
+
+@pytest.mark.parametrize(
+  ("sections", "um_per_px"),
+  [
+    ("[Scan]\r\nHorFieldsize=50e-6\r\n", 0.25),
+    ("[Beam]\r\nBeam=EBeam\r\n[EBeam]\r\nHFW=50e-6\r\n"
+     "[IBeam]\r\nHFW=9e-6", 0.25),
+    ("[Beam]\r\nScan=IScan\r\n[EScan]\r\nPixelWidth=1e-6\r\n"
+     "[IScan]\r\nPixelWidth=25e-8\r\n", 0.25),
+    ("[IRBeam]\r\nHFW=50e-6\r\n", 0.25),
+    # Which of the two beams drew the picture is not said.
+    ("[EBeam]\r\nHFW=50e-6\r\n[IBeam]\r\nHFW=9e-6\r\n", None),
+  ],
+)  # fmt: skip
+def test_fei_without_a_pixel_width(tmp_path, sections, um_per_px):
+  image = f"\r\n[Image]\r\nResolutionX={WIDTH}\r\nResolutionY={HEIGHT}\r\n"
+  tags = [(34680, sections + image)]
+  path = save_tiff(tmp_path / "a.tif", noisy_bar(17), tags)
+  expected = None if um_per_px is None else pytest.approx(um_per_px)
+  assert stated(path)[:2] == (expected, 17)
+
+
+def phenom(unit, rows=24):
+  return (
+    '<?xml version="1.0"?><FeiImage version="1.0"><time>1</time>'
+    f"<databarHeight>{rows}</databarHeight>"
+    f'<pixelWidth unit="{unit}">0.025</pixelWidth></FeiImage>'
+  )
+
+
+@pytest.mark.parametrize("tag", [34680, 34682, 34683])
+@pytest.mark.parametrize("unit", ["um", "\xb5m", "&#181;m", "&#x3bc;m"])
+def test_phenom(tmp_path, tag, unit):
+  tags = [(tag, phenom(unit).encode())]
+  path = save_tiff(tmp_path / "a.tif", with_bar(24), tags)
+  assert stated(path) == (pytest.approx(0.025), 24, "tag")
+
+
+@pytest.mark.parametrize("segment", ["comment", "exif"])
+def test_phenom_jpeg(tmp_path, segment):
+  xml = phenom("nm").encode()
+  path = save(tmp_path / "a.jpg", with_bar(24), quality=95, **{segment: xml})
+  assert stated(path) == (pytest.approx(2.5e-5), 24, "tag")
+
+
+def test_xml_resolves_no_entity(tmp_path):
+  xml = '<!DOCTYPE x [<!ENTITY a "24">]>' + phenom("um", rows="&a;")
+  path = save_tiff(tmp_path / "a.tif", specimen(), [(34682, xml)])
+  assert stated(path) == (pytest.approx(0.025), 0, "tag")
+
+
+MARKER = f"$CM_FULL_SIZE {WIDTH} {HEIGHT}\n$$SM_MICRON_BAR 80\n"
+
+
+@pytest.mark.parametrize("sign", ["\xb5", "\u03bc"])
+@pytest.mark.parametrize(
+  "encoding",
+  ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"],
+)
+def test_micro_in_any_encoding(tmp_path, sign, encoding):
+  text = MARKER + f"$$SM_MICRON_MARKER 10{sign}m\n"
+  (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+  path = save(tmp_path / "a.bmp", noisy_bar(17))
+  assert stated(path) == (pytest.approx(0.125), 17, "sidecar")
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "shift_jis", "euc_kr"])
+def test_mu_in_encodings_of_two_bytes(tmp_path, encoding):
+  text = MARKER + "$$SM_MICRON_MARKER 10\u03bcm\n"
+  (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+  path = save(tmp_path / "a.bmp", noisy_bar(17))
+  assert stated(path)[0] == pytest.approx(0.125)
+
+
+@pytest.mark.parametrize(
+  ("length", "um"),
+  [("8nm", 0.008), ("8mm", 8e3), ("800 pm", 8e-4), ("80 A", 8e-3), ("8UM", 8)],
+)
+def test_units(tmp_path, length, um):
+  (tmp_path / "a.txt").write_text(MARKER + f"$$SM_MICRON_MARKER {length}\n")
+  path = save(tmp_path / "a.bmp", noisy_bar(17))
+  assert stated(path)[0] == pytest.approx(um / 80)
+
+
+def zeiss(width, height, extra=""):
+  """5 nm per pixel of a scan 1024 wide, whatever the file says beside it."""
+  return (
+    "0\r\n0\r\n0\r\n5.0e-009\r\n5.0e+004\r\n" + "1\r\n" * 30 + extra
+    + f"DP_IMAGE_STORE\r\nStore resolution = {width} * {height}\r\n"
+  )  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [200, 400])
+def test_zeiss_image_pixel_size_is_not_that_of_the_image(tmp_path, width):
+  wrong = "AP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 5.0 nm\r\n"
+  tags = [(34118, zeiss(width, 150 * width // 200, wrong))]
+  path = save_tiff(tmp_path / "a.tif", specimen(150), tags)
+  assert stated(path)[0] == pytest.approx(0.005 * 1024 / 200)
+
+
+def test_zeiss_cropped(tmp_path):
+  tags = [(34118, zeiss(512, 384))]
+  path = save_tiff(tmp_path / "a.tif", specimen(300, 200), tags)
+  assert stated(path)[0] == pytest.approx(0.005 * 2)
+
+
+def test_zeiss_by_the_width_of_its_field(tmp_path):
+  text = "x\r\nAP_WIDTH\r\nWidth = 5,12 \xb5m\r\n".encode("latin-1")
+  path = save_tiff(tmp_path / "a.tif", specimen(150), [(34118, text)])
+  assert stated(path)[0] == pytest.approx(5.12 / 200)

@@ -20,7 +20,7 @@ from PIL import Image
 from eanet_jax import errors
 from eanet_jax.commands import set_fields, training_job
 from eanet_jax.configuration import command_line, config_tree
-from eanet_jax.data import micrographs, vendor_metadata
+from eanet_jax.data import bar_and_scale, micrographs
 from eanet_jax.workdir import config_json, history_csv, predictions_csv
 
 many = settings(
@@ -124,10 +124,10 @@ def test_what_a_microscope_wrote(tmp_path_factory, text, tag):
   content = text.encode("utf-8", "replace") if isinstance(text, str) else text
   for suffix in (".txt", ".hdr"):
     path.with_suffix(suffix).write_bytes(content)
-  tags = dict.fromkeys((34682, 34680, 34118, 50431), tag)
-  stated = vendor_metadata.read(path, tags, 48, 40)
-  assert stated.bar_rows is None or 0 <= stated.bar_rows < 48
-  assert stated.um_per_px is None or 0 < stated.um_per_px < 1e4
+  tags = dict.fromkeys((34682, 34680, 34683, 34118, 50431), tag)
+  found = bar_and_scale.find(path, tags, specimen(48, 40))
+  assert 0 <= found.bar_rows < 48
+  assert found.um_per_px is None or 0 < found.um_per_px < 1e4
 
 
 ROWS = st.lists(st.lists(NUMBERS | st.text(max_size=4), max_size=9), max_size=4)
