@@ -29,6 +29,8 @@ def views_of(source: sources.Source, *_, **__) -> types.SimpleNamespace:
     class_names=source.classes,
     labels=np.array([source.classes.index(e.label) for e in source.entries]),
     specimens=[entry.specimen for entry in source.entries],
+    files=[entry.file for entry in source.entries],
+    copies=(),
   )
 
 

@@ -2,6 +2,8 @@
 
 import argparse
 import pathlib
+import sys
+from collections.abc import Sequence
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -13,3 +15,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     metavar="PATH",
     help="image files, or folders that are searched to any depth",
   )
+
+
+def expand(paths: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+  """Returns the image files; says what else lies in the folders, in one line.
+
+  That goes to the standard error, so that a program that reads the output is
+  not disturbed.
+  """
+  from eanet_jax.data import image_folders
+  from eanet_jax.runtime import wording
+
+  left_out: list[str] = []
+  files = image_folders.expand(paths, left_out)
+  if left_out:
+    line = wording.printable(f"left out: {'; '.join(left_out)}")
+    print(line, file=sys.stderr)
+  return files

@@ -31,7 +31,8 @@ def add_options(
     "folder",
     type=pathlib.Path,
     metavar="FOLDER",
-    help="folder of micrographs, as FOLDER/class/specimen/image files",
+    help="folder of micrographs, as FOLDER/class/specimen/image files; or a"
+    " CSV, TSV or XLSX table with the columns file, class and specimen",
   )
   parser.add_argument(
     "--recipe",
@@ -63,31 +64,36 @@ def configuration(arguments: argparse.Namespace) -> "ml_collections.ConfigDict":
   Raises:
     UserError: a recipe, folder, field or value cannot be used.
   """
+  from eanet_jax.data import table_cells
+
   folder = arguments.folder
-  if not folder.is_dir():
+  is_table = table_cells.is_table(folder)
+  if not folder.is_dir() and not is_table:
     what = "is a file" if folder.exists() else "does not exist"
     raise errors.UserError(
       f"{folder} {what}: name the folder that holds your micrographs as"
-      " FOLDER/class/specimen/image files, e.g. my_steels/P92/P92-1/a.tif"
+      " FOLDER/class/specimen/image files, e.g. my_steels/P92/P92-1/a.tif, or a"
+      " table of them"
     )
   fields = list(arguments.fields)
   if arguments.epochs is not None:
     fields.append(f"train.epochs={arguments.epochs}")
   config = recipes.load(arguments.recipe)
-  config.dataset.source = "folder"
+  config.dataset.source = "table" if is_table else "folder"
   # Absolute, so that the same folder under another name resumes the same run.
   config.dataset.path = str(folder.resolve())
   return set_fields.apply(config, fields)
 
 
 def workdir(arguments: argparse.Namespace, ending: str = "") -> pathlib.Path:
-  """Returns the folder to write to: runs/<name of the folder> by default.
+  """Returns the folder to write to, by default runs/<name of folder or table>.
 
   Raises:
     UserError: it would lie inside the folder of micrographs.
   """
   folder = arguments.folder.resolve()
-  chosen = arguments.workdir or pathlib.Path("runs", folder.name + ending)
+  name = folder.stem if folder.is_file() else folder.name
+  chosen = arguments.workdir or pathlib.Path("runs", name + ending)
   chosen = chosen.expanduser()
   if chosen.resolve().is_relative_to(folder):
     raise errors.UserError(

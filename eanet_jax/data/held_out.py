@@ -10,45 +10,51 @@ from collections.abc import Sequence
 import numpy as np
 
 from eanet_jax import errors
+from eanet_jax.data import spelling, split_parts
 from eanet_jax.runtime import wording
 
-BY_MICROGRAPH = "--config.split.by=micrograph"  # the way out of too few
 
-
-def choose(
+def drawn(
   labels: np.ndarray,
   specimens: np.ndarray,
-  test_specimens: Sequence[str],
   folds: int,
   fold: int,
   leave_one_out: bool,
   rng: np.random.Generator,
 ) -> set[str]:
-  """Returns the specimens held out; none if a fraction is to be tested.
+  """Returns the specimens of a fold; none if a fraction is to be tested.
 
   The arguments are those of `splits.split`; rng deals specimens out to folds.
 
   Raises:
-    UserError: an unknown specimen, or too few for so many folds.
+    UserError: there are too few for so many folds.
   """
   if leave_one_out:
     return _left_out(specimens, folds, fold)
   if folds:
     return _of_fold(labels, specimens, folds, fold, rng)
-  return _named(test_specimens, specimens)
+  return set()
 
 
-def _named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
-  """The specimens named, by their whole name or its last part if unique."""
+def named(wanted: Sequence[str], specimens: np.ndarray) -> set[str]:
+  """Returns the specimens that are wanted.
+
+  By their whole name, or its last part if that is of one; as it is spelled, or
+  as a reader takes it for the same if that is of one.
+
+  Raises:
+    UserError: there is no such specimen, or several are meant.
+  """
   known = np.unique(specimens).tolist()
   by_name: dict[str, list[str]] = collections.defaultdict(list)
+  by_key: dict[str, list[str]] = collections.defaultdict(list)
   for specimen in known:
-    by_name[specimen].append(specimen)
-    if "/" in specimen:
-      by_name[specimen.rsplit("/", 1)[1]].append(specimen)
+    for name in dict.fromkeys((specimen, specimen.rsplit("/", 1)[-1])):
+      by_name[name].append(specimen)
+      by_key[spelling.key(name)].append(specimen)
   held_out = set()
   for name in map(str, wanted):  # (288,) on a command line is a number
-    matches = by_name.get(name, [])
+    matches = by_name.get(name) or by_key.get(spelling.key(name), [])
     if name in matches:  # the whole name of one, the last part of others
       matches = [name]
     if len(matches) == 1:
@@ -95,7 +101,7 @@ def _of_fold(
         f"class {label} has {wording.count(len(names), 'specimen')}"
         f" ({wording.listed(names.tolist(), 10)}): each of {folds} folds tests"
         " on another. Take fewer folds, add specimens as <class>/<specimen>/"
-        f" folders, or split its images with {BY_MICROGRAPH}"
+        f" folders, or split its images with {split_parts.BY_MICROGRAPH}"
       )
     order = rng.permutation(len(names))
     of_class = np.zeros(folds)

@@ -9,41 +9,29 @@ import collections
 import dataclasses
 import hashlib
 import pathlib
-import re
 from collections.abc import Iterable, Sequence
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs, synthetic
+from eanet_jax.data import (
+  built_files,
+  class_folders,
+  entries,
+  file_contents,
+  file_kinds,
+  image_folders,
+  micrographs,
+  synthetic,
+  table_cells,
+  tables,
+)
 from eanet_jax.runtime import wording
 
 # Changed when cleaning or the record schema changes what is on disk.
-VERSION = "1.1.0"
-NAMES = ("synthetic", "folder", "nine_cr", "unlabelled")
+VERSION = "1.2.0"
+NAMES = ("synthetic", "folder", "nine_cr", "unlabelled", "table")
+_MEMORY = "known-files"  # folder of the data folder, for hashes of contents
 
-# An alloy of the published set is a folder: CPJ7, CPJ-8A, HR52-B, HR66, P92,
-# P92LBN. The family is its leading letters, the folder is the specimen.
-_NINE_CR = (
-  ("CPJ", re.compile(r"CPJ-?\d+[A-Z]*", re.IGNORECASE)),
-  ("HR", re.compile(r"HR-?\d+(-?[A-Z]+\d*)?", re.IGNORECASE)),
-  ("P92", re.compile(r"P92(-?[A-Z]+)?", re.IGNORECASE)),
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-  """One micrograph of a source.
-
-  Attributes:
-    label: class name.
-    specimen: unique over the source.
-    file: path relative to the source's folder, or the drawing's name.
-    index: of a drawing within its specimen; -1 for a file.
-  """
-
-  label: str
-  specimen: str
-  file: str
-  index: int = -1
+Entry = entries.Entry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +43,9 @@ class Source:
     root: folder the entries' files are relative to; "" for drawings.
     seed: of the drawings; 0 for files.
     entries: what the data set is built from.
-    unmatched: one line for each folder or file that belongs to no class.
+    unmatched: a line for each reason why something at the source is not used.
     digest: hexadecimal; it changes when the data set would.
+    remarks: lines on what was taken for what.
     told: what is said of every file, and wanted of it.
   """
 
@@ -66,6 +55,7 @@ class Source:
   entries: tuple[Entry, ...]
   unmatched: tuple[str, ...]
   digest: str
+  remarks: tuple[str, ...] = ()
   told: micrographs.Told = micrographs.NOTHING_TOLD
 
   @property
@@ -80,40 +70,47 @@ def find(
   *,
   seed: int = 0,
   images_per_specimen: int = 0,
+  data_dir: str | None = None,
   told: micrographs.Told = micrographs.NOTHING_TOLD,
 ) -> Source:
   """Returns the source called `name` at `path`.
 
   Args:
-    name: one of NAMES.
-    path: folder of micrographs; not used by synthetic.
+    name: one of NAMES; a table at `path` is taken for one, too, where a folder
+      is asked for.
+    path: folder of micrographs, or table; not used by synthetic.
     seed: of the drawn micrographs; not used by the others.
     images_per_specimen: the first so many of each; 0 for all.
+    data_dir: where data sets are kept, and what is known of files' contents;
+      None to read every file.
     told: what is said of every file, and wanted of it.
 
   Raises:
-    UserError: an unknown name, no such folder, or too few classes in it.
+    UserError: an unknown name, no such folder, a table that cannot be used, or
+      too few classes.
   """
   if name == "synthetic":
-    entries = _first_of_each(_drawings(), images_per_specimen)
+    kept = _first_of_each(_drawings(), images_per_specimen)
     facts = [name, str(seed), str(images_per_specimen), *_told_facts(told)]
-    return Source(name, "", seed, entries, (), _digest(facts), told)
+    return Source(name, "", seed, kept, (), _digest(facts), told=told)
   if name not in NAMES:
     raise errors.UserError(
       f"dataset.source={name!r} is unknown: choose one of {', '.join(NAMES)}"
     )
+  what = "table" if name == "table" else "folder"
   if not path:
     raise errors.UserError(
-      f"dataset.source={name} needs a folder: add --config.dataset.path=FOLDER"
+      f"dataset.source={name} needs a {what}: add"
+      f" --config.dataset.path={what.upper()}"
     )
-  root = _folder(path)
-  found, unmatched = _match_all(root, name)
-  entries = _first_of_each(found, images_per_specimen)
-  _check_classes(name, path, entries, unmatched)
-  facts = [name, str(root), *_told_facts(told)]
-  for entry in entries:
-    facts += [entry.file, *_stamps(root / entry.file)]
-  return Source(name, str(root), 0, entries, unmatched, _digest(facts), told)
+  if name == "table" or (name == "folder" and table_cells.is_table(path)):
+    found = _of_table(path)
+  else:
+    found = _of_folder(name, path)
+  kept = _first_of_each(found.entries, images_per_specimen)
+  contents = _contents(pathlib.Path(found.root), kept, data_dir)
+  digest = _digest([found.name, *_told_facts(told), *contents])
+  return dataclasses.replace(found, entries=kept, digest=digest, told=told)
 
 
 def _drawings() -> list[Entry]:
@@ -123,65 +120,121 @@ def _drawings() -> list[Entry]:
   ]
 
 
-def _match_all(
-  root: pathlib.Path, name: str
-) -> tuple[list[Entry], tuple[str, ...]]:
-  """The entries below a folder, and a line for each reason of the others."""
-  match = {
-    "folder": _match_folder,
-    "nine_cr": _match_nine_cr,
-    "unlabelled": _match_any,
-  }[name]
-  entries: list[Entry] = []
+def _of_table(path: str) -> Source:
+  """All that a table names; without a digest."""
+  table = tables.read(path)
+  agreed, remarks = entries.agree(table.entries)
+  entries.check_parts(path, agreed)
+  if len({entry.label for entry in agreed}) < 2:
+    count = wording.count(len({entry.label for entry in agreed}), "class")
+    raise errors.UserError(
+      f"{path}: {count} of images that are there; at least 2 are needed"
+      + "".join(f"; left out: {line}" for line in table.left_out[:3])
+    )
+  return Source(
+    "table",
+    str(table.root),
+    0,
+    tuple(agreed),
+    table.left_out,
+    "",
+    (*table.remarks, *remarks),
+  )
+
+
+def _of_folder(name: str, path: str) -> Source:
+  """All that lies below a folder; without a digest."""
+  root = _folder(path)
+  listing = image_folders.search(root)
+  match = class_folders.matcher(name, path, listing.images)
+  matched: list[Entry] = []
   unmatched: collections.Counter[str] = collections.Counter()
-  closed: list[str] = []
-  for file in micrographs.find(root):
-    relative = file.relative_to(root)
-    if file.suffix.lower() not in micrographs.SUFFIXES:
-      closed.append(f"{relative.as_posix()}: this folder cannot be read")
-      continue
-    found = match(relative)
-    try:
-      relative.as_posix().encode()
-    except UnicodeEncodeError:  # neither TFRecords nor CSV could hold it
-      found = "files and folders whose names are not UTF-8: rename them"
+  for image in listing.images:
+    found = class_folders.why_not(image) or match(image)
     if isinstance(found, str):
       unmatched[found] += 1
-      continue
-    label, specimen = found
-    entries.append(Entry(label, specimen, relative.as_posix()))
-  lines = tuple(
+    else:
+      matched.append(found)
+  remarks: tuple[str, ...] = ()
+  if name == "folder":
+    matched, remarks = entries.agree(matched)
+    remarks += class_folders.remarks(matched)
+  lines = [
     f"{reason} ({wording.count(count, 'image')})"
     for reason, count in sorted(unmatched.items())
-  )
-  return entries, (*lines, *closed)
+  ]
+  if name == "folder":
+    lines += _without_images(listing, matched)
+  lines += listing.left_out()
+  _check_classes(name, path, matched, lines, listing)
+  entries.check_parts(path, matched)
+  return Source(name, str(root), 0, tuple(matched), tuple(lines), "", remarks)
+
+
+def _without_images(
+  listing: image_folders.Listing, matched: Sequence[Entry]
+) -> list[str]:
+  """A line for each folder that should be of a class and has no micrograph."""
+  files = [pathlib.PurePath(entry.file).parts for entry in matched]
+  depth = 2 if any(entry.part for entry in matched) else 1
+  used = {file[:n] for file in files for n in range(1, depth + 1)}
+  return [
+    f"{folder.as_posix()}: no image in it can be used, it is no class"
+    for folder in listing.folders
+    if len(folder.parts) <= depth and folder.parts not in used
+  ]
 
 
 def _check_classes(
-  name: str, path: str, entries: Sequence[Entry], unmatched: Sequence[str]
+  name: str,
+  path: str,
+  matched: Sequence[Entry],
+  unmatched: Sequence[str],
+  listing: image_folders.Listing,
 ) -> None:
   """Raises UserError where there is too little to train on."""
-  suffixes = ", ".join(sorted(micrographs.SUFFIXES))
+  suffixes = ", ".join(sorted(file_kinds.SUFFIXES))
+  beside = f"there are: {listing.overview()}"
   if name == "unlabelled":
-    if not entries:
+    if not matched:
       raise errors.UserError(
-        f"{path}: found no images in it, expected {suffixes}"
+        f"{path}: found no images in it, expected {suffixes}; {beside}"
       )
     return
-  classes = {entry.label for entry in entries}
-  if len(classes) < 2:
-    layout = (
-      "<class>/<specimen>/image files in it, e.g. P92/P92-1/a.tif"
-      if name == "folder"
-      else "one folder of images for each alloy (CPJ7, HR52-B, P92, ...)"
-    )
-    found = f"found {wording.count(len(classes), 'class')} of images"
-    if unmatched:
-      found += f"; left out: {unmatched[0]}"
-    raise errors.UserError(
-      f"{path}: {found}; at least 2 classes are needed: expected {layout}, as"
-      f" {suffixes}"
-    )
+  classes = sorted({entry.label for entry in matched})
+  if len(classes) >= 2:
+    return
+  layout = (
+    "<class>/<specimen>/image files in it, e.g. P92/P92-1/a.tif"
+    if name == "folder"
+    else "one folder of images for each alloy (CPJ7, HR52-B, P92, ...)"
+  )
+  told = f"found {wording.count(len(classes), 'class')} of images; {beside}"
+  if unmatched:
+    told += f"; left out: {unmatched[0]}"
+  if name == "folder":
+    told += _perhaps_meant(path, matched, listing)
+  raise errors.UserError(
+    f"{path}: {told}. At least 2 classes are needed: expected {layout}, as"
+    f" {suffixes}"
+  )
+
+
+def _perhaps_meant(
+  path: str, matched: Sequence[Entry], listing: image_folders.Listing
+) -> str:
+  """What else to name, where the classes are a folder deeper or in a table."""
+  for file in listing.others:
+    if len(file.parts) == 1 and table_cells.is_table(pathlib.Path(path, file)):
+      return f". If the classes stand in {file}, name that file"
+  files = [pathlib.PurePath(entry.file).parts for entry in matched]
+  inside = sorted({file[1] for file in files if len(file) > 2})
+  if len(inside) < 2:
+    return ""
+  return (
+    f". If {wording.listed(inside, 3)} are the classes, name the folder"
+    f" {pathlib.PurePath(path, files[0][0])}"
+  )
 
 
 def _folder(path: str) -> pathlib.Path:
@@ -210,42 +263,33 @@ def _first_of_each(entries: Iterable[Entry], count: int) -> tuple[Entry, ...]:
   return tuple(kept)
 
 
-def _match_folder(relative: pathlib.PurePath) -> tuple[str, str] | str:
-  """Class and specimen of <class>/[<specimen>/...]image, or why it has none."""
-  *folders, _ = relative.parts
-  if not folders:
-    return "files beside the class folders"
-  # Images right in a class folder are one specimen: nothing says they are not.
-  return folders[0], "/".join(folders[:2])
+def _contents(
+  root: pathlib.Path, kept: Sequence[Entry], data_dir: str | None
+) -> list[str]:
+  """All that the data set is made of: names, files, and what is told of them.
 
-
-def _match_any(relative: pathlib.PurePath) -> tuple[str, str]:
-  """One class for all; a folder is a specimen."""
-  return "unlabelled", relative.parent.as_posix()
-
-
-def _match_nine_cr(relative: pathlib.PurePath) -> tuple[str, str] | str:
-  """Family and alloy of the innermost folder that is named like an alloy."""
-  for folder in reversed(relative.parts[:-1]):
-    for family, pattern in _NINE_CR:
-      if pattern.fullmatch(folder):
-        return family, folder.upper()
-    if folder.upper() == "TAF":
-      return f"{relative.parent.as_posix()}: TAF is of none of the families"
-  return f"{relative.parent.as_posix()}: not named like an alloy of the set"
-
-
-def _stamps(file: pathlib.Path) -> list[str]:
-  """Size and time of a file and of what a microscope wrote beside it."""
-  stamps = []
-  endings = (".hdr", f"-{file.suffix[1:]}.hdr", ".txt", ".TXT")
-  for beside in (file, *(file.with_name(file.stem + end) for end in endings)):
-    try:
-      stat = beside.stat()
-    except OSError:
-      continue  # not there, or a broken link that reading will report
-    stamps.append(f"{stat.st_size} {stat.st_mtime_ns}")
-  return stamps
+  A file beside an image tells of it, as what a microscope wrote: it counts too.
+  """
+  paths = [root / entry.file for entry in kept]
+  beside = image_folders.beside(paths)
+  files = [
+    [entry.file, *(str(path.with_name(name)) for name in beside.get(path, ()))]
+    for entry, path in zip(kept, paths, strict=True)
+  ]
+  each = [file for of_entry in files for file in of_entry]
+  memory = None
+  if data_dir is not None:
+    memory = built_files.home(data_dir) / _MEMORY
+  content_of = dict(
+    zip(each, file_contents.hashes(root, each, memory), strict=True)
+  )
+  facts = []
+  for entry, of_entry in zip(kept, files, strict=True):
+    told = (entry.label, entry.specimen, entry.um_per_px, entry.bar_rows)
+    names = [entry.file, *(pathlib.PurePath(f).name for f in of_entry[1:])]
+    contents = [content_of[file] for file in of_entry]
+    facts += [*map(str, told), *names, *contents]
+  return facts
 
 
 def _told_facts(told: micrographs.Told) -> list[str]:

@@ -5,6 +5,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from eanet_jax import errors
+
+BY_MICROGRAPH = "--config.split.by=micrograph"  # the way out of too few
 _T = TypeVar("_T")
 
 
@@ -47,3 +50,48 @@ def share_out(
     names[part].append(name)
     filled[part] += size
   return Parts(**names)
+
+
+def by_name(
+  specimens: np.ndarray, members: np.ndarray
+) -> dict[str, np.ndarray]:
+  """Returns the indices of each specimen among these members, by its name."""
+  names, number, counts = np.unique(
+    specimens[members], return_inverse=True, return_counts=True
+  )
+  together = members[np.argsort(number, kind="stable")]
+  each = np.split(together, np.cumsum(counts)[:-1])
+  return dict(zip(names.tolist(), each, strict=True))
+
+
+def together(
+  groups: Mapping[str, np.ndarray], names: Sequence[str]
+) -> np.ndarray:
+  """Returns the indices of the groups of these names."""
+  return np.concatenate([np.empty(0, np.int64), *(groups[n] for n in names)])
+
+
+def validated_by_micrograph(
+  label: str,
+  indices: Parts[np.ndarray],
+  fractions: Parts[float],
+  rng: np.random.Generator,
+) -> Parts[np.ndarray]:
+  """Moves some of one class's training micrographs to validation.
+
+  Raises:
+    UserError: there are too few.
+  """
+  shuffled = rng.permutation(indices.train)
+  count = round(
+    len(shuffled)
+    * fractions.validation
+    / (fractions.train + fractions.validation)
+  )
+  count = min(max(count, 1), len(shuffled) - 1)
+  if count < 1:
+    raise errors.UserError(
+      f"class {label} has 1 micrograph to train and validate on; add images, or"
+      f" split by image with {BY_MICROGRAPH}"
+    )
+  return Parts(shuffled[count:], shuffled[:count], indices.test)

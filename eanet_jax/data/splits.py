@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import held_out, split_parts
+from eanet_jax.data import held_out, split_copies, split_parts, stated_split
 from eanet_jax.runtime import wording
 
 # What a reader of any figures by micrograph must know.
@@ -28,8 +28,8 @@ class Split:
 
   Attributes:
     train, validation, test: disjoint; together every micrograph, unless only
-      a fraction is trained on.
-    by: "specimen", "micrograph" or "none".
+      a fraction is trained on or copies of others are left out.
+    by: "specimen", "micrograph", "none", or "user" where the source states it.
     warnings: what a reader of the results must know.
   """
 
@@ -54,6 +54,8 @@ def split(
   test_fraction: float = 0.2,
   train_fraction: float = 1.0,
   seed: int = 0,
+  stated: Sequence[str] = (),
+  copies: split_copies.Pairs = (),
 ) -> Split:
   """Returns a split, stratified by class, that its arguments alone decide.
 
@@ -74,6 +76,10 @@ def split(
     validation_fraction, test_fraction: above 0, together below 1.
     train_fraction: of each class's training micrographs, those to keep.
     seed: of the order in which specimens or micrographs are drawn.
+    stated: part of each micrograph, "train", "validation" or "test", where the
+      source says; then nothing is drawn but validation, if there is none.
+    copies: pairs of micrographs that show the same picture; they are never in
+      two parts.
 
   Raises:
     UserError: an argument out of range, an unknown specimen, or a class with
@@ -86,19 +92,32 @@ def split(
   fractions = _fractions(validation_fraction, test_fraction)
   _check_what_is_tested(by, test_specimens, folds)
   rng = np.random.default_rng(seed)
-  if by == "micrograph":
+  if any(stated):
+    _check_nothing_is_drawn(by, test_specimens, folds)
+    by = "user"
+    parts, warnings = stated_split.split(
+      of_label, of_specimen, np.asarray(stated), fractions, validate_by, rng
+    )
+  elif by == "micrograph":
     parts, warnings = _by_micrograph(of_label, fractions, folds, fold, rng)
   else:
-    tested = held_out.choose(
-      of_label, of_specimen, test_specimens, folds, fold, leave_one_out, rng
-    )
+    # Specimens that share a picture are dealt out as one.
+    units, joined = split_copies.together(of_label, of_specimen, copies)
+    if test_specimens:
+      named = held_out.named(test_specimens, of_specimen)
+      tested = set(units[np.isin(of_specimen, list(named))].tolist())
+    else:
+      tested = held_out.drawn(of_label, units, folds, fold, leave_one_out, rng)
     parts, warnings = _by_specimen(
-      of_label, of_specimen, tested, fractions, validate_by, rng
+      of_label, units, tested, fractions, validate_by, rng
     )
+    warnings = joined + warnings
   if train_fraction != 1:
     train = _some_of_each_class(parts.train, of_label, train_fraction, rng)
     parts = parts._replace(train=train)
     warnings += [f"trained on {train_fraction:.0%} of the training micrographs"]
+  parts, left_out = split_copies.apart(parts, copies, of_label)
+  warnings += left_out
   return Split(*parts, by, tuple(warnings))
 
 
@@ -129,6 +148,27 @@ def _check_what_is_tested(
     )
 
 
+def _check_nothing_is_drawn(
+  by: str, test_specimens: Sequence[str], folds: int
+) -> None:
+  """Raises UserError where fields ask for another split than is stated."""
+  asked = [
+    name
+    for name, is_asked in (
+      ("split.by=micrograph", by == "micrograph"),
+      ("split.test_specimens", test_specimens),
+      ("split.folds", folds),
+    )
+    if is_asked
+  ]
+  if asked:
+    raise errors.UserError(
+      f"{asked[0]} asks for a split, and the folders or the table state one:"
+      " leave it out; or put the class folders into one folder, or take the"
+      " column split out of the table"
+    )
+
+
 def _some_of_each_class(
   train: np.ndarray,
   labels: np.ndarray,
@@ -155,7 +195,7 @@ def _by_specimen(
   of_classes: list[split_parts.Parts[np.ndarray]] = []
   warnings: list[tuple[str, str, str]] = []
   for label in np.unique(labels):
-    groups = _by_name(specimens, np.flatnonzero(labels == label))
+    groups = split_parts.by_name(specimens, np.flatnonzero(labels == label))
     indices, warning = _class_by_specimen(
       label, groups, tested, fractions, validate_by, rng
     )
@@ -167,18 +207,6 @@ def _by_specimen(
   if shared:
     raise AssertionError(f"specimens in two splits: {sorted(shared)}")
   return parts, wording.of_classes(warnings)
-
-
-def _by_name(
-  specimens: np.ndarray, members: np.ndarray
-) -> dict[str, np.ndarray]:
-  """The indices of each specimen among these members, by its name."""
-  names, number, counts = np.unique(
-    specimens[members], return_inverse=True, return_counts=True
-  )
-  together = members[np.argsort(number, kind="stable")]
-  each = np.split(together, np.cumsum(counts)[:-1])
-  return dict(zip(names.tolist(), each, strict=True))
 
 
 def _class_by_specimen(
@@ -215,9 +243,13 @@ def _class_by_specimen(
   if validate_by == "micrograph" and names.validation:
     names = split_parts.Parts(names.train + names.validation, [], names.test)
     rng = rng.spawn(1)[0]  # the test specimens stay those drawn otherwise
-  indices = split_parts.Parts(*(_together(groups, chosen) for chosen in names))
+  indices = split_parts.Parts(
+    *(split_parts.together(groups, chosen) for chosen in names)
+  )
   if not names.validation:
-    indices = _validated_by_micrograph(label, indices, fractions, rng)
+    indices = split_parts.validated_by_micrograph(
+      label, indices, fractions, rng
+    )
     warnings.append(
       (
         f"has {len(groups)} specimens and is validated on micrographs of"
@@ -228,12 +260,6 @@ def _class_by_specimen(
       )
     )
   return indices, warnings
-
-
-def _together(
-  groups: Mapping[str, np.ndarray], names: Sequence[str]
-) -> np.ndarray:
-  return np.concatenate([np.empty(0, np.int64), *(groups[n] for n in names)])
 
 
 def _deal(
@@ -249,9 +275,9 @@ def _deal(
   if len(names) < 2:
     raise errors.UserError(
       f"class {label} has one specimen ({names[0]}): it cannot be both trained"
-      " on and tested on. Add specimens as <class>/<specimen>/ folders, or"
-      f" split its images instead with {held_out.BY_MICROGRAPH} (figures come"
-      " out high)"
+      " on and tested on. Add specimens as <class>/<specimen>/ folders or in a"
+      " table's column specimen, or split its images instead with"
+      f" {split_parts.BY_MICROGRAPH} (figures come out high)"
     )
   test = [name for name in names if name in tested]
   sizes = {name: len(groups[name]) for name in names if name not in tested}
@@ -266,28 +292,6 @@ def _deal(
   return split_parts.share_out(sizes, fractions._replace(test=0.0))._replace(
     test=test
   )
-
-
-def _validated_by_micrograph(
-  label: str,
-  indices: split_parts.Parts[np.ndarray],
-  fractions: split_parts.Parts[float],
-  rng: np.random.Generator,
-) -> split_parts.Parts[np.ndarray]:
-  """Moves some of one class's training micrographs to validation."""
-  shuffled = rng.permutation(indices.train)
-  count = round(
-    len(shuffled)
-    * fractions.validation
-    / (fractions.train + fractions.validation)
-  )
-  count = min(max(count, 1), len(shuffled) - 1)
-  if count < 1:
-    raise errors.UserError(
-      f"class {label} has 1 micrograph to train and validate on; add images, or"
-      f" split by image with {held_out.BY_MICROGRAPH}"
-    )
-  return split_parts.Parts(shuffled[count:], shuffled[:count], indices.test)
 
 
 def _by_micrograph(

@@ -149,3 +149,20 @@ def test_folds_that_cannot_be_are_refused(keywords, message):
   labels, specimens = data_set(a=[4, 4, 4, 4], b=[2, 2, 2])
   with pytest.raises(errors.UserError, match=message):
     splits.split(labels, specimens, **keywords)
+
+
+@pytest.mark.parametrize("name", ["heat 1", " Heat 1 ", "A\u0308/HEAT 1"])
+def test_specimen_may_be_named_as_it_reads(name):
+  labels = np.repeat(["a", "b"], 6)
+  specimens = np.repeat(["\u00c4/Heat 1", "\u00c4/h2", "b/x", "b/y"], 3)
+  split = splits.split(labels, specimens, test_specimens=(name, "x"))
+  assert split.test.tolist() == [0, 1, 2, 6, 7, 8]
+
+
+def test_a_name_that_reads_as_two_is_refused():
+  labels = np.repeat(["a", "b"], 6)
+  specimens = np.repeat(["a/S1", "a/h2", "b/s1", "b/y"], 3)
+  split = splits.split(labels, specimens, test_specimens=("S1",))
+  assert split.test.tolist() == [0, 1, 2]
+  with pytest.raises(errors.UserError, match=r"several classes.*a/S1, b/s1"):
+    splits.split(labels, specimens, test_specimens=(" s1",))

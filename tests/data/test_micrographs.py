@@ -1,4 +1,4 @@
-"""Finding, resizing and tiling; vendor files where they are."""
+"""Resizing and tiling; vendor files where they are."""
 
 import subprocess
 import sys
@@ -16,45 +16,6 @@ from made_files import (
 )
 
 from eanet_jax.data import micrographs
-
-
-def test_find(tmp_path, tmp_path_factory):
-  names = ["b/2.png", "b/10.TIF", "a.bmp", "b.jpeg", "B/x.Jpg", "b/c/d.tiff"]
-  others = ["._a.bmp", ".git/x.png", "b/notes.txt", "png"]
-  for name in names + others:
-    path = tmp_path / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x")
-  (tmp_path / "folder.png").mkdir()
-  (tmp_path / "b" / "loop").symlink_to(tmp_path)
-  (tmp_path / "all").symlink_to(tmp_path / "b")
-  (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
-  names.append("gone.png")
-  elsewhere = tmp_path_factory.mktemp("elsewhere")
-  (elsewhere / "e.png").write_bytes(b"x")
-  (tmp_path / "c").symlink_to(elsewhere)
-  names.append("c/e.png")
-  found = micrographs.find(tmp_path)
-  assert [p.relative_to(tmp_path).as_posix() for p in found] == sorted(names)
-  with pytest.raises(micrographs.MicrographError, match="not a folder"):
-    micrographs.find(tmp_path / "a.bmp")
-
-
-def test_a_folder_that_cannot_be_read_is_found_and_says_why(
-  tmp_path, closed_folder
-):
-  (tmp_path / "closed").mkdir()
-  save(tmp_path / "open.png", specimen())
-  expected = [tmp_path / "closed", tmp_path / "open.png"]
-  assert micrographs.expand([tmp_path]) == expected
-  assert reason(expected[0]) == "permission denied"
-  assert reason(tmp_path) == "a folder, not a file"
-
-
-def test_a_path_that_cannot_be_looked_at_stands_for_itself(tmp_path):
-  path = tmp_path / ("n" * 300)
-  assert micrographs.expand([path]) == [path]
-  assert reason(path) == "file name too long"
 
 
 def test_import_is_light():

@@ -56,7 +56,10 @@ def test_files_beside_class_folders_are_unmatched(tmp_path):
   write(tmp_path, "a/1.png", "b/1.png", "x.png", "y.tif", "notes.txt")
   source = sources.find("folder", str(tmp_path))
   assert set(table(source)) == {"a/1.png", "b/1.png"}
-  assert source.unmatched == ("files beside the class folders (2 images)",)
+  assert source.unmatched == (
+    "files beside the class folders (2 images)",
+    "right in the folder: 1 .txt file is no image",
+  )
 
 
 def test_what_is_no_image_or_hidden_is_not_an_entry(tmp_path):
@@ -79,6 +82,113 @@ def test_entries_are_in_the_order_of_their_paths(tmp_path):
   write(tmp_path, "b/s/2.png", "a/s/10.png", "b/s/1.png", "a/r/1.png")
   files = [e.file for e in sources.find("folder", str(tmp_path)).entries]
   assert files == ["a/r/1.png", "a/s/10.png", "b/s/1.png", "b/s/2.png"]
+
+
+def test_a_class_without_an_image_is_named(tmp_path):
+  write(tmp_path, "a/1.png", "b/1.png", "ferrite/h1/1.webp", "pearlite/1.dm3")
+  (tmp_path / "empty").mkdir()
+  source = sources.find("folder", str(tmp_path))
+  assert source.classes == ["a", "b"]
+  assert source.unmatched == (
+    "empty: no image in it can be used, it is no class",
+    "ferrite: no image in it can be used, it is no class",
+    "pearlite: no image in it can be used, it is no class",
+    "pearlite: 1 .dm3 file cannot be read: export as TIFF",
+    "ferrite/h1: 1 .webp file cannot be read: save as TIFF or PNG",
+  )
+
+
+def test_thumbnails_of_a_system_are_no_specimen(tmp_path):
+  write(tmp_path, "a/1.png", "a/@eaDir/1.png/SYNO.jpg", "b/1.png")
+  source = sources.find("folder", str(tmp_path))
+  assert {e.specimen for e in source.entries} == {"a", "b"}
+
+
+NFC, NFD = "H\u00e4rte", "Ha\u0308rte"
+
+
+@pytest.mark.parametrize(
+  ("one", "other", "name"),
+  [
+    (NFC, NFD, NFC),
+    ("P92", "p92", "P92"),
+    ("P92 ", "P92", "P92"),
+    ("a  b", "a b", "a b"),
+  ],
+)
+def test_names_that_read_the_same_are_one_class_and_one_specimen(
+  tmp_path, one, other, name
+):
+  write(tmp_path, f"{one}/S 1/1.png", f"{one}/S 1/2.png", f"{other}/s 1/3.png")
+  write(tmp_path, "z/1.png")
+  source = sources.find("folder", str(tmp_path))
+  assert source.classes == [name, "z"]
+  own = [e for e in source.entries if e.label == name]
+  assert {e.specimen for e in own} == {f"{name}/S 1"}
+  assert all((tmp_path / e.file).is_file() for e in source.entries)
+  of_class, of_specimen = source.remarks
+  assert of_class.endswith(f"are taken as one class, {name}")
+  assert of_specimen == f"'S 1', 's 1' are taken as one specimen, {name}/S 1"
+
+
+def test_a_single_spelling_is_no_remark_and_is_composed(tmp_path):
+  write(tmp_path, f"{NFD}/1.png", "b/1.png")
+  source = sources.find("folder", str(tmp_path))
+  assert source.classes == sorted([NFC, "b"])
+  assert source.remarks == ()
+
+
+def test_a_split_below_classes_is_said_to_be_none(tmp_path):
+  write(tmp_path, "a/train/1.png", "a/Test/1.png", "b/s/1.png")
+  source = sources.find("folder", str(tmp_path))
+  (remark,) = source.remarks
+  assert remark.startswith("folders Test, train in those of classes are taken")
+
+
+# --- a split on top -----------------------------------------------------------
+
+
+def test_a_split_on_top_is_no_class(tmp_path):
+  write(
+    tmp_path,
+    "Training/a/s1/1.png",
+    "Training/b/1.png",
+    "val/a/s2/1.png",
+    "TEST/a/s3/1.png",
+    "TEST/b/1.png",
+    "TEST/unsorted.png",
+    "TEST/c/1.dm3",
+  )
+  source = sources.find("folder", str(tmp_path))
+  assert {(e.file, e.specimen, e.part) for e in source.entries} == {
+    ("Training/a/s1/1.png", "a/s1", "train"),
+    ("Training/b/1.png", "b/train", "train"),
+    ("val/a/s2/1.png", "a/s2", "validation"),
+    ("TEST/a/s3/1.png", "a/s3", "test"),
+    ("TEST/b/1.png", "b/test", "test"),
+  }
+  assert source.unmatched == (
+    "TEST: files beside the class folders (1 image)",
+    "TEST/c: no image in it can be used, it is no class",
+    "TEST/c: 1 .dm3 file cannot be read: export as TIFF",
+  )
+
+
+@pytest.mark.parametrize(
+  ("files", "told"),
+  [
+    (("train/a/s/1.png", "train/b/s/1.png"), "no image .* part test: add"),
+    (("test/a/s/1.png", "test/b/s/1.png"), "no image .* part train: add"),
+    (
+      ("train/a/s/1.png", "train/b/t/1.png", "test/a/S/2.png"),
+      "near-copies: a/.* is in several. Move",
+    ),
+    (("train/a/1.png", "test/a/1.png", "P92/1.png"), "P92 beside them"),
+  ],
+)
+def test_a_split_that_is_none_is_refused_with_what_to_do(tmp_path, files, told):
+  with pytest.raises(errors.UserError, match=told):
+    sources.find("folder", str(write(tmp_path, *files)))
 
 
 # --- the published 9-12 % Cr set ----------------------------------------------
@@ -174,38 +284,54 @@ def test_nine_cr_matches_nothing_by_likeness(tmp_path, name):
 # --- digest -------------------------------------------------------------------
 
 
-def touch_later(path):
+def change(path):
+  """Changes the contents, and neither the size nor the time."""
   stat = path.stat()
-  os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**9))
-
-
-def grow_silently(path):
-  """Changes the size and puts the time back."""
-  stat = path.stat()
-  path.write_bytes(b"a longer image")
+  path.write_bytes(bytes(stat.st_size))
   os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
+def swap(first, second):
+  """Each folder gets the other's name, as from a zip that was put right."""
+  beside = first.with_name("beside")
+  first.rename(beside)
+  second.rename(first)
+  beside.rename(second)
+
+
 @pytest.mark.parametrize(
-  "change",
+  "altered",
   [
-    lambda root: touch_later(root / "a/s/1.tif"),
-    lambda root: grow_silently(root / "a/s/1.tif"),
+    lambda root: change(root / "a/s/1.tif"),
+    lambda root: swap(root / "b/s/1.tif", root / "b/s/2.tif"),
+    lambda root: swap(root / "a", root / "b"),
     lambda root: write(root, "a/s/2.tif"),
     lambda root: (root / "b/s/2.tif").unlink(),
     lambda root: (root / "b/s/2.tif").rename(root / "b/s/3.tif"),
     lambda root: (root / "a/s").rename(root / "a/t"),
-    lambda root: touch_later(root / "a/s/1.hdr"),
+    lambda root: change(root / "a/s/1.hdr"),
   ],
-  ids=["time", "size", "added", "removed", "renamed", "specimen", "beside"],
 )
-def test_digest_changes_with_the_files(tmp_path, change):
-  write(tmp_path, "a/s/1.tif", "a/s/1.hdr", "b/s/1.tif", "b/s/2.tif")
-  find = lambda: sources.find("folder", str(tmp_path)).digest
+def test_digest_changes_with_the_files(tmp_path, altered):
+  root = write(
+    tmp_path / "set", "a/s/1.tif", "a/s/1.hdr", "b/s/1.tif", "b/s/2.tif"
+  )
+  (root / "b/s/2.tif").write_bytes(b"other")  # of the same size
+  find = lambda: (
+    sources.find("folder", str(root), data_dir=str(tmp_path / "data")).digest
+  )
   before = find()
   assert find() == before
-  change(tmp_path)
+  altered(root)
   assert find() != before
+
+
+def test_digest_does_not_change_where_the_folder_moves_or_is_touched(tmp_path):
+  write(tmp_path / "set", "a/s/1.tif", "a/s/1.hdr", "b/s/1.tif")
+  before = sources.find("folder", str(tmp_path / "set")).digest
+  (tmp_path / "set").rename(tmp_path / "moved")
+  os.utime(tmp_path / "moved/a/s/1.tif", ns=(1, 1))
+  assert sources.find("folder", str(tmp_path / "moved")).digest == before
 
 
 @pytest.mark.parametrize("beside", ["1.hdr", "1-tif.hdr", "1.txt", "1.TXT"])
@@ -264,6 +390,35 @@ def test_fewer_than_2_classes_are_refused(tmp_path, name, layout, files, found):
     sources.find(name, str(write(tmp_path, *files)))
   assert f"found {found} of images" in str(error.value)
   assert layout in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("files", "told"),
+  [
+    (
+      ("set/P92/s/1.png", "set/HR/s/1.png", "readme.md"),
+      r"there are: set/ \(2 folders, 2 images\), readme.md.*If HR, P92 are the"
+      r" classes, name the folder .*set",
+    ),
+    (("1.png", "set.csv"), r"If the classes stand in set.csv, name that file"),
+    (("1.png", "2.png"), r"there are: 1.png, 2.png; left out: files beside"),
+    ((), "there are: nothing"),
+    (("P92\\s1\\1.png", "HR\\s1\\1.png"), "with backslashes as in .*: unpack"),
+  ],
+)
+def test_wrong_depth_shows_what_lies_there_and_what_to_do(
+  tmp_path, files, told
+):
+  with pytest.raises(errors.UserError, match=told):
+    sources.find("folder", str(write(tmp_path, *files)))
+
+
+def test_names_that_hold_folders_are_no_images_of_a_class(tmp_path):
+  write(tmp_path, "a/1.png", "b/1.png", "b/s1\\2.png")
+  source = sources.find("folder", str(tmp_path))
+  assert len(source.entries) == 2
+  (line,) = source.unmatched
+  assert "backslashes" in line
 
 
 def test_unknown_source_is_refused_with_the_names_there_are():
