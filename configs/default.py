@@ -81,8 +81,9 @@ def get_config() -> ml_collections.ConfigDict:
   # synthetic: drawn here, no files needed. folder: <class>/<specimen>/image
   # below `path`. nine_cr: the published 9-12 % Cr set as downloaded, at `path`.
   # unlabelled: images to any depth below `path`, to pre-train on.
+  # table: a row for each file at `path`, a CSV, TSV or XLSX file.
   dataset.source = "synthetic"
-  dataset.path = ""  # folder of the micrographs, where they are not drawn
+  dataset.path = ""  # folder or table of the micrographs, if not drawn
   # Where built data sets are kept; "" is $TFDS_DATA_DIR, or else
   # ~/tensorflow_datasets, as TensorFlow Datasets has it.
   dataset.data_dir = ""
@@ -105,6 +106,8 @@ def get_config() -> ml_collections.ConfigDict:
   dataset.seed = 0
   # The first so many micrographs of each specimen; 0 is all.
   dataset.images_per_specimen = 0
+  # Whether the same picture may be in two classes; else that is an error.
+  dataset.allow_duplicates = False
   # whole: a micrograph resized to image_px square. tiles: its grid of squares
   # of tile_px, each resized to image_px; every tile is an example, and a
   # micrograph's probability is the mean over its tiles.

@@ -78,11 +78,6 @@ SMALL_COMPARISON = [flag for flag in SMALL if ".model." not in flag] + [
 ]
 
 
-# A program of its own that a test starts is compiled in a third of the time,
-# where it is not its figures or its speed that are tested.
-QUICK = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-
-
 def small(config: str) -> list[str]:
   """Returns the flags that make a run of a config file one of seconds."""
   if "compare" in config:
@@ -118,11 +113,9 @@ def load_comparison(variant="smoke", **compare):
 
 def run(*command: str, **kwargs) -> subprocess.CompletedProcess:
   """Runs `python command...` in the repository and returns what it printed."""
-  env = QUICK | dict(kwargs.pop("env", os.environ))
   return subprocess.run(
     [sys.executable, *command],
     cwd=ROOT,
-    env=env,
     capture_output=True,
     text=True,
     timeout=600,

@@ -43,10 +43,14 @@ def draw(folder, specimens):
       image.save(folder / specimen / f"{name}.bmp")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory):
   """A folder as a reader has it: a clone's files, and micrographs."""
-  here = tmp_path_factory.mktemp("docs")
+  return conftest.made_once(tmp_path_factory, "docs", as_a_reader_has_it)
+
+
+def as_a_reader_has_it(here):
+  here.mkdir()
   for name in ("launch.py", "configs"):
     (here / name).symlink_to(ROOT / name)
   (text,) = re.findall(r"```\n(my_steels/\n.*?)```", documented.TEXT, re.DOTALL)
@@ -57,18 +61,23 @@ def folder(tmp_path_factory):
   ]
   assert len(named) == 6
   draw(here / "my_steels", named)
+  (header,) = re.findall(r"^file;class;.*$", documented.TEXT, re.MULTILINE)
+  rows = [
+    f"my_steels\\{label}\\{specimen}\\{image}.bmp;{label};{specimen};0,05;"
+    for label, specimen in (each.split("/") for each in named)
+    for image in "abc"
+  ]
+  (here / "labels.csv").write_text("\n".join([header, *rows]))
   draw(
     here / "four_specimens", [s for s in named if s[-1] in "78"] + named[1:2]
   )
   (here / "new_images").symlink_to(here / "my_steels" / "bainite")
-  return here
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def environment(data_dir):
   return {
     **os.environ,
-    **conftest.QUICK,
     "TFDS_DATA_DIR": str(data_dir),
     "PYTHONPATH": str(ROOT),  # as installed
   }
@@ -88,9 +97,18 @@ def run(folder, environment, *command, **kwargs):
   return done.stdout
 
 
-@pytest.fixture(scope="module")
-def walked(folder, environment):
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory, folder, environment):
   """The folder after all `eanet` lines and the Python were run in it."""
+
+  def walk(_):
+    walk_in(folder, environment)
+
+  conftest.made_once(tmp_path_factory, "docs-walked", walk)
+  return folder
+
+
+def walk_in(folder, environment):
   lines = []
   for command in dict.fromkeys(documented.EANET):
     words = shlex.split(command)
@@ -101,7 +119,6 @@ def walked(folder, environment):
   lines += dict.fromkeys(documented.blocks("python"))
   script = str(ROOT / "tests" / "walk_docs.py")
   run(folder, environment, script, input=json.dumps(lines))
-  return folder
 
 
 def test_every_launch_can_start(folder, environment):

@@ -9,7 +9,7 @@ import sys
 import zipfile
 
 import pytest
-from conftest import QUICK, ROOT
+from conftest import ROOT
 
 # Only the wheel's package can be imported: neither the current folder nor what
 # this interpreter may have installed from the checkout comes first.
@@ -79,11 +79,7 @@ def test_the_installed_wheel_trains_reports_and_predicts(
   pip("install", "--no-deps", f"--target={installed}", wheel)
   here.mkdir()
   shutil.copytree(drawn_folder, here / "steels")
-  environment = {
-    **os.environ,
-    **QUICK,
-    "TFDS_DATA_DIR": str(tmp_path / "data"),
-  }
+  environment = {**os.environ, "TFDS_DATA_DIR": str(tmp_path / "data")}
 
   def eanet(*arguments):
     done = subprocess.run(

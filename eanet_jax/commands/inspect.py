@@ -40,7 +40,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
   """Prints, tabulates and draws; returns 1 if a file is unusable."""
-  from eanet_jax.data import contact_sheet, inspection, micrographs
+  from eanet_jax.data import contact_sheet, inspection
   from eanet_jax.runtime import csv_files, wording
 
   out = arguments.out
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
   table = out.with_suffix(".csv")
   for each in (out, table):
     output_file.check(each, whole=True)
-  files = micrographs.expand(arguments.paths)
+  files = image_paths.expand(arguments.paths)
   found, cells = inspection.inspect(
     files,
     reading_options.limits(arguments),

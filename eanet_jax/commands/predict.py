@@ -45,10 +45,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
   """Classifies files and writes the table; returns 1 if a file is unusable."""
-  from eanet_jax.data import file_readers, micrographs
+  from eanet_jax.data import file_readers
 
   output_file.check(arguments.out)
-  files = micrographs.expand(arguments.paths)
+  files = image_paths.expand(arguments.paths)
   limits = reading_options.limits(arguments)
   with file_readers.Readers(limits, len(files)) as readers:
     readers.start()  # while JAX is imported and starts

@@ -25,6 +25,7 @@ from eanet_jax.workdir import (
   config_json,
   left_out_csv,
   lock,
+  remarks_csv,
   results_json,
 )
 
@@ -148,6 +149,7 @@ def train_and_evaluate(
       if jax.process_index() == 0:
         stack.enter_context(lock.held(workdir))
         left_out_csv.write(workdir, data.views.skipped, data.views.unmatched)
+        remarks_csv.write(workdir, data.views.remarks)
       saved = stack.enter_context(checkpoints.Checkpoints(workdir))
       training = train_loop.Training(config, workdir, data, objective, saved)
       if jax.process_index() == 0:

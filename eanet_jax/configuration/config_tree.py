@@ -16,6 +16,7 @@ _FREE = frozenset(
     "dataset.file_limit_gb",
     "dataset.file_limit_s",
     "dataset.resident_mb",
+    "dataset.allow_duplicates",  # the split and its warnings are the same
     "train.steps_per_dispatch",
     "evaluation.batch_size",
     "evaluation.bootstrap_resamples",
@@ -28,6 +29,7 @@ _LATER: dict[str, Any] = {
   "dataset.overlays": "keep",
   "dataset.file_um_per_px": 0.0,
   "dataset.um_per_px": 0.0,
+  "dataset.allow_duplicates": False,
 }
 # (field, some of its values, the fields that a run does not use with them).
 _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -49,7 +51,7 @@ _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
   ),
   (
     "dataset.source",
-    ("folder", "nine_cr", "unlabelled"),
+    ("folder", "nine_cr", "unlabelled", "table"),
     ("dataset.seed",),
   ),
   # Drawings have a bar, a scale and no boxes.

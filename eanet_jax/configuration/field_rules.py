@@ -37,7 +37,9 @@ _BATCH_BYTES = 1 << 32
 # Every field there is, except the `model` group.
 _RULES = {
   "init_from": _ANY,
-  "dataset.source": _one_of("synthetic", "folder", "nine_cr", "unlabelled"),
+  "dataset.source": _one_of(
+    "synthetic", "folder", "nine_cr", "unlabelled", "table"
+  ),
   "dataset.path": _ANY,
   "dataset.data_dir": _ANY,
   "dataset.file_limit_gb": _ABOVE_ZERO,
@@ -48,6 +50,7 @@ _RULES = {
   "dataset.um_per_px": _NOT_NEGATIVE,
   "dataset.seed": _NOT_NEGATIVE,
   "dataset.images_per_specimen": _NOT_NEGATIVE,
+  "dataset.allow_duplicates": _ANY,
   "dataset.view": _one_of("whole", "tiles"),
   "dataset.image_px": _from_to(8, 8192),
   "dataset.tile_px": _from_to(8, 8192),

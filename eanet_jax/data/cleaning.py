@@ -16,6 +16,7 @@ from eanet_jax.data import (
   file_limits,
   file_readers,
   micrographs,
+  picture_facts,
   read_ahead,
   sources,
   synthetic,
@@ -29,18 +30,28 @@ _Found = tuple[
 ]
 
 
+# What is measured of each usable micrograph; see `shortcuts.remarks`.
+NUMBERS = ("um_per_px", "pixels", "mean", "std")
+
+
 @dataclasses.dataclass
-class LeftOut:
-  """Files that could not be used, as they are kept with a data set.
+class Notes:
+  """What was noted of files while they were read, kept with a data set.
 
   Attributes:
-    skipped: [file, reason] of each.
+    skipped: [file, reason] of each that could not be used.
     beyond_limits: of those that took more than they may: "files", and the
       limits "gb" and "s"; empty if there are none.
+    remarks: [file, remark] of those that could; a file may have several.
+    numbers: NUMBERS of those that could, by file; None is unknown.
   """
 
   skipped: list[list[str]] = dataclasses.field(default_factory=list)
   beyond_limits: dict[str, Any] = dataclasses.field(default_factory=dict)
+  remarks: list[list[str]] = dataclasses.field(default_factory=list)
+  numbers: dict[str, list[float | None]] = dataclasses.field(
+    default_factory=dict
+  )
 
   def may_be_read_with(self, limits: file_limits.Limits) -> bool:
     """Whether these limits are above those that kept files out."""
@@ -49,7 +60,7 @@ class LeftOut:
 
 
 def usable(
-  source: sources.Source, limits: file_limits.Limits, left_out: LeftOut
+  source: sources.Source, limits: file_limits.Limits, notes: Notes
 ) -> Iterator[tuple[sources.Entry, micrographs.Micrograph]]:
   """Yields the usable micrographs of a source with their entries, in order.
 
@@ -58,7 +69,7 @@ def usable(
   Args:
     source: what to read, or to draw.
     limits: of each file.
-    left_out: to this is added each file that is not usable.
+    notes: to this is added what is noted of each file.
 
   Raises:
     UserError: a class has fewer than MIN_IMAGES; after all were yielded.
@@ -72,15 +83,21 @@ def usable(
     leave=False,
   ):
     if isinstance(found, micrographs.MicrographError):
-      left_out.skipped.append([entry.file, str(found)])
+      notes.skipped.append([entry.file, str(found)])
       if isinstance(found, file_readers.BeyondLimitError):
-        kept = left_out.beyond_limits
+        kept = notes.beyond_limits
         kept |= {"gb": limits.gb, "s": limits.s}
         kept.setdefault("files", []).append(entry.file)
       continue
     counts[entry.label] += 1
+    facts = picture_facts.measure(found.image)
+    remarks = (*found.remarks, *picture_facts.remarks(facts))
+    notes.remarks += [[entry.file, remark] for remark in remarks]
+    size = facts.width * facts.height / 1e6
+    numbers = [found.um_per_px, size, facts.mean, facts.std]
+    notes.numbers[entry.file] = numbers
     yield entry, found
-  _check_classes(source.classes, counts, left_out.skipped)
+  _check_classes(source.classes, counts, notes.skipped)
 
 
 def _drawn(source: sources.Source) -> Iterator[_Found]:
@@ -88,7 +105,7 @@ def _drawn(source: sources.Source) -> Iterator[_Found]:
   drawings = synthetic.draw_all(source.seed, items)
   for entry, drawing in zip(source.entries, drawings, strict=True):
     # The bar is found as in a real file, not taken from the drawing.
-    rows = data_bar.count_rows(drawing.image)
+    rows = data_bar.crop_data_bar(drawing.image)
     image = drawing.image[: len(drawing.image) - rows]
     found = micrographs.Micrograph(image, rows, drawing.um_per_px)
     yield entry, micrographs.resampled(found, source.told)
@@ -104,11 +121,21 @@ def _read(
       entry: sources.Entry,
     ) -> micrographs.Micrograph | micrographs.MicrographError:
       try:
-        return readers.read(root / entry.file, source.told)
+        return readers.read(root / entry.file, _told(source.told, entry))
       except micrographs.MicrographError as error:
         return error
 
     yield from read_ahead.in_order(read, source.entries, _size)
+
+
+def _told(of_all: micrographs.Told, entry: sources.Entry) -> micrographs.Told:
+  """What is said of one file: of it alone, or else of all."""
+  own = {
+    name: value
+    for name in ("bar_rows", "um_per_px")
+    if (value := getattr(entry, name)) is not None
+  }
+  return dataclasses.replace(of_all, **own)
 
 
 def _size(

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eanet_jax import errors
-from eanet_jax.data import micrographs
+from eanet_jax.data import file_kinds, micrographs
 
 _THUMB_PX = 240
 _CAPTION_LINES, _LINE_PX, _LINE_CHARACTERS = 6, 13, 42
@@ -86,7 +86,7 @@ def save(cells: Sequence[Image.Image], out: pathlib.Path) -> None:
       sheet.paste(each, (i * (_THUMB_PX + _GAP_PX), y))
     y += height
   try:
-    sheet.save(out, "PNG")
+    sheet.save(out, "PNG", pnginfo=file_kinds.own_mark())
   except OSError as error:
     raise errors.UserError(
       f"cannot write --out={out}: {error.strerror or error}"

@@ -6,6 +6,8 @@ Takes the `dataset` and `split` groups of a configuration, gives a `Dataset`.
 import dataclasses
 import functools
 import hashlib
+import re
+from collections.abc import Sequence
 
 import ml_collections
 import numpy as np
@@ -13,7 +15,9 @@ import numpy as np
 from eanet_jax.data import (
   file_limits,
   micrographs,
+  shortcuts,
   sources,
+  split_copies,
   splits,
   view_store,
 )
@@ -34,11 +38,13 @@ class Dataset:
     views: of all micrographs.
     split: of the micrographs.
     by_image: whether each image is standardised by its own grey levels.
+    remarks: lines on what the source's names and pictures were taken for.
   """
 
   views: view_store.Views
   split: splits.Split
   by_image: bool
+  remarks: tuple[str, ...] = ()
 
   @functools.cached_property
   def _grey_levels(self) -> tuple[float, float]:
@@ -83,8 +89,11 @@ class Dataset:
       f" {len(split.train)} to train on, {len(split.validation)} to validate,"
       f" {len(split.test)} to test"
     ]
+    if split.by == "user":
+      lines[0] += ", as the folders or the table say"
     if len(views.class_names) > 1:
       lines += self._table()
+    lines += [f"note: {remark}" for remark in self.remarks]
     left_out = [f"{file}: {why}" for file, why in views.skipped]
     left_out += views.unmatched
     shown = left_out if len(left_out) <= _SHOWN + 1 else left_out[:_SHOWN]
@@ -123,7 +132,7 @@ class Dataset:
       f"  {name:<{width}}" + "".join(f"{cell:>11}" for cell in cells)
       for name, cells in (("class", columns), *zip(names, counts, strict=True))
     ]
-    if split.by == "specimen" and len(split.test):
+    if split.by in ("specimen", "user") and len(split.test):
       tested = sorted({views.specimens[i] for i in split.test})
       named = wording.listed(tested, _TESTED_SHOWN)
       lines.append(f"  test specimens, no image of them is trained on: {named}")
@@ -142,6 +151,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     dataset.path,
     seed=dataset.seed,
     images_per_specimen=dataset.images_per_specimen,
+    data_dir=dataset.data_dir,
     told=micrographs.Told(
       bar_rows=None if dataset.bar_rows < 0 else dataset.bar_rows,
       um_per_px=dataset.file_um_per_px or None,
@@ -158,6 +168,14 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
       image_px=dataset.image_px,
       tile_px=dataset.tile_px,
     )
+  if not dataset.allow_duplicates and dataset.source != "unlabelled":
+    split_copies.check_classes(views.files, views.labels, views.copies)
+  remarks = [*source.remarks, *_of_files(views.remarks)]
+  if views.copies:
+    shown = split_copies.described(views.files, views.copies)
+    remarks.append(f"the same picture: {shown}")
+  remarks += shortcuts.remarks(views.class_names, views.labels, views.numbers)
+  part_of = {entry.file: entry.part for entry in source.entries}
   parts = splits.split(
     [views.class_names[label] for label in views.labels],
     views.specimens,
@@ -171,8 +189,23 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     test_fraction=split.test_fraction,
     train_fraction=split.train_fraction,
     seed=split.seed,
+    stated=[part_of[file] for file in views.files],
+    copies=views.copies,
   )
-  return Dataset(views, parts, by_image=dataset.standardise == "image")
+  return Dataset(views, parts, dataset.standardise == "image", tuple(remarks))
+
+
+def _of_files(remarks: Sequence[tuple[str, str]]) -> list[str]:
+  """A line for each kind of remark on files, the commonest first."""
+  kinds: dict[str, list[str]] = {}
+  for file, remark in remarks:
+    kind = re.sub(r"\d[\d.,]*", "#", remark)
+    kinds.setdefault(kind, []).append(f"{remark} ({file})")
+  lines = []
+  for found in sorted(kinds.values(), key=len, reverse=True):
+    beside = f", and {wording.count(len(found) - 1, 'file')} like it"
+    lines.append(found[0] + beside * (len(found) > 1))
+  return lines
 
 
 def pixel_statistics(

@@ -10,10 +10,12 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from eanet_jax.data import (
   contact_sheet,
+  duplicates,
   file_limits,
   file_readers,
   micrographs,
@@ -48,6 +50,8 @@ class Found:
     file: its path.
     micrograph: without its pixels; None if it cannot be used.
     facts: of its specimen rows; None likewise.
+    sharpness: of its specimen rows.
+    fingerprint: what copies of it share; None likewise.
     remarks: what is odd about it, a line each.
     error: why it cannot be used; "" if it can.
   """
@@ -55,6 +59,8 @@ class Found:
   file: pathlib.Path
   micrograph: micrographs.Micrograph | None = None
   facts: picture_facts.Facts | None = None
+  sharpness: float = 0.0
+  fingerprint: np.ndarray | None = None
   remarks: list[str] = dataclasses.field(default_factory=list)
   error: str = ""
 
@@ -77,7 +83,7 @@ class Found:
         "hidden_boxes": len(self.micrograph.overlays),
         "mean": round(self.facts.mean, 1),
         "std": round(self.facts.std, 1),
-        "sharpness": round(self.facts.sharpness, 3),
+        "sharpness": round(self.sharpness, 3),
       }
     return cells
 
@@ -142,7 +148,15 @@ def inspect(
       thumb = contact_sheet.thumbnail(whole) if number < drawn else None
       nothing = whole.image[:0]
       seen = dataclasses.replace(whole, image=nothing.copy())
-      return Found(file, seen, facts, remarks), thumb
+      usable = Found(
+        file=file,
+        micrograph=seen,
+        facts=facts,
+        sharpness=picture_facts.sharpness(specimen),
+        fingerprint=duplicates.fingerprint(specimen),
+        remarks=remarks,
+      )
+      return usable, thumb
 
     results = console.progress(
       read_ahead.in_order(see, enumerate(files)),
@@ -169,7 +183,10 @@ def inspect(
 def _compare(found: Sequence[Found]) -> None:
   """Adds to each file what only the others show."""
   usable = [one for one in found if one.facts is not None]
-  facts = [one.facts for one in usable if one.facts is not None]
-  for one, is_blurred in zip(usable, picture_facts.blurred(facts), strict=True):
+  blurred = picture_facts.blurred([one.sharpness for one in usable])
+  for one, is_blurred in zip(usable, blurred, strict=True):
     if is_blurred:
       one.remarks.append("out of focus, compared with the others")
+  prints = [one.fingerprint for one in usable if one.fingerprint is not None]
+  for i, j in duplicates.pairs(prints):
+    usable[j].remarks.append(f"the same picture as {usable[i].file}")

@@ -31,7 +31,6 @@ class Facts:
     levels: how many grey levels occur.
     low, high: the grey levels below and above which 1 % of the pixels are.
     saturated: share of the pixels that are white, 255.
-    sharpness: how much of the contrast is in details of 2 to 6 pixels; 0 to 1.
   """
 
   height: int
@@ -42,7 +41,6 @@ class Facts:
   low: int
   high: int
   saturated: float
-  sharpness: float
 
 
 def measure(image: np.ndarray) -> Facts:
@@ -62,11 +60,14 @@ def measure(image: np.ndarray) -> Facts:
     low=int(np.searchsorted(shares, 0.01)),
     high=int(np.searchsorted(shares, 0.99)),
     saturated=float(counts[255] / image.size),
-    sharpness=_sharpness(image),
   )
 
 
-def _sharpness(image: np.ndarray) -> float:
+def sharpness(image: np.ndarray) -> float:
+  """Returns how much of a picture's contrast is in details of 2 to 6 pixels.
+
+  From 0 to 1, of the middle of a uint8 (y, x) picture.
+  """
   height, width = image.shape
   top = max(0, (height - _FOCUS_PX) // 2)
   left = max(0, (width - _FOCUS_PX) // 2)
@@ -96,12 +97,16 @@ def remarks(facts: Facts) -> list[str]:
   return found
 
 
-def blurred(facts: Sequence[Facts]) -> list[bool]:
-  """Returns which pictures are out of focus, compared with the others."""
-  if len(facts) < _FEWEST_COMPARED:
-    return [False] * len(facts)
-  sharpness = np.log([max(each.sharpness, 1e-3) for each in facts])
-  median = np.median(sharpness)
-  spread = np.median(np.abs(sharpness - median))
+def blurred(sharpness: Sequence[float]) -> list[bool]:
+  """Returns which pictures are out of focus, compared with the others.
+
+  Args:
+    sharpness: of each.
+  """
+  if len(sharpness) < _FEWEST_COMPARED:
+    return [False] * len(sharpness)
+  logs = np.log(np.maximum(sharpness, 1e-3))
+  median = np.median(logs)
+  spread = np.median(np.abs(logs - median))
   off = max(np.log(_BLUR_RATIO), _BLUR_SPREADS * spread)
-  return list(sharpness < median - off)
+  return list(logs < median - off)

@@ -20,7 +20,13 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from eanet_jax.data import built_files, cleaning, file_limits, sources
+from eanet_jax.data import (
+  built_files,
+  cleaning,
+  duplicates,
+  file_limits,
+  sources,
+)
 from eanet_jax.runtime import console
 
 # A record by field, as TFDS writes and reads it.
@@ -33,9 +39,10 @@ _NAME = "sem_steel"  # of the builder, as TFDS names its folder
 class SemSteel(tfds.core.GeneratorBasedBuilder):
   """Steel micrographs of a `sources.Source`, cleaned, grey, at full size.
 
-  Configs: synthetic (the default), folder, nine_cr and unlabelled.
+  Configs: synthetic (the default), folder, table, nine_cr and unlabelled.
   `info.metadata` holds what was left out: "skipped" and "beyond_limits" as in
-  `cleaning.LeftOut`, and "unmatched", lines about files of no class.
+  `cleaning.Notes`, "remarks" and "numbers" too, and "unmatched", lines about
+  files of no class.
   """
 
   VERSION = tfds.core.Version(sources.VERSION)
@@ -49,6 +56,9 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     tfds.core.BuilderConfig(
       name="nine_cr",
       description="9-12 % Cr steels, Data in Brief 45 (2022) 108714.",
+    ),
+    tfds.core.BuilderConfig(
+      name="table", description="Files that a table names, any classes."
     ),
     tfds.core.BuilderConfig(
       name="unlabelled", description="Images to any depth, to pre-train on."
@@ -89,7 +99,7 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
       features=features,
       supervised_keys=("image", "label"),
       metadata=tfds.core.MetadataDict(
-        skipped=[], beyond_limits={}, unmatched=[]
+        **dataclasses.asdict(cleaning.Notes()), unmatched=[]
       ),
       # Without this, examples come back in the order of a hash.
       disable_shuffling=True,
@@ -102,8 +112,8 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
     return {SPLIT: self._generate_examples()}
 
   def _generate_examples(self) -> Iterator[tuple[int, Example]]:
-    left_out = cleaning.LeftOut()
-    found = cleaning.usable(self._source, self._limits, left_out)
+    notes = cleaning.Notes()
+    found = cleaning.usable(self._source, self._limits, notes)
     examples = enumerate(found)
     for position, (entry, micrograph) in examples:
       scale = micrograph.um_per_px
@@ -118,7 +128,7 @@ class SemSteel(tfds.core.GeneratorBasedBuilder):
           "crop_rows": micrograph.crop_rows,
         },
       )
-    self.info.metadata.update(dataclasses.asdict(left_out))
+    self.info.metadata.update(dataclasses.asdict(notes))
     self.info.metadata["unmatched"] = list(self._source.unmatched)
 
 
@@ -129,10 +139,10 @@ def _png(image: np.ndarray) -> bytes:
   return buffer.getvalue()
 
 
-def left_out(builder: SemSteel) -> cleaning.LeftOut:
-  """Returns the files that TFRecords were built without."""
-  metadata = builder.info.metadata
-  return cleaning.LeftOut(metadata["skipped"], metadata["beyond_limits"])
+def notes(builder: SemSteel) -> cleaning.Notes:
+  """Returns what was noted of the files that TFRecords were built from."""
+  names = (field.name for field in dataclasses.fields(cleaning.Notes))
+  return cleaning.Notes(**{name: builder.info.metadata[name] for name in names})
 
 
 def prepare(
@@ -157,7 +167,7 @@ def prepare(
     SemSteel, source=source, limits=limits, data_dir=str(data_dir)
   )
   builder = make()
-  if builder.is_prepared() and left_out(builder).may_be_read_with(limits):
+  if builder.is_prepared() and notes(builder).may_be_read_with(limits):
     shutil.rmtree(builder.data_dir)
     builder = make()
   if not builder.is_prepared():
@@ -177,8 +187,8 @@ def prepare(
 
 def records(
   builder: SemSteel, make_views: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[tuple[sources.Entry, np.ndarray]]:
-  """Yields the entry and the views of each TFRecord, in order.
+) -> Iterator[tuple[sources.Entry, np.ndarray, np.ndarray]]:
+  """Yields the entry, the views and the fingerprint of each TFRecord, in order.
 
   Args:
     builder: whose TFRecords are there.
@@ -186,14 +196,15 @@ def records(
       called in threads, on some images ahead.
   """
 
+  def seen(image: np.ndarray) -> tuple[np.ndarray, bytes]:
+    grey = image[..., 0]  # (y, x)
+    return make_views(grey), duplicates.fingerprint(grey).tobytes()
+
   def with_views(example: Example) -> Example:
-    views = tf.numpy_function(
-      lambda image: make_views(image[..., 0]),
-      [example["image"]],
-      tf.uint8,
-      stateful=False,
+    views, fingerprint = tf.numpy_function(
+      seen, [example["image"]], (tf.uint8, tf.string), stateful=False
     )
-    return {**example, "image": views}
+    return {**example, "image": views, "fingerprint": fingerprint}
 
   dataset = builder.as_dataset(
     split=SPLIT,
@@ -210,4 +221,5 @@ def records(
       specimen=example["specimen"].decode(),
       file=example["file"].decode(),
     )
-    yield entry, example["image"]
+    fingerprint = np.frombuffer(example["fingerprint"], duplicates.FINGERPRINT)
+    yield entry, example["image"], fingerprint[0]

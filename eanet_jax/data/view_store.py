@@ -13,7 +13,7 @@ import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from eanet_jax import errors
 from eanet_jax.data import (
   built_files,
   cleaning,
+  duplicates,
   file_limits,
   micrographs,
   sources,
@@ -30,7 +31,8 @@ from eanet_jax.runtime import atomic_files, console
 
 # From a uint8 image (y, x), uint8 views (t, y, x).
 _MakeViews = Callable[[np.ndarray], np.ndarray]
-_Found = tuple[sources.Entry, np.ndarray]  # an entry and its views
+# An entry, its views, and the fingerprint of its micrograph.
+_Found = tuple[sources.Entry, np.ndarray, np.ndarray]
 _IMAGES = "images.u8"
 
 
@@ -50,6 +52,9 @@ class Views:
     unmatched: lines about files of no class.
     digest: hexadecimal; of the images, of which micrograph each is and what
       label that has. Names and folders are no part of it.
+    remarks: (file, remark) of files that could be used.
+    numbers: float64 (m,) by `cleaning.NUMBERS`; NaN is unknown.
+    copies: pairs (i, j) of micrographs that show the same picture, i < j.
   """
 
   images: np.ndarray
@@ -61,6 +66,9 @@ class Views:
   skipped: tuple[tuple[str, str], ...]
   unmatched: tuple[str, ...]
   digest: str
+  remarks: tuple[tuple[str, str], ...] = ()
+  numbers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  copies: tuple[tuple[int, int], ...] = ()
 
   def of(self, micrograph_indices: np.ndarray) -> np.ndarray:
     """Returns int64 indices of the views of these micrographs."""
@@ -105,7 +113,10 @@ def load(
           if folder.is_dir():
             console.say(f"{folder} {fault}: building it again")
           _build(source, root, folder, limits, view, image_px, tile_px)
-    return _read(folder, image_px)
+    # Other files may come and go without the data set being another.
+    return dataclasses.replace(
+      _read(folder, image_px), unmatched=source.unmatched
+    )
   except OSError as error:
     raise errors.UserError(
       f"cannot keep the data set in {root}: {error.strerror or error}; choose"
@@ -118,8 +129,8 @@ def _fault(folder: pathlib.Path, limits: file_limits.Limits) -> str:
   if damage := built_files.damage(folder):
     return f"is damaged ({damage})"
   index = _index(folder)
-  left_out = cleaning.LeftOut(index["skipped"], index["beyond_limits"])
-  if left_out.may_be_read_with(limits):
+  notes = cleaning.Notes(beyond_limits=index["beyond_limits"])
+  if notes.may_be_read_with(limits):
     return "lacks files that may take more now"
   return ""
 
@@ -150,7 +161,15 @@ def _read(folder: pathlib.Path, image_px: int) -> Views:
     class_names=tuple(index["class_names"]),
     skipped=tuple((file, reason) for file, reason in index["skipped"]),
     unmatched=tuple(index["unmatched"]),
+    remarks=tuple((file, remark) for file, remark in index["remarks"]),
+    numbers={
+      name: np.asarray(column, np.float64)  # None becomes NaN
+      for name, column in zip(
+        cleaning.NUMBERS, zip(*index["numbers"], strict=True), strict=True
+      )
+    },
     digest=digest.hexdigest(),
+    copies=tuple((i, j) for i, j in index["copies"]),
   )
 
 
@@ -181,16 +200,18 @@ def _build(
 
   with atomic_files.replacing(folder) as building:
     building.mkdir()
-    left_out = cleaning.LeftOut()
+    notes = cleaning.Notes()
     if _has_tensorflow():
       desc = "resizing" if view == "whole" else "cutting tiles"
-      found = _through_records(source, limits, root, make_views, left_out, desc)
+      found = _through_records(source, limits, root, make_views, notes, desc)
     else:
-      found = _directly(source, limits, make_views, left_out)
+      found = _directly(source, limits, make_views, notes)
     with contextlib.closing(found):
       index = _write_images(found, building / _IMAGES, source, tile_px)
-    index["skipped"] = left_out.skipped + index["skipped"]
-    index["beyond_limits"] = left_out.beyond_limits
+    index["skipped"] = notes.skipped + index["skipped"]
+    index["beyond_limits"] = notes.beyond_limits
+    index["remarks"] = notes.remarks
+    index["numbers"] = [notes.numbers[file] for file in index["files"]]
     (building / "index.json").write_text(json.dumps(index), encoding="utf-8")
     built_files.seal(building)
 
@@ -218,19 +239,17 @@ def _through_records(
   limits: file_limits.Limits,
   root: pathlib.Path,
   make_views: _MakeViews,
-  left_out: cleaning.LeftOut,
+  notes: cleaning.Notes,
   desc: str,
 ) -> Generator[_Found, None, None]:
-  """Yields (entry, views), of TFRecords that are written where there are none.
+  """Yields what is found in TFRecords, written where there are none.
 
-  Notes in `left_out` which files are, as `_directly` does.
+  Adds to `notes` what is noted of the files, as `_directly` does.
   """
   from eanet_jax.data import sem_steel
 
   builder = sem_steel.prepare(source, limits, root)
-  unusable = sem_steel.left_out(builder)
-  left_out.skipped += unusable.skipped
-  left_out.beyond_limits |= unusable.beyond_limits
+  vars(notes).update(vars(sem_steel.notes(builder)))
   yield from console.progress(
     sem_steel.records(builder, make_views),
     total=builder.info.splits[sem_steel.SPLIT].num_examples,
@@ -244,11 +263,12 @@ def _directly(
   source: sources.Source,
   limits: file_limits.Limits,
   make_views: _MakeViews,
-  left_out: cleaning.LeftOut,
+  notes: cleaning.Notes,
 ) -> Generator[_Found, None, None]:
-  """Yields (entry, views), of the micrographs themselves."""
-  for entry, micrograph in cleaning.usable(source, limits, left_out):
-    yield entry, make_views(micrograph.image)
+  """Yields what is found in the micrographs themselves."""
+  for entry, micrograph in cleaning.usable(source, limits, notes):
+    image = micrograph.image
+    yield entry, make_views(image), duplicates.fingerprint(image)
 
 
 def _write_images(
@@ -265,8 +285,9 @@ def _write_images(
   specimens: list[str] = []
   files: list[str] = []
   skipped: list[list[str]] = []
+  fingerprints: list[np.ndarray] = []
   with path.open("wb") as out:
-    for entry, views in found:
+    for entry, views, fingerprint in found:
       if not len(views):
         reason = f"smaller than a tile of {tile_px} px"
         skipped.append([entry.file, reason])
@@ -275,6 +296,7 @@ def _write_images(
       labels.append(label_of[entry.label])
       specimens.append(entry.specimen)
       files.append(entry.file)
+      fingerprints.append(fingerprint)
       out.write(views.tobytes())
   present = set(labels)
   missing = [name for name, i in label_of.items() if i not in present]
@@ -292,4 +314,5 @@ def _write_images(
     "class_names": class_names,
     "skipped": skipped,
     "unmatched": list(source.unmatched),
+    "copies": duplicates.pairs(fingerprints),
   }

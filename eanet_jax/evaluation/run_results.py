@@ -235,7 +235,11 @@ def _warnings(
   shortcut = baselines.shortcut_warning(
     of_baselines["grey"]["micrograph"], len(data.views.class_names)
   )
-  return [*data.split.warnings, *([shortcut] if shortcut else [])]
+  return [
+    *data.split.warnings,
+    *([shortcut] if shortcut else []),
+    *data.remarks,
+  ]
 
 
 def _write_examples(

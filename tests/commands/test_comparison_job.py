@@ -4,13 +4,7 @@ import json
 import shutil
 
 import pytest
-from conftest import (
-  ROOT,
-  SMALL_COMPARISON,
-  launch,
-  load_comparison,
-  run,
-)
+from conftest import ROOT, SMALL_COMPARISON, launch, load_comparison
 
 from eanet_jax import errors
 from eanet_jax.commands import comparison_job
@@ -128,7 +122,7 @@ def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
     f"--config.dataset.data_dir={data_dir}",
     *SMALL_COMPARISON,
   ]
-  done = run("launch.py", *command)
+  done = launch(*command)
   assert done.returncode == 0, done.stderr
   assert "6 runs of 2 systems, 0 of them done" in done.stdout
   found = json.loads((tmp_path / "all" / "comparison.json").read_text())
@@ -147,7 +141,7 @@ def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
   before = json.loads((lost / "results.json").read_text())
   shutil.rmtree(lost)
   (tmp_path / "all" / "comparison.json").unlink()
-  again = run("launch.py", *command)
+  again = launch(*command)
   assert again.returncode == 0, again.stderr
   assert "6 runs of 2 systems, 5 of them done" in again.stdout
   assert (

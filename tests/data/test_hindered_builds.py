@@ -26,12 +26,12 @@ def test_an_interrupted_build_leaves_nothing_that_looks_complete(
   count = 0
   read = file_readers.Readers.read
 
-  def interrupted(readers, path):
+  def interrupted(readers, path, told):
     nonlocal count
     count += 1
     if count == 6:
       raise KeyboardInterrupt
-    return read(readers, path)
+    return read(readers, path, told)
 
   with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
     patch.setattr(file_readers.Readers, "read", interrupted)

@@ -137,11 +137,24 @@ def steel(seed, blur=0.0):
 
 
 def test_what_is_out_of_focus_is_found_beside_the_others():
-  sharp = [picture_facts.measure(steel(seed)) for seed in range(12)]
-  soft = picture_facts.measure(steel(12, blur=5))
+  sharp = [picture_facts.sharpness(steel(seed)) for seed in range(12)]
+  soft = picture_facts.sharpness(steel(12, blur=5))
   assert picture_facts.blurred([*sharp, soft]) == [False] * 12 + [True]
   assert picture_facts.blurred(sharp) == [False] * 12
   assert picture_facts.blurred([*sharp[:3], soft]) == [False] * 4  # too few
+
+
+def test_a_copy_is_named_beside_what_it_is_of(tmp_path):
+  picture = steel(0)
+  save(tmp_path / "a.png", picture)
+  save(tmp_path / "b.png", steel(1))
+  small = Image.fromarray(picture).resize((200, 200))
+  small.save(tmp_path / "c.jpg", quality=80)
+  done = eanet("inspect", tmp_path, "--out", tmp_path / "sheet.png")
+  assert done.returncode == 0
+  rows = rows_of(tmp_path / "sheet.csv")
+  assert rows["c.jpg"]["remarks"] == f"the same picture as {tmp_path}/a.png"
+  assert rows["a.png"]["remarks"] == rows["b.png"]["remarks"] == ""
 
 
 def test_a_bar_is_no_part_of_the_facts(tmp_path):

@@ -55,6 +55,13 @@ def test_an_unchanged_source_is_not_built_again(folder, tmp_path, monkeypatch):
   again = load_views(folder, tmp_path / "data")
   np.testing.assert_array_equal(first.images, again.images)
   os.utime(folder / first.files[0], ns=(1, 1))
+  folder = folder.rename(folder.with_name("moved"))
+  (folder / "notes.dm3").write_text("x")
+  again = load_views(folder, tmp_path / "data")
+  np.testing.assert_array_equal(first.images, again.images)
+  (line,) = again.unmatched  # of now, not of when it was built
+  assert "1 .dm3 file" in line
+  save_noise(folder / first.files[0], 99)
   with pytest.raises(AssertionError, match="built again"):
     load_views(folder, tmp_path / "data")
 
@@ -166,10 +173,10 @@ def test_without_tensorflow_micrographs_are_read_as_they_are_needed(
   waiting, most = 0, 0
   read, views = file_readers.Readers.read, micrographs.views
 
-  def counted_read(readers, path):
+  def counted_read(readers, path, told):
     nonlocal waiting
     waiting += 1
-    return read(readers, path)
+    return read(readers, path, told)
 
   def counted_views(*arguments):
     nonlocal waiting, most
@@ -254,4 +261,7 @@ def test_index_is_plain_json(folder, tmp_path):
     "skipped",
     "beyond_limits",
     "unmatched",
+    "copies",
+    "remarks",
+    "numbers",
   }

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))  # where it is not pytest that imports this
 
-from conftest import QUICK, SMALL  # noqa: E402
+from conftest import SMALL  # noqa: E402
 
 # Six epochs, of which the third is the best: `Bench.make` sees to that.
 JOB = [
@@ -158,11 +158,7 @@ def eanet(*arguments: object, first: tuple = ()) -> list[str]:
 
 def environment(**more: str) -> dict[str, str]:
   """As a user's: one device, and programs that are kept."""
-  kept = QUICK | {
-    **os.environ,
-    "JAX_PLATFORMS": "cpu",
-    "JAX_NUM_CPU_DEVICES": "1",
-  }
+  kept = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
   kept["PYTHONPATH"] = str(ROOT)
   return kept | more
 

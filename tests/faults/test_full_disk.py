@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import QUICK, ROOT, SMALL
+from conftest import ROOT, SMALL
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs ulimit")
 
@@ -29,14 +29,16 @@ def launch_with_largest_file(kib, workdir, data_dir):
     text=True,
     timeout=300,
     # The cache of compiled programs is full at once, which is to do no harm.
-    env={**os.environ, **QUICK, "JAX_NUM_CPU_DEVICES": "1"},
+    env={**os.environ, "JAX_NUM_CPU_DEVICES": "1"},
   )
 
 
 # The views take 84 KiB, the TFRecords and the report more; the arrays of a
 # checkpoint 40.
 @pytest.mark.usefixtures("trained")  # whose data set is in data_dir
-@pytest.mark.parametrize("kib", [20, 30, 90])
+@pytest.mark.parametrize(
+  "kib", [pytest.param(20, marks=pytest.mark.slow), 30, 90]
+)
 def test_it_is_one_line_and_the_same_command_goes_on(tmp_path, data_dir, kib):
   data = tmp_path / "data" if kib == 20 else data_dir
   workdir = tmp_path / "run"

@@ -12,9 +12,11 @@ FAULTS = {f"{fault.row}: {fault.name}": fault for fault in matrix.registry()}
 QUICK = [
   "kill -9 at a random moment: moment 1",
   "kill -9: save of a checkpoint: the best goes on",
+  "kill -9: evaluation: results are there",
   "terminal closed: a real one",
   "reader of the output gone: of both",
   "damaged checkpoint, the best: variables/d/ARRAYS",
+  "damaged file of a workdir: history.csv",
   "damaged file of a workdir: advice followed",
   "damaged views: images.u8",
   "two launches at once: in one workdir",
@@ -26,6 +28,7 @@ def bench(tmp_path_factory):
   return Bench.make(made_once(tmp_path_factory, "bench", Bench.make))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_nothing_is_lost_and_nothing_silently_wrong(name, bench, tmp_path):
   tried = FAULTS[name].outcomes(bench, tmp_path / "try", seed=0)

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import QUICK, ROOT, SMALL
+from conftest import ROOT, SMALL
 
 from eanet_jax.runtime import peers
 
@@ -44,7 +44,7 @@ def start(workdir, data_dir, numbers=(0, 1), port=None, *flags):
         *flags,
       ],
       cwd=ROOT,
-      env={**os.environ, **QUICK, "JAX_NUM_CPU_DEVICES": "1"},
+      env={**os.environ, "JAX_NUM_CPU_DEVICES": "1"},
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
@@ -90,7 +90,7 @@ def test_ctrl_c_in_one_process_stops_and_saves_all(tmp_path, data_dir):
 
 # Where the second is lost, the first hears of it from Python; where the first
 # is lost, the second is ended by JAX's C++.
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_other_ends_with_one_line_where_one_is_killed(
   tmp_path, data_dir, lost
 ):

@@ -11,7 +11,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import QUICK, ROOT, SMALL, launch, run, small_job
+from conftest import ROOT, SMALL, launch, run, small_job
 
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
@@ -42,7 +42,9 @@ def best_and_last(workdir):
   return best.step, epochs[-1].step
 
 
-@pytest.mark.parametrize("config", ["eanet", "eanet_best"])
+@pytest.mark.parametrize(
+  "config", ["eanet", pytest.param("eanet_best", marks=pytest.mark.slow)]
+)
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, data_dir, config):
   whole, broken = tmp_path / "whole", tmp_path / "broken"
   done = launch(*small_job(whole, data_dir, config=config))
@@ -107,7 +109,6 @@ def interrupted(arguments, number):
   process = subprocess.Popen(
     [sys.executable, "launch.py", *arguments],
     cwd=ROOT,
-    env={**os.environ, **QUICK},
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
   )

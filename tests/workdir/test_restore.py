@@ -7,6 +7,7 @@ import time
 import pytest
 
 from eanet_jax import errors
+from eanet_jax.configuration import config_tree
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import array_checksums, restore
 
@@ -79,9 +80,9 @@ def test_a_network_of_before_a_field_was_there_is_of_use(forged, trained):
   of_before = {
     name: value
     for name, value in config["dataset"].items()
-    if name not in ("bar_rows", "overlays", "file_um_per_px", "um_per_px")
+    if f"dataset.{name}" not in config_tree._LATER
   }
-  assert len(of_before) == len(config["dataset"]) - 4
+  assert len(of_before) < len(config["dataset"])
   workdir = forged("config.dataset", of_before)
   meta = restore.restore(workdir, sharding.data_mesh()).meta
   # It was trained on what was drawn over the micrographs, too.
