@@ -19,7 +19,7 @@ import numpy as np
 import launch
 from eanet_jax import errors
 from eanet_jax.commands import comparison_job, training_job
-from eanet_jax.data import dataset, sources, view_store
+from eanet_jax.data import cleaning, dataset, sources, view_store
 from eanet_jax.runtime import peers
 
 
@@ -31,6 +31,10 @@ def views_of(source: sources.Source, *_, **__) -> types.SimpleNamespace:
     specimens=[entry.specimen for entry in source.entries],
     files=[entry.file for entry in source.entries],
     copies=(),
+    remarks=(),
+    numbers={
+      name: np.full(len(source.entries), np.nan) for name in cleaning.NUMBERS
+    },
   )
 
 
