@@ -68,7 +68,11 @@ def test_self_attention_shows_what_each_head_attends_to():
 
 
 @pytest.mark.parametrize(
-  "attend", [None, attention.ExternalAttention()], ids=["plain", "attention"]
+  "attend",
+  [
+    pytest.param(None, id="plain", marks=pytest.mark.slow),
+    pytest.param(attention.ExternalAttention(), id="attention"),
+  ],
 )
 def test_vgg_has_maps_only_with_attention(attend):
   model = vgg.VGG(2, vgg.Backbone(1 / 32, batch_norm=True), attend)

@@ -134,6 +134,7 @@ def one_long_epoch(workdir, data_dir):
   return small_job(workdir, data_dir, *extra)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_within_the_epoch_and_the_run_resumes_exactly(
   tmp_path, data_dir
 ):
