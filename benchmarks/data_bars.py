@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from eanet_jax.data import data_bar, micrographs, overlays
+from eanet_jax.data import data_bar, image_folders, overlays
 from eanet_jax.runtime import console
 
 _WIDTH, _HEIGHT = 640, 480
@@ -245,16 +245,8 @@ def bars(pictures: int) -> None:
         counts["wrong"] += 1
       else:
         counts["said" if found.doubtful else "not said"] += 1
-    cells = [
-      f"{counts[key] / pictures:.1%}"
-      for key in ("right", "said", "not said", "wrong")
-    ]
-    print(
-      f"| {name} | {pictures} | "
-      + " | ".join(cells)
-      + f" | {1000 * seconds / pictures:.1f} |",
-      flush=True,
-    )
+    kinds = ("right", "said", "not said", "wrong")
+    _print_row(name, pictures, [counts[each] for each in kinds], seconds)
 
 
 def boxes(pictures: int) -> None:
@@ -277,16 +269,17 @@ def boxes(pictures: int) -> None:
       seconds += time.process_time() - begun
       counts[_judged(found, [round(side * zoom) for side in box])] += 1
       counts["false"] += bool(overlays.find(sent(grey, zoom, kernel, quality)))
-    cells = [
-      f"{counts[key] / pictures:.1%}"
-      for key in ("right", "none", "wrong", "false")
-    ]
-    print(
-      f"| {kind} | {pictures} | "
-      + " | ".join(cells)
-      + f" | {1000 * seconds / pictures:.1f} |",
-      flush=True,
-    )
+    kinds = ("right", "none", "wrong", "false")
+    _print_row(kind, pictures, [counts[each] for each in kinds], seconds)
+
+
+def _print_row(
+  name: str, pictures: int, counts: Sequence[int], seconds: float
+) -> None:
+  """Prints the share of each count, and milliseconds a picture."""
+  cells = [f"{count / pictures:.1%}" for count in counts]
+  cells.append(f"{1000 * seconds / pictures:.1f}")
+  print(f"| {name} | {pictures} | {' | '.join(cells)} |", flush=True)
 
 
 def _judged(found: Sequence[Sequence[int]], box: Sequence[int]) -> str:
@@ -301,7 +294,7 @@ def _judged(found: Sequence[Sequence[int]], box: Sequence[int]) -> str:
 def real(folder: pathlib.Path) -> None:
   """Prints what is found in the files of a folder."""
   with_rows = doubtful = with_boxes = 0
-  files = micrographs.find(folder)
+  files = image_folders.find(folder)
   for file in files:
     grey = np.asarray(Image.open(file).convert("L"))
     found = data_bar.find(grey)

@@ -50,6 +50,15 @@ def save_noise(path, seed, height=70, width=90):
   return save(path, image.astype(np.uint8))
 
 
+def write(root, *files):
+  """Writes files that are something; returns the folder."""
+  for file in files:
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"image")
+  return root
+
+
 def two_classes(root):
   """Two classes of two specimens of two images; returns the folder."""
   for i in range(8):

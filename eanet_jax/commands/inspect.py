@@ -49,6 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
   table = out.with_suffix(".csv")
   for each in (out, table):
     output_file.check(each, whole=True)
+  if table.exists() and not inspection.wrote(table):
+    raise errors.UserError(
+      f"--out={out}: its table would be written over {table}, which is not one"
+      " of eanet inspect: name another PNG file"
+    )
   files = image_paths.expand(arguments.paths)
   found, cells = inspection.inspect(
     files,

@@ -53,11 +53,7 @@ def told(arguments: argparse.Namespace) -> "micrographs.Told":
   """Returns what is said of every file."""
   from eanet_jax.data import micrographs
 
-  return micrographs.Told(
-    bar_rows=arguments.bar_rows,
-    um_per_px=arguments.um_per_px,
-    scale_option="--um-per-px",
-  )
+  return micrographs.Told(arguments.bar_rows, arguments.um_per_px)
 
 
 def _above_zero(text: str) -> float:

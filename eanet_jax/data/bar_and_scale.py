@@ -16,8 +16,14 @@ from eanet_jax.data import data_bar, vendor_metadata
 # Width over height of usual scans.
 _SHAPES = ((1, 1), (5, 4), (4, 3), (3, 2), (16, 10), (16, 9), (2, 1))
 _ZOOMS = tuple(a / b for a in (1, 2, 3, 4) for b in (1, 2, 3, 4, 8) if a != b)
-_SAY_ROWS = "say how many rows it has with dataset.bar_rows"
-_SAY_SCALE = "say dataset.file_um_per_px"
+# How users have the last word, whichever command they use.
+_SAY_ROWS = (
+  "say how many rows it has, with --bar-rows, dataset.bar_rows or a table"
+)
+SAY_SCALE = (
+  "say how wide its pixels are, with --um-per-px, dataset.file_um_per_px or a"
+  " table"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +89,7 @@ def find(
     elif abs(fit.um_per_px / um_per_px - 1) > 0.01:
       um_remarks.append(
         f"two scales are stated, {um_per_px:.4g} and {fit.um_per_px:.4g} um/px:"
-        f" the first is taken; if that is wrong, {_SAY_SCALE}"
+        f" the first is taken; if that is wrong, {SAY_SCALE}"
       )
   if bar_rows is None:
     bar_rows = picture.looks.rows
@@ -104,9 +110,9 @@ class _Picture:
   def __init__(self, grey: np.ndarray, told_rows: int | None):
     self._grey = grey
     self._height, self._width = grey.shape
-    self.looks = data_bar.find(grey)
-    if told_rows is not None:
-      self.looks = data_bar.Found(told_rows)
+    self.looks = (
+      data_bar.find(grey) if told_rows is None else data_bar.Found(told_rows)
+    )
 
   def fit(self, stated: vendor_metadata.Statement) -> _Fit:
     """Returns what a statement means for this picture."""
@@ -200,8 +206,7 @@ class _Picture:
       )
     elif um is not None:
       fit.um_remarks.append(
-        f"the scale is not known: {was}, and this is no part of it;"
-        f" {_SAY_SCALE}"
+        f"the scale is not known: {was}, and this is no part of it; {SAY_SCALE}"
       )
     return fit
 
@@ -212,7 +217,7 @@ class _Picture:
       fit.um_per_px = None
       fit.um_remarks.append(
         f"the scale is not known: the file states a scan of {stated.width} px,"
-        f" and this is resized or cropped; {_SAY_SCALE}"
+        f" and this is resized or cropped; {SAY_SCALE}"
       )
     elif fit.um_per_px is None and stated.field_um:
       fit.um_per_px = stated.field_um / self._width
@@ -236,7 +241,7 @@ class _Picture:
       fit.um_per_px = None
       fit.um_remarks.append(
         f"the scale is not known: the file states a data bar of {rows} rows,"
-        f" this one has {self.looks.rows}; {_SAY_SCALE}"
+        f" this one has {self.looks.rows}; {SAY_SCALE}"
       )
     return fit
 

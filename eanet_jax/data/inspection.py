@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from eanet_jax import errors
 from eanet_jax.data import (
   contact_sheet,
   duplicates,
@@ -22,7 +23,7 @@ from eanet_jax.data import (
   picture_facts,
   read_ahead,
 )
-from eanet_jax.runtime import console
+from eanet_jax.runtime import console, csv_files, wording
 
 COLUMNS = (
   "file",
@@ -96,6 +97,15 @@ class Found:
     )
 
 
+def wrote(table: pathlib.Path) -> bool:
+  """Whether a file is a table that was written with COLUMNS."""
+  try:
+    csv_files.read(table, COLUMNS)
+  except errors.UserError:
+    return False
+  return True
+
+
 def said_of(
   micrograph: micrographs.Micrograph, facts: picture_facts.Facts
 ) -> str:
@@ -108,8 +118,7 @@ def said_of(
     bar += f" ({micrograph.bar_from})"
   parts.append(bar)
   if micrograph.overlays:
-    boxes = "box" if len(micrograph.overlays) == 1 else "boxes"
-    parts.append(f"{len(micrograph.overlays)} {boxes} hidden")
+    parts.append(f"{wording.count(len(micrograph.overlays), 'box')} hidden")
   scale = "no scale"
   if micrograph.um_per_px is not None:
     scale = f"{micrograph.um_per_px:.4g} um/px ({micrograph.um_from})"

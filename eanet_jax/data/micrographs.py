@@ -17,15 +17,11 @@ from PIL import Image
 from eanet_jax.data import (
   bar_and_scale,
   data_bar,
-  file_kinds,
   grey_levels,
   image_files,
-  image_folders,
   overlays,
 )
 
-SUFFIXES = file_kinds.SUFFIXES
-find, expand = image_folders.find, image_folders.expand
 MIN_SIDE_PX = image_files.MIN_SIDE_PX
 MicrographError = image_files.MicrographError
 # A picture that is enlarged more looks blurred beside others.
@@ -41,14 +37,12 @@ class Told:
     um_per_px: micrometres that a pixel is wide; None to take what is stated.
     keep_overlays: whether what is drawn over the specimen stays to be seen.
     resample_um_per_px: how wide pixels shall be, micrometres; None as they are.
-    scale_option: how a user says um_per_px, for the error where nothing does.
   """
 
   bar_rows: int | None = None
   um_per_px: float | None = None
   keep_overlays: bool = False
   resample_um_per_px: float | None = None
-  scale_option: str = "dataset.file_um_per_px"
 
 
 NOTHING_TOLD = Told()
@@ -159,7 +153,7 @@ def resampled(micrograph: Micrograph, told: Told) -> Micrograph:
   if micrograph.um_per_px is None:
     raise MicrographError(
       "nothing says how wide its pixels are, so that it cannot be resampled to"
-      f" {wanted:g} um/px: say it with {told.scale_option}"
+      f" {wanted:g} um/px: {bar_and_scale.SAY_SCALE}"
     )
   zoom = micrograph.um_per_px / wanted
   height, width = (round(side * zoom) for side in micrograph.image.shape)

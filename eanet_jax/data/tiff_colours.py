@@ -12,6 +12,7 @@ import numpy as np
 from eanet_jax.data import grey_samples, tiff_samples
 from eanet_jax.data import tiff_directories as td
 from eanet_jax.data.micrograph_errors import MicrographError
+from eanet_jax.runtime import wording
 
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, _MASK, _INKS = range(6)
 _REFUSED = {
@@ -114,8 +115,8 @@ def of(page: td.Page) -> Colours:
     raise MicrographError("a TIFF with premultiplied alpha whose 0 is white")
   remarks: tuple[str, ...] = ()
   if unknown:
-    channels = "channel" if unknown == 1 else "channels"
-    remarks = (f"{unknown} {channels} of unknown meaning: not looked at",)
+    channels = wording.count(unknown, "channel")
+    remarks = (f"{channels} of unknown meaning: not looked at",)
   return Colours(
     # What is premultiplied lies on black already.
     channels=(*range(used), *((needed,) if alpha == _ALPHA else ())),

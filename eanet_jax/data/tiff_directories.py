@@ -2,6 +2,8 @@
 
 Takes an open file: classic or BigTIFF, of either order of bytes. Gives the page
 to read with the values of its tags; those that decide about pixels are sound.
+Libraries pass over a tag that they cannot read, which then counts as its
+default: a damaged BitsPerSample makes a picture of single bits, without a word.
 """
 
 import dataclasses
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from eanet_jax.data.micrograph_errors import MicrographError
+from eanet_jax.runtime import wording
 
 # Numbers of tags.
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = (
@@ -97,7 +100,8 @@ def largest(file: IO[bytes]) -> tuple[Page, tuple[str, ...]]:
   except (EOFError, MicrographError):
     if not best:
       raise
-    remarks = (f"only the first {_many(len(sizes), 'page')} can be found",)
+    pages = wording.count(len(sizes), "page")
+    remarks = (f"{pages} found: what should follow is damaged",)
   if not best:
     raise MicrographError("damaged: a TIFF without a page")
   page = reader.page(best)
@@ -106,10 +110,6 @@ def largest(file: IO[bytes]) -> tuple[Page, tuple[str, ...]]:
     many = f"{same} or more" if len(sizes) == _MAX_PAGES else same
     remarks += (f"{many} pages of this size: the first is used",)
   return page, remarks
-
-
-def _many(count: int, what: str) -> str:
-  return what if count == 1 else f"{count} {what}s"
 
 
 class _Reader:
@@ -169,6 +169,10 @@ class _Reader:
       except (EOFError, LookupError) as error:
         # Others are as good as none: the pixels may still be sound.
         if tag in _OF_PIXELS:
+          if isinstance(error, LookupError):
+            raise MicrographError(
+              f"damaged: tag {tag} of the TIFF is of an unknown type"
+            ) from error
           raise EOFError(f"tag {tag} of the TIFF lies beyond it") from error
     return Page(self._order, tags)
 

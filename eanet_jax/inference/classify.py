@@ -16,7 +16,13 @@ import jax
 import numpy as np
 
 from eanet_jax import errors
-from eanet_jax.data import file_limits, file_readers, micrographs, read_ahead
+from eanet_jax.data import (
+  file_limits,
+  file_readers,
+  image_folders,
+  micrographs,
+  read_ahead,
+)
 from eanet_jax.inference import forward_pass
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import restore
@@ -120,7 +126,7 @@ class Classifier:
     """
     if isinstance(paths, str | os.PathLike):  # a str would give characters
       paths = [paths]
-    return list(self.stream(micrographs.expand(paths)))
+    return list(self.stream(image_folders.expand(paths)))
 
   def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
     """Yields a prediction for each file, reading ahead of the network."""

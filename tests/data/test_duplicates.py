@@ -9,7 +9,7 @@ from made_files import BAINITE
 from PIL import Image
 from scipy import ndimage
 
-from eanet_jax.data import duplicates, micrographs, synthetic
+from eanet_jax.data import duplicates, image_folders, micrographs, synthetic
 
 
 def field(seed, height=240, width=300, contrast=25):
@@ -94,7 +94,7 @@ def test_drawings_are_all_different():
 
 
 def test_light_micrographs_are_all_different():
-  paths = micrographs.find(BAINITE) if BAINITE.is_dir() else []
+  paths = image_folders.find(BAINITE) if BAINITE.is_dir() else []
   if not paths:
     pytest.skip("no light micrographs here")
   assert pairs(*(micrographs.read(path).image for path in paths)) == []

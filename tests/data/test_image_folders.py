@@ -5,18 +5,10 @@ import os
 import numpy as np
 import pytest
 from conftest import eanet
-from made_files import reason, save, specimen
+from made_files import reason, save, specimen, write
 from PIL import Image
 
 from eanet_jax.data import image_folders, micrographs
-
-
-def write(root, *files):
-  for file in files:
-    path = root / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x")
-  return root
 
 
 def listed(root):
@@ -37,7 +29,7 @@ def test_find(tmp_path, tmp_path_factory):
   elsewhere = write(tmp_path_factory.mktemp("elsewhere"), "e.png")
   (tmp_path / "c").symlink_to(elsewhere)
   names.append("c/e.png")
-  found = micrographs.find(tmp_path)
+  found = image_folders.find(tmp_path)
   assert [p.relative_to(tmp_path).as_posix() for p in found] == sorted(names)
   assert listed(tmp_path)[1] == (
     "right in the folder: 1 file without an ending is no image",
@@ -48,7 +40,7 @@ def test_find(tmp_path, tmp_path_factory):
     "up: a link to a folder that is looked into already",
   )
   with pytest.raises(micrographs.MicrographError, match="not a folder"):
-    micrographs.find(tmp_path / "a.bmp")
+    image_folders.find(tmp_path / "a.bmp")
 
 
 def test_files_of_other_kinds_are_told_by_their_ending_with_what_to_do(
@@ -130,14 +122,14 @@ def test_a_folder_that_cannot_be_read_is_found_and_says_why(
   (tmp_path / "closed").mkdir()
   save(tmp_path / "open.png", specimen())
   expected = [tmp_path / "closed", tmp_path / "open.png"]
-  assert micrographs.expand([tmp_path]) == expected
+  assert image_folders.expand([tmp_path]) == expected
   assert reason(expected[0]) == "permission denied"
   assert reason(tmp_path) == "a folder, not a file"
 
 
 def test_a_path_that_cannot_be_looked_at_stands_for_itself(tmp_path):
   path = tmp_path / ("n" * 300)
-  assert micrographs.expand([path]) == [path]
+  assert image_folders.expand([path]) == [path]
   assert reason(path) == "file name too long"
 
 

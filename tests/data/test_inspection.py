@@ -88,6 +88,24 @@ def test_the_table_is_not_written_over_the_picture(tmp_path):
   assert "PNG" in done.stderr
 
 
+def test_a_table_of_the_user_is_not_written_over(tmp_path):
+  save(tmp_path / "a.png", specimen())
+  labels = tmp_path / "labels.csv"
+  for content in (b"file,class\na.png,bainite\n", b"", b"\xff\x00"):
+    labels.write_bytes(content)
+    done = eanet("inspect", tmp_path, "--out", tmp_path / "labels.png")
+    assert done.returncode == 2
+    assert "labels.csv" in done.stderr
+    assert labels.read_bytes() == content
+    assert not (tmp_path / "labels.png").exists()
+  labels.unlink()
+  for _ in range(2):  # its own it does write over
+    done = eanet(
+      "inspect", tmp_path / "a.png", "--out", tmp_path / "labels.png"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_facts_are_those_of_numpy():
   image = specimen(seed=3)
   found = picture_facts.measure(image)

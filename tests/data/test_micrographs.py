@@ -15,7 +15,7 @@ from made_files import (
   specimen,
 )
 
-from eanet_jax.data import micrographs
+from eanet_jax.data import image_folders, micrographs
 
 
 def test_import_is_light():
@@ -77,7 +77,7 @@ def test_zeiss_palette():
 
 
 def test_light_micrographs_have_no_bar():
-  paths = micrographs.find(BAINITE)[::8] if BAINITE.is_dir() else []
+  paths = image_folders.find(BAINITE)[::8] if BAINITE.is_dir() else []
   if not paths:
     pytest.skip("no light micrographs here")
   for path in paths:
@@ -105,7 +105,7 @@ def test_pixels_are_made_as_wide_as_is_wanted(tmp_path):
 
 def test_a_file_without_a_scale_cannot_be_resampled(tmp_path):
   path = save(tmp_path / "a.png", specimen())
-  told = micrographs.Told(resample_um_per_px=0.2, scale_option="--um-per-px")
+  told = micrographs.Told(resample_um_per_px=0.2)
   with pytest.raises(micrographs.MicrographError, match="with --um-per-px"):
     micrographs.read(path, told)
   told = micrographs.Told(um_per_px=0.1, resample_um_per_px=2.0)

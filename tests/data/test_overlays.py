@@ -5,7 +5,7 @@ import pytest
 from made_files import BAINITE, jpeg, panel, save, specimen
 from PIL import Image, ImageDraw
 
-from eanet_jax.data import micrographs, overlays
+from eanet_jax.data import image_folders, micrographs, overlays
 
 BOX = (150, 180, 30, 100)
 
@@ -141,7 +141,7 @@ def test_large_picture_is_searched_in_its_corners():
 
 
 def test_light_micrographs():
-  paths = micrographs.find(BAINITE)[::8] if BAINITE.is_dir() else []
+  paths = image_folders.find(BAINITE)[::8] if BAINITE.is_dir() else []
   if not paths:
     pytest.skip("no light micrographs here")
   for path in paths:

@@ -5,92 +5,28 @@ written byte by byte by `made_tiff`, the others by tifffile.
 """
 
 import collections
-import functools
 import itertools
-import re
 
 import made_tiff
 import numpy as np
 import pytest
 import tifffile
-from made_files import reason, specimen
+from drawn_tiff import (
+  HEIGHT,
+  LUMA,
+  WIDTH,
+  drawn,
+  grey_of,
+  outcome,
+  palette,
+  write,
+)
+from made_files import specimen
 
-from eanet_jax.data import micrographs
-
-HEIGHT, WIDTH = 40, 48
 TYPES = ("u8", "u16", "u32", "i8", "i16", "i32", "f16", "f24", "f32", "f64")
 TYPES += ("u1", "u4", "u10", "u12", "u14")
 COLOURS = ("grey", "grey+alpha", "RGB", "RGBA", "palette of 8", "palette of 16")
 LAYOUTS = ({}, {"rows": 7}, {"tile": (16, 32)})
-NO_BAR = micrographs.Told(bar_rows=0)
-LUMA = np.array([0.299, 0.587, 0.114])
-
-
-@functools.cache
-def drawn(kind, colours):
-  """Samples (y, x, c) of all levels that there are, of a suitable dtype."""
-  letter, bits = kind[0], int(kind[1:])
-  count = {"grey": 1, "grey+alpha": 2, "RGB": 3, "RGBA": 4}.get(colours, 1)
-  unit = np.stack(
-    [specimen(HEIGHT, WIDTH, seed) / 255 for seed in range(count)], axis=2
-  )
-  if letter == "f":
-    samples = unit * 3 - (0 if "A" in colours or "alpha" in colours else 1)
-    dtype = np.dtype(f"f{4 if bits == 24 else bits // 8}")
-    samples = samples.astype(dtype)
-    if count in (2, 4):
-      samples[:, :, -1] = unit[:, :, -1]
-    if bits == 24:  # what it can hold
-      samples = (samples.view(np.uint32) & 0xFFFFFF80).view(np.float32)
-    return samples
-  full = (1 << bits) - 1
-  samples = np.rint(unit * full)
-  if letter == "i":
-    samples -= 1 << (bits - 1)
-    if count in (2, 4):
-      samples[:, :, -1] = np.rint(unit[:, :, -1] * (full >> 1))
-  size = next(size for size in (8, 16, 32) if size >= bits)
-  return samples.astype(f"{letter}{size // 8}")
-
-
-@functools.cache
-def palette(kind, colours):
-  """Entries (3, levels) of 8 or 16 bits."""
-  top = 256 if colours == "palette of 8" else 1 << 16
-  rng = np.random.default_rng(5)
-  table = rng.integers(0, top, (3, 1 << int(kind[1:])))
-  table[:, -1] = top - 1
-  return table
-
-
-@functools.cache
-def grey_of(kind, colours, white_is_0):
-  """The right levels, 0 to 255, as floats (y, x)."""
-  letter, bits = kind[0], int(kind[1:])
-  samples = drawn(kind, colours)
-  values = samples.astype(np.float64)
-  full = float((1 << bits) - 1)
-  if colours.startswith("palette"):
-    values = np.moveaxis(palette(kind, colours)[:, samples[:, :, 0]], 0, 2)
-    letter, bits = "u", 8 if colours == "palette of 8" else 16
-  grey = values[:, :, :3] @ LUMA if values.shape[2] > 2 else values[:, :, 0]
-  if letter == "u" and bits < 32:
-    full = float((1 << bits) - 1)
-    grey = full - grey if white_is_0 else grey
-    scale = lambda grey: (
-      np.floor(grey / 2 ** (bits - 8)) if bits >= 8 else grey * 255 / full
-    )
-  else:
-    shown = values[:, :, -1] > 0 if colours in ("grey+alpha", "RGBA") else True
-    low = grey.min(where=shown, initial=np.inf)
-    high = grey.max(where=shown, initial=-np.inf)
-    grey = (grey - low) * 255 / (high - low)
-    grey = 255 - grey if white_is_0 else grey
-    scale = lambda grey: grey
-  if colours in ("grey+alpha", "RGBA"):
-    opaque = {"u": full, "f": 1.0, "i": float((1 << (bits - 1)) - 1)}[letter]
-    grey = grey * values[:, :, -1] / opaque
-  return scale(grey)
 
 
 def layouts():
@@ -157,19 +93,6 @@ def written(kind, colours, how, big, pages):
     4: [mask, main, small],
   }[pages]
   return made_tiff.tiff(order, how["order"], big)
-
-
-def outcome(path, right, exact, coarse=False):
-  """Returns "right", "wrong", or why it is refused."""
-  try:
-    image = micrographs.read(path, NO_BAR).image
-  except micrographs.MicrographError as error:
-    return str(error)
-  # Rounding alone: whole grey numbers of a known depth are exact. Few levels of
-  # colours become grey among themselves before they are stretched.
-  limit = 0.5 if exact else 1.6 if coarse else 1.01
-  off = np.abs(image - right).max() if image.shape == right.shape else 255
-  return "right" if off <= limit else "wrong"
 
 
 def test_all_layouts_are_read_as_written(tmp_path):
@@ -254,160 +177,6 @@ def test_jpeg(colours, how, tmp_path):
   right = right @ LUMA if right.ndim == 3 else right
   right = 255 - right if how["photometric"] == "miniswhite" else right
   assert outcome(path, right, exact=False) == "right"
-
-
-def write(path, samples=None, pages=None, **how):
-  """Writes one page, or those given."""
-  samples = drawn("u8", "grey") if samples is None else samples
-  pages = pages or [made_tiff.page(samples, **how)]
-  path.write_bytes(made_tiff.tiff(pages, how.get("order", "<")))
-  return path
-
-
-@pytest.mark.parametrize(
-  ("said", "how"),
-  [
-    ("predictor that its compression lacks", {"predictor": 2}),
-    (
-      "predictor that its compression lacks",
-      {"predictor": 2, "compression": "packbits"},
-    ),
-    (r"rare predictor \(7\)", {"compression": "lzw", "tags": {317: (3, [7])}}),
-    (r"rare predictor \(3\)", {"compression": "lzw", "tags": {317: (3, [3])}}),
-    ("complex numbers", {"tags": {339: (3, [6])}}),
-    ("complex numbers", {"tags": {339: (3, [5])}}),
-    (r"rare kind \(8 bits\)", {"tags": {339: (3, [3])}}),
-    (r"rare kind \(48 bits\)", {"tags": {258: (3, [48])}}),
-    ("compressed by JPEG 2000", {"tags": {259: (3, [34712])}}),
-    ("compressed by old-style JPEG", {"tags": {259: (3, [6])}}),
-    ("compressed by WebP", {"tags": {259: (3, [50001])}}),
-    (r"a rare method \(99\)", {"tags": {259: (3, [99])}}),
-    ("JPEG of 12 bits", {"tags": {259: (3, [7]), 258: (3, [12])}}),
-    ("CIELab colours", {"tags": {262: (3, [8])}}),
-    ("raw data of a colour sensor", {"tags": {262: (3, [32803])}}),
-    (r"an unknown kind \(77\)", {"tags": {262: (3, [77])}}),
-    ("3 colours with 1 channels", {"tags": {262: (3, [2])}}),
-    ("palette of the TIFF is not whole", {"tags": {262: (3, [3])}}),
-    ("tag 262 of the TIFF is text", {"tags": {262: (2, b"")}}),
-    ("a TIFF of 0 channels", {"tags": {277: (3, [0])}}),
-  ],
-)
-def test_refused(said, how, tmp_path):
-  assert re.search(said, reason(write(tmp_path / "a.tif", **how)))
-
-
-COLOURED = drawn("u8", "RGB")
-
-
-@pytest.mark.parametrize(
-  ("said", "count", "tags"),
-  [
-    ("channels have different bits", 3, {258: (3, [5, 6, 5])}),
-    ("channels have different kinds", 3, {339: (3, [1, 1, 3])}),
-    ("subsampled YCbCr colours without JPEG", 3, {262: (3, [6])}),
-    (
-      "unusual YCbCr",
-      3,
-      {
-        262: (3, [6]),
-        530: (3, [1, 1]),
-        532: (5, [16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1]),
-      },
-    ),
-    ("4 colours with 3 channels", 3, {262: (3, [5])}),
-    ("unusual printing inks", 4, {262: (3, [5]), 332: (3, [2])}),
-    ("premultiplied alpha whose 0 is white", 2, {262: (3, [0]), 338: (3, [1])}),
-  ],
-)
-def test_colours_that_are_refused(said, count, tags, tmp_path):
-  samples = np.concatenate([COLOURED, COLOURED], axis=2)[:, :, :count]
-  assert said in reason(write(tmp_path / "a.tif", samples, tags=tags))
-
-
-@pytest.mark.parametrize("kind", ["u8", "u16"])
-@pytest.mark.parametrize("planar", [False, True])
-def test_printing_inks(kind, planar, tmp_path):
-  full = 255 if kind == "u8" else 65535
-  inks = drawn(kind, "RGBA")
-  paper = 1 - inks.astype(float) / full
-  right = (paper[:, :, :3] * paper[:, :, 3:]) @ LUMA * 255
-  path = write(tmp_path / "a.tif", inks, photometric=5, planar=planar)
-  assert outcome(path, right, exact=False) == "right"
-
-
-def test_ycbcr_that_is_not_subsampled(tmp_path):
-  tags = {530: (3, [1, 1])}
-  path = write(tmp_path / "a.tif", COLOURED, photometric=6, tags=tags)
-  assert outcome(path, COLOURED[:, :, 0], exact=True) == "right"
-
-
-def test_premultiplied_alpha_lies_on_black_already(tmp_path):
-  samples = drawn("u8", "grey+alpha")
-  path = write(tmp_path / "a.tif", samples, tags={338: (3, [1])})
-  assert outcome(path, samples[:, :, 0], exact=True) == "right"
-
-
-def test_alpha_of_12_bits_in_16(tmp_path):
-  samples = drawn("u12", "grey+alpha").astype(np.uint16)
-  for photometric in (0, 1):
-    path = tmp_path / "a.tif"
-    write(path, samples, photometric=photometric, tags={338: (3, [2])})
-    right = grey_of("u12", "grey+alpha", photometric == 0)
-    assert outcome(path, right, exact=False) == "right"
-    assert micrographs.read(path).levels.startswith("12 of 16 bits")
-
-
-def test_the_brightest_colour_sets_the_depth(tmp_path):
-  samples = drawn("u12", "RGB").astype(np.uint16)
-  samples[:, :, 1:] //= 16  # their grey has 11 bits
-  path = write(tmp_path / "a.tif", samples, photometric=2)
-  right = samples.astype(float) @ LUMA / 16
-  assert outcome(path, right, exact=False) == "right"
-
-
-def test_a_channel_of_unknown_meaning_is_told(tmp_path):
-  samples = drawn("u8", "RGBA")
-  path = write(tmp_path / "a.tif", samples, photometric=2, tags={338: (3, [0])})
-  micrograph = micrographs.read(path, NO_BAR)
-  right = grey_of("u8", "RGB", False)
-  assert np.abs(micrograph.image - right).max() <= 1
-  assert micrograph.remarks == ("1 channel of unknown meaning: not looked at",)
-
-
-def test_the_first_of_the_largest_pages_is_used_and_told(tmp_path):
-  main, other = (
-    made_tiff.page(specimen(HEIGHT, WIDTH, seed)[..., None]) for seed in (0, 1)
-  )
-  small = made_tiff.page(specimen(20, 24)[..., None])
-  path = tmp_path / "a.tif"
-  for pages, said in (
-    ([main], ()),
-    ([small, main], ()),
-    ([(small, [main])], ()),
-    ([main, other, small], ("2 pages of this size: the first is used",)),
-    (
-      [(small, [main, other]), other],
-      ("3 pages of this size: the first is used",),
-    ),
-  ):
-    micrograph = micrographs.read(write(path, pages=pages), NO_BAR)
-    np.testing.assert_array_equal(micrograph.image, specimen(HEIGHT, WIDTH))
-    assert micrograph.remarks == said
-
-
-def test_pages_in_a_ring_end(tmp_path):
-  path = write(tmp_path / "a.tif")
-  content = bytearray(path.read_bytes())
-  content[-4:] = content[4:8]  # the next page is this one
-  path.write_bytes(content)
-  assert not micrographs.read(path, NO_BAR).remarks
-
-
-def test_a_page_that_cannot_be_found_is_told(tmp_path):
-  path = write(tmp_path / "a.tif")
-  path.write_bytes(path.read_bytes()[:-4] + b"\xff\xff\xff\x7f")
-  micrograph = micrographs.read(path, NO_BAR)
-  assert micrograph.remarks == ("only the first page can be found",)
 
 
 @pytest.mark.parametrize("compression", made_tiff.COMPRESSIONS)
