@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT, run
 
 import eanet_jax
+import eanet_jax.data
 
 PACKAGE = ROOT / "eanet_jax"
 # A wing imports from itself and from the lines above its own.
@@ -93,6 +94,12 @@ def test_the_map_has_a_line_for_every_wing_in_order():
   } | {path.stem for path in PACKAGE.glob("[!_]*.py")}
   assert set(named) == there
   assert [RANK[wing] for wing in named] == sorted(map(RANK.get, named))
+
+
+def test_the_map_of_data_has_every_module():
+  named = set(re.findall(r"\w+", eanet_jax.data.__doc__))
+  there = {path.stem for path in (PACKAGE / "data").glob("[!_]*.py")}
+  assert there - named == set()
 
 
 def test_public_names_are_loaded_when_they_are_asked_for():
