@@ -12,7 +12,7 @@ import ml_collections
 def eanet() -> ml_collections.ConfigDict:
   """Returns the `model` group of EANet, and of ViT as a variant of it."""
   model = ml_collections.ConfigDict()
-  model.name = "eanet"  # the kind of network: eanet, or vgg
+  model.name = "eanet"  # the kind of network: eanet, vgg, or transfer
   # external: the paper's. single_memory: external, one memory as key and value.
   # self: ViT. simplified: softmax(F F^T) F, without parameters.
   model.attention_type = "external"
@@ -45,7 +45,7 @@ def eanet() -> ml_collections.ConfigDict:
 def vgg() -> ml_collections.ConfigDict:
   """Returns the `model` group of VGG16 and of VGG + attention."""
   model = ml_collections.ConfigDict()
-  model.name = "vgg"  # the kind of network: eanet, or vgg
+  model.name = "vgg"  # the kind of network: eanet, vgg, or transfer
   # Between features and pooling: none, or external.
   model.attention_type = "none"
   # 64, 128, 256, 512, 512 channels times this. 1.0 is VGG16, which pretrained
@@ -60,8 +60,17 @@ def vgg() -> ml_collections.ConfigDict:
   return _weights(model)
 
 
+def transfer() -> ml_collections.ConfigDict:
+  """Returns the `model` group of a linear classifier on a frozen trunk."""
+  model = ml_collections.ConfigDict()
+  model.name = "transfer"  # the kind of network: eanet, vgg, or transfer
+  # What looks at the images, as it was trained on photographs.
+  model.trunk = "efficientnet_lite0"
+  return _weights(model)
+
+
 def _weights(model: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
-  """Adds the fields that both kinds of network have."""
+  """Adds the fields that every kind of network has."""
   # Weights to start from: .h5 of Keras, .safetensors or .npz; see
   # docs/weights.md.
   model.pretrained = ""
@@ -128,7 +137,8 @@ def get_config() -> ml_collections.ConfigDict:
   split.by = "specimen"
   # What is set aside to choose the best epoch. specimen: whole specimens.
   # micrograph: some micrographs of each specimen that is not tested on, so that
-  # a set of few specimens is trained on all of them.
+  # a set of few specimens is trained on all of them. none: nothing, where there
+  # are no epochs to choose from.
   split.validate_by = "specimen"
   # Hold out these, e.g. "('P92-1', 'HR-2', 'CPJ-3')"; () lets the seed choose.
   split.test_specimens = ()
@@ -158,7 +168,8 @@ def get_config() -> ml_collections.ConfigDict:
 
   loss = config.loss = ml_collections.ConfigDict()
   # classes, or pairs: without labels, two quarters of each image are to be told
-  # from those of others in the batch. See configs/pretrain.py.
+  # from those of others in the batch. See configs/pretrain.py. discriminant:
+  # classes, in closed form, by a linear classifier on a frozen trunk.
   loss.objective = "classes"
   loss.temperature = 0.2  # of pairs: what cosines are divided by
   loss.embedding_size = 128  # of pairs: outputs of the network

@@ -60,9 +60,12 @@ SMALL = [
   "--config.evaluation.bootstrap_resamples=50",
 ]
 
-# The same for VGG and for a comparison, whose fields are others.
+# The same for others, whose fields are others.
 SMALL_VGG = [flag for flag in SMALL if ".model." not in flag] + [
   "--config.model.width_multiplier=0.02"
+]
+SMALL_TRANSFER = [
+  flag for flag in SMALL if ".model." not in flag and ".train." not in flag
 ]
 SMALL_COMPARISON = [flag for flag in SMALL if ".model." not in flag] + [
   "--config.compare.only=('eanet','vit')",
@@ -83,6 +86,8 @@ def small(config: str) -> list[str]:
   if "compare" in config:
     one = ("only=('eanet',)", "micrograph_folds=0")
     return SMALL_COMPARISON + [f"--config.compare.{flag}" for flag in one]
+  if "transfer" in config:
+    return SMALL_TRANSFER
   return SMALL_VGG if "vgg" in config else SMALL
 
 

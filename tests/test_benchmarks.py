@@ -306,3 +306,103 @@ def test_real_files_are_counted(tmp_path):
     Image.fromarray(image).save(tmp_path / f"{i}.png")
   done = script("benchmarks/data_bars.py", f"--folder={tmp_path}")
   assert "2 files, 1 with a bar" in done.stdout, done.stderr
+
+
+KTH = ("aluminium_foil", "corduroy", "cork", "cotton", "linen", "wool")
+# Classes, specimens of each and images of each, as few as its protocol needs.
+SETS = {
+  "neu_surface": (("crazing", "patches"), ("",), 6),
+  "uhcs600": (("network", "pearlite"), [f"f{i}" for i in range(5)], 1),
+  "bainite_martensite": (("bainite", "martensite"), ("1", "2"), 2),
+  "kth_tips2b_grey": (KTH, "abcd", 4),
+}
+
+
+def make_set(folder, name):
+  """Squares of random grey, of another size for each class."""
+  classes, specimens, images = SETS[name]
+  rng = np.random.default_rng(0)
+  for i, label in enumerate(classes):
+    for specimen in specimens:
+      of_class = f"{label}_{specimen}" if name.startswith("kth") else specimen
+      own = folder / name / label / of_class
+      own.mkdir(parents=True, exist_ok=True)
+      for number in range(images):
+        side = 2 + i
+        coarse = rng.normal(128, 50, (64 // side + 1,) * 2)
+        image = np.kron(coarse, np.ones((side, side)))[:64, :64]
+        image = Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
+        image.save(own / f"{specimen}{number}.png")
+
+
+@pytest.mark.parametrize(
+  ("name", "tested"),
+  [
+    ("neu_surface", 2),
+    pytest.param("uhcs600", 10, marks=pytest.mark.slow),
+    pytest.param("bainite_martensite", 32, marks=pytest.mark.slow),
+    pytest.param("kth_tips2b_grey", 48, marks=pytest.mark.slow),
+  ],
+)
+def test_real_sets_tests_every_system_by_the_protocol(
+  name, tested, tmp_path, data_dir
+):
+  # Of its own: files are read in a process that starts from the main one.
+  run_it = functools.partial(
+    run, env={**os.environ, "TFDS_DATA_DIR": str(data_dir)}
+  )
+  make_set(tmp_path / "sets", name)
+  command = [
+    "benchmarks/real_sets.py",
+    str(tmp_path / "sets"),
+    f"--workdir={tmp_path / 'runs'}",
+    *("--systems=recommended", "--seeds=0"),
+    *("--set=dataset.image_px=32", "--set=dataset.tile_px=32"),
+  ]
+  done = run_it(*command)
+  assert done.returncode == 0, done.stderr
+  others = set(SETS) - {name}
+  assert all(f"{other}: not in" in done.stdout for other in others)
+  table = (tmp_path / "runs" / "real_sets.md").read_text().splitlines()
+  assert table[0].startswith(f"| {name} ")
+  assert len(table) == 2 + 4
+  assert "<svg" in (tmp_path / "runs" / f"{name}.svg").read_text()
+  module = benchmark("real_sets")
+  level = module.PROTOCOLS[name].level
+  results = [
+    json.loads(path.read_text())
+    for path in (tmp_path / "runs" / name).rglob("results.json")
+  ]
+  assert sum(each["test"][level]["examples"] for each in results) == tested
+  again = run_it(*command)
+  assert "recommended: " in again.stdout
+  assert "compiling" not in again.stderr
+
+
+def test_real_sets_without_a_set_is_no_success(tmp_path):
+  command = ("benchmarks/real_sets.py", str(tmp_path), f"--workdir={tmp_path}")
+  assert script(*command).returncode == 2
+
+
+def test_trunk_times_each_way_that_is_installed():
+  done = run("benchmarks/trunk.py", "--batch=2", "--image-px=32", "--rounds=1")
+  assert done.returncode == 0, done.stderr
+  rows = [line.split("|")[1:-1] for line in done.stdout.splitlines()[2:]]
+  assert [row[0].strip() for row in rows] == ["ours", "xla", "torch"]
+  for row in rows[:2]:
+    assert float(row[1].split()[0]) > 0
+  assert float(rows[0][2]) == 1
+
+
+def test_the_compilers_grouped_convolution_is_the_trunks():
+  from eanet_jax.models import efficientnet_lite
+
+  rng = np.random.default_rng(0)
+  maps = rng.normal(size=(2, 9, 8, 3)).astype("f4")
+  for size, stride in ((3, 1), (3, 2), (5, 2)):
+    kernel = rng.normal(size=(size, size, 3)).astype("f4")
+    np.testing.assert_allclose(
+      efficientnet_lite.depthwise(maps, kernel, stride),
+      benchmark("trunk").by_xla(maps, kernel, stride),
+      atol=1e-4,
+    )

@@ -23,13 +23,13 @@ from eanet_jax.data import synthetic
 from eanet_jax.workdir import history_csv, results_json
 
 # Small enough for seconds, with every stage of the real thing.
-SMALL = {
-  "dataset.image_px": 32,
+SMALL = {"dataset.image_px": 32, "evaluation.bootstrap_resamples": 50}
+SMALL_EANET = {
+  **SMALL,
   "model.patch_px": 8,
   "model.width": 16,
   "model.num_blocks": 1,
   "model.mlp_width": 16,
-  "evaluation.bootstrap_resamples": 50,
 }
 
 
@@ -113,8 +113,9 @@ def walk_in(folder, environment):
   for command in dict.fromkeys(documented.EANET):
     words = shlex.split(command)
     if words[1] == "train":
-      words += [f"--set={field}={value}" for field, value in SMALL.items()]
-      words += ["--epochs=1"]
+      small = SMALL_EANET if "--recipe" in words else SMALL
+      words += [f"--set={field}={value}" for field, value in small.items()]
+      words += ["--epochs=1"] * ("--recipe" in words)
     lines.append(words)
   lines += dict.fromkeys(documented.blocks("python"))
   script = str(ROOT / "tests" / "walk_docs.py")
@@ -165,7 +166,7 @@ def test_a_launch_that_cannot_start_is_found(folder, environment):
 def test_the_commands_for_own_micrographs_run(walked):
   assert (walked / "contact_sheet.png").stat().st_size > 10_000
   assert len((walked / "predictions.csv").read_text().splitlines()) == 10
-  for name in ("my_steels", "tiles"):
+  for name in ("my_steels", "tiles", "from_nothing"):
     assert (walked / "runs" / name / "report.html").exists(), name
 
 
@@ -237,7 +238,7 @@ def test_documented_files_are_those_there_are(walked):
   text = text[text.index("## Files") : text.index("While a run is at work")]
   rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
   listed = {name for row in rows for name in re.findall(r"`(.+?)/?`", row)}
-  workdir = walked / "runs" / "my_steels"
+  workdir = walked / "runs" / "from_nothing"  # of one with epochs
   there = {path.name for path in workdir.iterdir()}
   assert listed == {name for name in there if not name.startswith(".")}
 

@@ -41,7 +41,7 @@ def fields():
   trees = [load_comparison().to_dict()]
   trees += [
     command_line.load(str(ROOT / "configs" / f"{name}.py")).to_dict()
-    for name in ("default", "vgg")
+    for name in ("default", "vgg", "transfer")
   ]
   return {field for tree in trees for field in config_tree.flatten(tree)}
 

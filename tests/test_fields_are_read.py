@@ -12,7 +12,7 @@ from conftest import launch, small
 
 import eanet_jax
 from eanet_jax.configuration import config_tree
-from eanet_jax.models import attention, vgg
+from eanet_jax.models import attention, efficientnet_lite, vgg
 from eanet_jax.models import eanet as eanet_network
 from eanet_jax.training import augment
 
@@ -84,6 +84,7 @@ _HANDED_ON = {
   attention.SimplifiedSelfAttention: ("model", _ATTENTION),
   vgg.VGG: ("model", {"attention": "attention_type"}),
   vgg.Backbone: ("model", {}),
+  efficientnet_lite.Trunk: ("model", {}),
 }
 
 
@@ -121,7 +122,7 @@ def noting(reads: Reads):
 
 
 @pytest.mark.parametrize(
-  "name", ["eanet", "eanet_best", "vgg_attention", "pretrain"]
+  "name", ["eanet", "eanet_best", "vgg_attention", "pretrain", "transfer"]
 )
 def test_every_field_is_read_or_known_to_be_of_no_use(name, tmp_path, data_dir):
   reads = Reads()
@@ -131,7 +132,7 @@ def test_every_field_is_read_or_known_to_be_of_no_use(name, tmp_path, data_dir):
       f"--workdir={tmp_path / 'run'}",
       f"--config.dataset.data_dir={data_dir}",
       *small(name),
-      "--config.train.epochs=1",
+      *(["--config.train.epochs=1"] if name != "transfer" else []),
     )
   assert done.returncode == 0, done.stderr
   config = json.loads((tmp_path / "run" / "config.json").read_text())

@@ -99,11 +99,7 @@ def test_the_installed_wheel_trains_reports_and_predicts(
   output = eanet(
     "train",
     "steels",
-    "--epochs=1",
     "--set=dataset.image_px=32",
-    "--set=model.patch_px=8",
-    "--set=model.width=16",
-    "--set=model.num_blocks=1",
     "--set=evaluation.bootstrap_resamples=50",
   )
   assert "84 micrographs of 28 specimens" in output

@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     " finished one.",
   )
   own_folder.add_options(
-    parser, recipe="eanet_best", workdir="runs/<name of FOLDER>"
+    parser, recipe="transfer", workdir="runs/<name of FOLDER>"
   )
   parser.set_defaults(run=run)
 

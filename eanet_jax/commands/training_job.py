@@ -180,14 +180,15 @@ def _run_alone(
 ) -> None:
   console.say(
     f"{networks.title(config.model.to_dict())}: {training.parameters:,}"
-    f" parameters, on {versions.device()}"
+    f" parameters{' to fit' * bool(training.state.frozen)}, on"
+    f" {versions.device()}"
   )
   size = config.train.batch_size
   shown: progress.Progress[None] = console.progress(
     total=training.total_steps * size,
     done=training.step * size,
     unit="image",
-    disable=jax.process_index() > 0,
+    disable=jax.process_index() > 0 or not training.total_steps,
   )
   with shown as bar:
     if training.step < training.total_steps:

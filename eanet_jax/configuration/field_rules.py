@@ -57,7 +57,7 @@ _RULES = {
   "dataset.resident_mb": _NOT_NEGATIVE,
   "dataset.standardise": _one_of("set", "image"),
   "split.by": _one_of("specimen", "micrograph"),
-  "split.validate_by": _one_of("specimen", "micrograph"),
+  "split.validate_by": _one_of("specimen", "micrograph", "none"),
   "split.test_specimens": _ANY,
   "split.folds": (lambda folds: folds == 0 or folds >= 2, "0, or 2 or more"),
   "split.fold": _NOT_NEGATIVE,
@@ -66,7 +66,7 @@ _RULES = {
   "split.test_fraction": _BELOW_ONE,
   "split.train_fraction": (lambda part: 0 < part <= 1, "above 0 and up to 1"),
   "split.seed": _NOT_NEGATIVE,
-  "loss.objective": _one_of("classes", "pairs"),
+  "loss.objective": _one_of("classes", "pairs", "discriminant"),
   "loss.temperature": _ABOVE_ZERO,
   "loss.embedding_size": _from_to(1, _WIDEST),
   "loss.gamma": _NOT_NEGATIVE,
@@ -98,20 +98,24 @@ _RULES = {
 }
 
 _OF_EVERY_MODEL = {
-  "model.name": _one_of("eanet", "vgg"),
+  "model.name": _one_of("eanet", "vgg", "transfer"),
+  "model.pretrained": _ANY,
+  "model.frozen_epochs": _NOT_NEGATIVE,
+  "model.dtype": _one_of("float32", "bfloat16"),
+}
+
+_OF_ATTENTION = {
   "model.num_heads": _from_to(1, _WIDEST),
   "model.num_slots": _from_to(1, _WIDEST),
   "model.dropout_rate": _DROPOUT_RATE,
   "model.attention_dropout_rate": _DROPOUT_RATE,
-  "model.pretrained": _ANY,
-  "model.frozen_epochs": _NOT_NEGATIVE,
-  "model.dtype": _one_of("float32", "bfloat16"),
 }
 
 # The `model` group, by model.name.
 _MODEL_RULES = {
   "eanet": {
     **_OF_EVERY_MODEL,
+    **_OF_ATTENTION,
     "model.attention_type": _one_of(
       "external", "single_memory", "self", "simplified"
     ),
@@ -131,12 +135,17 @@ _MODEL_RULES = {
   },
   "vgg": {
     **_OF_EVERY_MODEL,
+    **_OF_ATTENTION,
     "model.attention_type": _one_of("none", "external"),
     "model.width_multiplier": (
       lambda times: 0 < times <= 16,
       "above 0 and up to 16",
     ),
     "model.batch_norm": _ANY,
+  },
+  "transfer": {
+    **_OF_EVERY_MODEL,
+    "model.trunk": _one_of("efficientnet_lite0"),
   },
 }
 
@@ -171,6 +180,11 @@ def validate(config: ml_collections.ConfigDict) -> None:
       f"--config.model.frozen_epochs={config.model.frozen_epochs} freezes"
       " weights read from a file: name it with --config.model.pretrained"
     )
+  if name == "transfer" and (config.model.pretrained or config.init_from):
+    raise errors.UserError(
+      "--config.model.pretrained and --config.init_from say which weights to"
+      " start from: --config.model.name=transfer has those of its model.trunk"
+    )
   if config.init_from and config.model.pretrained:
     raise errors.UserError(
       "--config.init_from and --config.model.pretrained both say which weights"
@@ -195,9 +209,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
         " --config.model.stem=convolutions halves an image to its tokens"
       )
   elif image_px < 32:
+    network = {"vgg": "VGG", "transfer": "EfficientNet"}[name]
     raise errors.UserError(
-      f"--config.dataset.image_px={image_px} is too small for VGG, which halves"
-      " it five times: it must be 32 or more"
+      f"--config.dataset.image_px={image_px} is too small for {network}, which"
+      " halves it five times: it must be 32 or more"
     )
 
 

@@ -15,7 +15,7 @@ Where to look, in the order that a data set goes:
     labels        overlays
   all of a set    cleaning, duplicates, picture_facts, shortcuts
     as drawings   synthetic: drawn_surface, drawn_bar
-  what is kept    view_store, sem_steel (TFRecords), built_files
+  what is kept    view_store, view_facts, sem_steel (TFRecords), built_files
   its split       splits: held_out, split_parts, split_copies, stated_split
   for a run       dataset, batching
   to look at      inspection, contact_sheet

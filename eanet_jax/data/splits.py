@@ -66,8 +66,9 @@ def split(
   Args:
     labels, specimens: class and specimen of each micrograph.
     by: "specimen", "micrograph", or "none" to train on everything.
-    validate_by: "specimen"; or "micrograph": the network is trained on every
-      specimen that is not tested on, and validated on some images of each.
+    validate_by: "specimen"; "micrograph": the network is trained on every
+      specimen that is not tested on, and validated on some images of each; or
+      "none": all that is not tested on is trained on.
     test_specimens: the test split is exactly these; only by specimen.
     folds: of a cross-validation, 0 for none. Each specimen (or micrograph) is
       tested on in one fold; folds are as alike in their classes as can be.
@@ -112,6 +113,10 @@ def split(
       of_label, units, tested, fractions, validate_by, rng
     )
     warnings = joined + warnings
+  if validate_by == "none":
+    nothing = np.empty(0, np.int64)
+    trained = np.union1d(parts.train, parts.validation)
+    parts = parts._replace(train=trained, validation=nothing)
   if train_fraction != 1:
     train = _some_of_each_class(parts.train, of_label, train_fraction, rng)
     parts = parts._replace(train=train)
@@ -240,13 +245,13 @@ def _class_by_specimen(
         " next one",
       )
     )
-  if validate_by == "micrograph" and names.validation:
+  if validate_by != "specimen" and names.validation:
     names = split_parts.Parts(names.train + names.validation, [], names.test)
     rng = rng.spawn(1)[0]  # the test specimens stay those drawn otherwise
   indices = split_parts.Parts(
     *(split_parts.together(groups, chosen) for chosen in names)
   )
-  if not names.validation:
+  if not names.validation and validate_by != "none":
     indices = split_parts.validated_by_micrograph(
       label, indices, fractions, rng
     )

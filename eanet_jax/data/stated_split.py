@@ -40,11 +40,13 @@ def split(
       f" {wording.listed(untrained, _SHOWN)}: add some, or take the class out"
     )
   warnings: list[str] = []
-  if not len(parts.validation):
+  if not len(parts.validation) and validate_by != "none":
     parts, warnings = _with_validation(
       labels, specimens, parts, fractions, validate_by, rng
     )
   for name, part in (("validated", parts.validation), ("tested", parts.test)):
+    if validate_by == "none" and name == "validated":
+      continue
     missing = sorted(set(labels.tolist()) - set(labels[part].tolist()))
     warnings += wording.of_classes(
       (each, f"is not {name}", f"are not {name}") for each in missing

@@ -7,16 +7,14 @@ training views, and scored like a network.
 """
 
 import concurrent.futures
-import contextlib
 import os
-import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 
-from eanet_jax.data import dataset
+from eanet_jax.data import dataset, view_facts
 from eanet_jax.evaluation import metrics
-from eanet_jax.runtime import atomic_files, console
+from eanet_jax.runtime import console
 from eanet_jax.workdir import results_json
 
 _DISTANCES_PX = (1, 2, 4, 8)
@@ -34,7 +32,7 @@ _TEXTURE_SIZE = len(_PROPERTIES) * len(_DISTANCES_PX) + sum(
   8 * radius + 2 for radius in _RADII_PX
 )
 # Raise the number whenever texture_features gives other values.
-_TEXTURE_FILE = "texture-v1.npz"
+_TEXTURE_NAME = "texture-v2"
 # Training an SVM takes the square of the images: of more, so many are used.
 _MAX_SVM_IMAGES = 10_000
 # Added to the variances of standardised features.
@@ -68,7 +66,12 @@ def logits(data: dataset.Dataset, chosen: np.ndarray) -> dict[str, np.ndarray]:
     return dict.fromkeys(("majority", "grey", "texture"), majority)
   train = views.of(data.split.train)
   labels = data.view_labels[train]
-  texture = _cached_texture(views.images)
+  texture = view_facts.kept(
+    views.images,
+    _TEXTURE_NAME,
+    _TEXTURE_SIZE,
+    lambda: texture_features(views.images[..., 0]),
+  )
   few = len(counts) <= results_json.MAX_SVM_CLASSES
   scores = _svm_scores if few else _discriminant_scores
   return {
@@ -209,38 +212,6 @@ def _texture(image: np.ndarray) -> np.ndarray:
     counts = np.bincount(codes.astype(np.int64).ravel(), minlength=points + 2)
     parts.append(counts / codes.size)
   return np.concatenate(parts)
-
-
-def _cached_texture(images: np.ndarray) -> np.ndarray:
-  """Returns texture_features of uint8 (v, y, x, 1), cached beside a memmap."""
-  file = getattr(images, "filename", None)
-  if file is None:
-    return texture_features(images[..., 0])
-  path = pathlib.Path(file).with_name(_TEXTURE_FILE)
-  found = _read(path, (len(images), _TEXTURE_SIZE))
-  if found is None:
-    found = texture_features(images[..., 0])
-    # In a folder that cannot be written to, it is computed each time.
-    with contextlib.suppress(OSError):
-      atomic_files.write_arrays(path, {"texture": found})
-  return found
-
-
-def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
-  """Returns the float32 array of a file; None if it holds anything else."""
-  try:
-    # A zip archive, whose checksum finds damage. NumPy would leave it open.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-      found = archive["texture"]
-  except Exception:  # damage shows as one of half a dozen errors
-    return None
-  usable = (
-    isinstance(found, np.ndarray)
-    and found.dtype == np.float32
-    and found.shape == shape
-    and np.isfinite(found).all()
-  )
-  return found if usable else None
 
 
 def shortcut_warning(

@@ -71,26 +71,34 @@ def fit_temperature(
     group: int (k,), the micrograph of each view, 0..m-1.
   """
   logits = np.asarray(logits, np.float64)
-  truth = labels[group][:, None]  # (k, 1)
 
-  def loss(log_t: float) -> float:
-    log_p = special.log_softmax(logits / np.exp(log_t), axis=-1)
-    log_p = np.take_along_axis(log_p, truth, axis=-1)[:, 0]  # (k,)
-    # The mean over views in logarithms: p itself underflows at a small T.
-    peak = np.full(len(labels), -np.inf)
-    np.maximum.at(peak, group, log_p)
-    mean = metrics.mean_by_group(np.exp(log_p - peak[group]), group)
-    return -(peak + np.log(mean)).mean()
+  def of(log_t: float) -> float:
+    return loss(logits / np.exp(log_t), labels, group)
 
   # With several views there may be several minima: the grid finds the valley.
   edge = np.log(_HIGHEST)
   grid = np.linspace(-edge, edge, _GRID_POINTS)
-  losses = [loss(log_t) for log_t in grid]
+  losses = [of(log_t) for log_t in grid]
   best = int(np.argmin(losses))
   valley = grid[max(best - 1, 0)], grid[min(best + 1, _GRID_POINTS - 1)]
-  found = optimize.minimize_scalar(loss, bounds=valley, method="bounded")
+  found = optimize.minimize_scalar(of, bounds=valley, method="bounded")
   log_t = found.x if found.fun < losses[best] else grid[best]
   return float(np.clip(np.exp(log_t), _LOWEST, _HIGHEST))
+
+
+def loss(logits: np.ndarray, labels: np.ndarray, group: np.ndarray) -> float:
+  """Returns the mean -log p of the true classes of micrographs.
+
+  Args: as `fit_temperature` has them.
+  """
+  truth = labels[group][:, None]  # (k, 1)
+  log_p = special.log_softmax(logits, axis=-1)
+  log_p = np.take_along_axis(log_p, truth, axis=-1)[:, 0]  # (k,)
+  # The mean over views in logarithms: p itself underflows at a small T.
+  peak = np.full(len(labels), -np.inf)
+  np.maximum.at(peak, group, log_p)
+  mean = metrics.mean_by_group(np.exp(log_p - peak[group]), group)
+  return float(-(peak + np.log(mean)).mean())
 
 
 def summary(

@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
+import flax.linen as nn
 import jax
 import ml_collections
 import numpy as np
@@ -23,9 +24,9 @@ from eanet_jax.evaluation import (
   example_images,
   scoring,
 )
-from eanet_jax.explanation import attention_maps
-from eanet_jax.inference import forward_pass
-from eanet_jax.models import cost, networks
+from eanet_jax.explanation import attention_maps, evidence_maps
+from eanet_jax.inference import forward_pass, view_features
+from eanet_jax.models import cost, networks, transfer
 from eanet_jax.runtime import peers, pytrees, versions
 from eanet_jax.workdir import (
   examples_npz,
@@ -33,6 +34,8 @@ from eanet_jax.workdir import (
   predictions_csv,
   results_json,
 )
+
+_QUICK_S = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,12 +87,19 @@ class _Outputs:
   images_per_s: float
 
 
-def of_classes(trained: FinishedTraining) -> results_json.RunResults | None:
+def of_classes(
+  trained: FinishedTraining, left_out: answers.Answers | None = None
+) -> results_json.RunResults | None:
   """Returns the results of a training on classes; None except in process 0.
 
   Writes predictions and examples to its workdir.
+
+  Args:
+    trained: the training.
+    left_out: answers for what was trained on, by networks that had not seen
+      its specimen; None to take the validation split's.
   """
-  outputs = _run_network(trained)
+  outputs = _run_network(trained, left_out)
   with peers.first_process_first():  # the others wait until it has written
     if jax.process_index() > 0:
       return None
@@ -112,26 +122,30 @@ def of_pairs(trained: FinishedTraining) -> results_json.PretrainingResults:
   )
 
 
-def _run_network(trained: FinishedTraining) -> _Outputs:
+def _run_network(
+  trained: FinishedTraining, left_out: answers.Answers | None
+) -> _Outputs:
   """What the network gives for the validation and test splits."""
   data, forward, variables = trained.data, trained.forward, trained.variables
   orientations = trained.config.evaluation.orientations
-  validation, test = (
-    answers.Answers(
-      data.views,
-      chosen,
-      forward(variables, data.views.images, chosen, orientations),
-    )
-    for part in (data.split.validation, data.split.test)
-    for chosen in [data.views.of(part)]
+  seen = view_features.inputs(
+    forward, variables, data.views.images, orientations
   )
+
+  def answered(part: np.ndarray) -> answers.Answers:
+    chosen = data.views.of(part)
+    logits = forward(variables, seen, chosen, orientations)
+    return answers.Answers(data.views, chosen, logits)
+
+  test = answered(data.split.test)
+  validation = left_out or answered(data.split.validation)
   examples = example_images.choose(test)
   telling = [each["view"] for each in examples["telling"]]
   return _Outputs(
     validation=validation,
     test=test,
     examples=examples,
-    attention=attention_maps.attention_maps(
+    attention=_maps(
       forward.model,
       variables,
       data.views.images[telling],
@@ -145,6 +159,24 @@ def _run_network(trained: FinishedTraining) -> _Outputs:
   )
 
 
+def _maps(
+  model: nn.Module,
+  variables: pytrees.Variables,
+  images: np.ndarray,
+  mean: float | None,
+  std: float | None,
+  mesh: jax.sharding.Mesh,
+) -> tuple[np.ndarray, list[str]] | None:
+  """What a network looked at, as far as it can be said; None if it cannot."""
+  if isinstance(model, transfer.Transfer):
+    return evidence_maps.evidence_maps(
+      model, variables, images, mean, std, mesh
+    )
+  return attention_maps.attention_maps(
+    model, variables, images, mean, std, mesh
+  )
+
+
 def _images_per_s(
   forward: forward_pass.ForwardPass,
   variables: pytrees.Variables,
@@ -152,15 +184,21 @@ def _images_per_s(
   chosen: np.ndarray,
   orientations: int,
 ) -> float:
-  """Median speed of three passes over up to four batches, host to host."""
+  """Speed from host to host: of a batch, and if that is quick, of several."""
   size = forward.batch_size
-  some = np.resize(chosen, min(4, -(-len(chosen) // size)) * size)
-  seconds = []
-  for _ in range(3):
+
+  def seconds(some: np.ndarray) -> float:
     begun = time.monotonic()
     forward(variables, images, some, orientations)
-    seconds.append(time.monotonic() - begun)
-  return len(some) / statistics.median(seconds)
+    return time.monotonic() - begun
+
+  one = np.resize(chosen, size)
+  seconds(one)  # compiles
+  took = seconds(one)
+  if took > _QUICK_S:
+    return size / took
+  some = np.resize(chosen, min(4, -(-len(chosen) // size)) * size)
+  return len(some) / statistics.median(seconds(some) for _ in range(3))
 
 
 def _results(
@@ -181,6 +219,7 @@ def _results(
     for name, answered in beside.items()
   }
   return results_json.RunResults(
+    objective=config.loss.objective,
     name=config.model.name,
     title=networks.title(config.model.to_dict()),
     validation=scoring.score(outputs.validation, resamples=resamples),

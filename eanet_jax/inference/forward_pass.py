@@ -5,18 +5,23 @@ evaluation and prediction all use it.
 """
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import flax.linen as nn
 import jax
 import numpy as np
 
-from eanet_jax.models import inputs
+from eanet_jax.models import inputs, transfer
 from eanet_jax.runtime import compiler, pytrees, sharding
 
 # The activations of more images do not fit in a CPU's cache: 64 at once are a
 # fifth slower than 16.
 _CPU_BATCH = 16
+# A trunk is as fast with few images, and one file waits for no more than these.
+_CPU_TRUNK_BATCH = 4
+
+# From variables and images, as they are stored, to float32 rows (b, r).
+_Network = Callable[[pytrees.Variables, jax.Array], jax.Array]
 
 
 class ForwardPass:
@@ -41,20 +46,32 @@ class ForwardPass:
     """Takes the mean and std of the images the network was trained on."""
     devices = mesh.size
     if jax.default_backend() == "cpu":
-      batch_size = min(batch_size, _CPU_BATCH * devices)
+      trunk = isinstance(model, transfer.Transfer)
+      most = _CPU_TRUNK_BATCH if trunk else _CPU_BATCH
+      batch_size = min(batch_size, most * devices)
     self.model = model
     self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)
+    whole = sharding.replicated(mesh)
 
     @compiler.full_precision
     def logits(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
-      images = inputs.standardise(images, mean, std)
+      if images.ndim == 4:
+        images = inputs.standardise(images, mean, std)
       # It returns a tuple only if something is mutable.
       return model.apply(  # type: ignore[return-value]
         variables, images, deterministic=True
       )
 
-    self._logits = jax.jit(logits, out_shardings=sharding.replicated(mesh))
+    @compiler.full_precision
+    def features(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
+      images = inputs.standardise(images, mean, std)
+      return model.apply(  # type: ignore[return-value]
+        variables, images, method="features"
+      )
+
+    self._logits = jax.jit(logits, out_shardings=whole)
+    self._features = jax.jit(features, out_shardings=whole)
 
   def __call__(
     self,
@@ -67,48 +84,98 @@ class ForwardPass:
 
     Args:
       variables: the network's, {"params": ...} and what else it has.
-      images: uint8 (v, y, x, 1), may be memory-mapped; y = x if turned.
+      images: uint8 (v, y, x, 1), may be memory-mapped; y = x if turned. Of a
+        `transfer.Transfer` also its features, float32 (v, f).
       indices: int (k,).
       orientations: how many of each image are looked at: 1, as it is; 4, the
         quarter turns; or 8, mirrored too. Probabilities are the mean over them,
-        so that those of an image turned by 90 degrees are the same.
+        so that those of an image turned by 90 degrees are the same; of a
+        `transfer.Transfer` its features are. Features that are given are the
+        mean over as many as they were found with.
     """
+    if isinstance(self.model, transfer.Transfer) and images.ndim == 4:
+      images = self.features(variables, images, indices, orientations)
+      indices = np.arange(len(images))
+    if images.ndim == 2:
+      orientations = 1
+    rows = self._rows(self._logits, variables, images, indices, orientations)
+    return np.concatenate([_log_mean_probability(each) for each in rows])
+
+  def features(
+    self,
+    variables: pytrees.Variables,
+    images: np.ndarray,
+    indices: np.ndarray,
+    orientations: int,
+    done: Callable[[int], object] = lambda count: None,
+  ) -> np.ndarray:
+    """Returns float32 (k, f): the mean features of images over orientations.
+
+    Args:
+      variables: of a `transfer.Transfer`.
+      images: uint8 (v, y, x, 1), may be memory-mapped; y = x if turned.
+      indices: int (k,).
+      orientations: see `__call__`.
+      done: called with the number of images that were finished.
+    """
+    found = []
+    for outs in self._rows(
+      self._features, variables, images, indices, orientations
+    ):
+      found.append(np.mean(outs, axis=0))
+      done(len(found[-1]))
+    return np.concatenate(found)
+
+  def _rows(
+    self,
+    network: _Network,
+    variables: pytrees.Variables,
+    images: np.ndarray,
+    indices: np.ndarray,
+    orientations: int,
+  ) -> Iterator[list[np.ndarray]]:
+    """Yields, batch by batch, the rows (b, r) of each orientation."""
     size = self.batch_size
     waiting: collections.deque[tuple[list[jax.Array], int]] = (
       collections.deque()
     )
-    done: list[np.ndarray] = []
+
+    def fetched(outs: Iterable[jax.Array], count: int) -> list[np.ndarray]:
+      return [sharding.fetch(out)[:count] for out in outs]
+
     for start in range(0, len(indices), size):
       chosen = images[indices[start : start + size]]
-      batch = np.zeros((size, *images.shape[1:]), np.uint8)
+      batch = np.zeros((size, *images.shape[1:]), images.dtype)
       batch[: len(chosen)] = chosen
       outs = [
-        self._logits(variables, sharding.put(turned, self._over_batch))
+        network(variables, sharding.put(turned, self._over_batch))
         for turned in _orientations(batch, orientations)
       ]
       waiting.append((outs, len(chosen)))
       if len(waiting) > 2:  # bounded memory, and the device stays busy
-        done.append(_valid(*waiting.popleft()))
-    done += [_valid(*each) for each in waiting]
-    logits = np.concatenate(done)
-    if len(logits) != len(indices):
-      raise AssertionError(f"{len(logits)} logits for {len(indices)} examples")
-    return logits
+        yield fetched(*waiting.popleft())
+    for each in waiting:
+      yield fetched(*each)
 
 
 def _orientations(batch: np.ndarray, count: int) -> Iterator[np.ndarray]:
-  """Yields the first `count` of the 8 orientations of images (b, y, x, c)."""
+  """Yields the first `count` of the 8 orientations of images (b, y, x, c).
+
+  Of 1, rows of any kind will do.
+  """
+  if count == 1:
+    yield batch
+    return
   for k in range(count):
     turned = np.rot90(batch, k % 4, axes=(1, 2))
     yield turned if k < 4 else turned[:, :, ::-1]
 
 
-def _valid(outs: list[jax.Array], count: int) -> np.ndarray:
-  """Logits of the first `count` images, from one orientation or several.
+def _log_mean_probability(logits: list[np.ndarray]) -> np.ndarray:
+  """Returns logits (b, l) of one orientation, or for several of them.
 
-  Several give the log of their mean probabilities.
+  Those are the log of their mean probabilities.
   """
-  logits = [sharding.fetch(out)[:count] for out in outs]
   if len(logits) == 1:
     return logits[0]
   mean = np.mean([probabilities(each) for each in logits], axis=0)

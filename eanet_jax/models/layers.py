@@ -113,7 +113,7 @@ class Dense(nn.Module):
 @jax.custom_vjp
 def add_bias(x: Array, bias: Array) -> Array:
   """Returns x (..., d) + bias (d,), of the type of x."""
-  return x + _of_every_row(bias.astype(x.dtype), x)
+  return x + of_every_row(bias.astype(x.dtype), x)
 
 
 add_bias.defvjp(
@@ -140,7 +140,7 @@ def layer_norm(x: Array, scale: Array, bias: Array) -> Array:
   return _layer_norm_fwd(x, scale, bias)[0]
 
 
-def _of_every_row(vector: Array, x: Array) -> Array:
+def of_every_row(vector: Array, x: Array) -> Array:
   """Returns vector (d,) with as many axes as x (..., d)."""
   return jnp.expand_dims(vector, range(x.ndim - 1))
 
@@ -164,7 +164,7 @@ def _layer_norm_fwd(
   centred = x - _mean(x)
   inverse_std = jax.lax.rsqrt(_mean(centred * centred) + 1e-6)
   normed = centred * inverse_std
-  y = normed * _of_every_row(scale, x) + _of_every_row(bias, x)
+  y = normed * of_every_row(scale, x) + of_every_row(bias, x)
   return y, (normed, inverse_std, scale)
 
 
@@ -172,7 +172,7 @@ def _layer_norm_bwd(
   residuals: tuple[Array, Array, Array], cotangent: Array
 ) -> tuple[Array, Array, Array]:
   normed, inverse_std, scale = residuals
-  d_normed = cotangent * _of_every_row(scale, cotangent)
+  d_normed = cotangent * of_every_row(scale, cotangent)
   d_x = d_normed - _mean(d_normed) - normed * _mean(d_normed * normed)
   d_scale, d_bias = _sum_rows(cotangent * normed), _sum_rows(cotangent)
   return d_x * inverse_std, d_scale, d_bias
@@ -198,7 +198,7 @@ def depthwise_conv(x: Array, kernel: Array) -> Array:
   kernel = kernel.astype(x.dtype)
   taps = _taps(x, len(kernel))
   return compiler.fence(  # type: ignore[return-value]  # 0 is of no taps
-    sum(tap * _of_every_row(kernel[at], tap) for at, tap in taps)
+    sum(tap * of_every_row(kernel[at], tap) for at, tap in taps)
   )
 
 

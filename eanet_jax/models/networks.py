@@ -11,7 +11,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from eanet_jax import errors
-from eanet_jax.models import attention, eanet, vgg
+from eanet_jax.models import (
+  attention,
+  eanet,
+  efficientnet_lite,
+  transfer,
+  vgg,
+)
+from eanet_jax.models.pretrained import efficientnet_lite0
 
 # Fields of a configuration's `model` group that are about its weights.
 _NOT_OF_THE_NETWORK = ("name", "pretrained", "frozen_epochs")
@@ -27,7 +34,11 @@ def create(model: Mapping[str, Any], outputs: int) -> nn.Module:
   Raises:
     UserError: another version of this program wrote the group.
   """
-  makers: dict[str, Callable[..., nn.Module]] = {"eanet": _eanet, "vgg": _vgg}
+  makers: dict[str, Callable[..., nn.Module]] = {
+    "eanet": _eanet,
+    "vgg": _vgg,
+    "transfer": _transfer,
+  }
   fields = {k: v for k, v in model.items() if k not in _NOT_OF_THE_NETWORK}
   try:
     return makers[model["name"]](outputs, **fields)
@@ -107,9 +118,35 @@ def _vgg(
   )
 
 
+def _transfer(num_classes: int, *, trunk: str, dtype: str) -> transfer.Transfer:
+  """Returns a linear classifier of what a frozen trunk sees."""
+  if trunk != "efficientnet_lite0":
+    raise KeyError(trunk)
+  return transfer.Transfer(
+    num_classes, efficientnet_lite.Trunk(dtype=jnp.dtype(dtype))
+  )
+
+
+def frozen_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns the "frozen" collection of a network, {} if it has none.
+
+  Args:
+    model: the `model` group of a configuration.
+
+  Raises:
+    UserError: the weights are missing, or are not those that are known.
+  """
+  if model["name"] != "transfer":
+    return {}
+  load = {"efficientnet_lite0": efficientnet_lite0.load}[model["trunk"]]
+  return {"trunk": load(len(efficientnet_lite.BLOCKS))}
+
+
 def title(model: Mapping[str, Any]) -> str:
   """Returns what people call the network, e.g. "EANet, 16 x 16 slots"."""
-  if model["name"] == "vgg":
+  if model["name"] == "transfer":
+    parts = ["Linear classifier on a frozen EfficientNet-Lite0"]
+  elif model["name"] == "vgg":
     parts = ["VGG16" + (" + attention" * (model["attention_type"] != "none"))]
     if model["width_multiplier"] != 1:
       parts.append(f"{model['width_multiplier']:g} of its width")

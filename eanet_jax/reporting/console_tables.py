@@ -107,11 +107,14 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
     known = "interval_95" in results.test["specimen"]
     over = "specimens" if known else "micrographs"
     intervals = f"95 % intervals: bootstrap over {over}"
+  trained = f"best checkpoint: epoch {results.best_epoch} of {results.epochs}"
+  if results.objective == "discriminant":
+    left_out = results.validation["micrograph"]["accuracy"]
+    trained = f"training specimens, left out in turn: accuracy {left_out:.3f}"
   lines = [
     "",
     f"test split by {split['by']}: {split['test']} micrographs of"
-    f" {len(split['test_specimens'])} specimens, best checkpoint: epoch"
-    f" {results.best_epoch} of {results.epochs} ({intervals})",
+    f" {len(split['test_specimens'])} specimens, {trained} ({intervals})",
     "",
     table(results.test, results.class_names),
     "",

@@ -18,7 +18,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from eanet_jax import errors
 from eanet_jax.runtime import wording
@@ -34,6 +34,8 @@ JOIN_S = 20
 # the end of the job.
 _SILENCE_S = 30
 _BIND_VARIABLE = "JAX_COORDINATOR_BIND_ADDRESS"
+
+T = TypeVar("T")  # a pytree of arrays
 
 _barriers = itertools.count()
 _complaint = LOST  # the line where C++ ends this process
@@ -224,6 +226,21 @@ def first_process_first() -> Iterator[None]:
   barrier(key=key, timeout_ms=4 * 3600 * 1000)
   if jax.process_index() != 0:
     yield
+
+
+def of_first_process(values: T) -> T:
+  """Returns process 0's values of a pytree of NumPy arrays, in all processes.
+
+  Equal computations on other processors may differ in their last bits, and what
+  all devices hold must not.
+  """
+  import jax
+
+  if jax.process_count() == 1:
+    return values
+  from jax.experimental import multihost_utils
+
+  return multihost_utils.broadcast_one_to_all(values)
 
 
 def _hold_standard_error() -> None:

@@ -63,6 +63,12 @@ def create(
     config.train.seed,
     mesh,
   )
+  frozen = networks.frozen_weights(config.model.to_dict())
+  if frozen:
+    frozen = jax.tree.map(
+      lambda leaf: sharding.put(leaf, sharding.replicated(mesh)), frozen
+    )
+    state = state.replace(frozen=frozen)
   return model, state, schedule
 
 

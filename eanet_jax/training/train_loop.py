@@ -165,6 +165,12 @@ class Training:
       Stopped: a signal asked to stop; the steps done are saved.
     """
     if not self.total_steps and not self._saved.steps():
+      variables = self._objective.start(
+        self.state.variables, self._data, self.forward
+      )
+      self.state = self.state.replace(
+        **jax.device_put(variables, sharding.replicated(self.mesh))
+      )
       self._saving.save(self.state, self._meta(score=None))
     if self.step >= self.total_steps:
       return

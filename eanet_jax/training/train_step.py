@@ -59,6 +59,7 @@ class TrainState(flax.struct.PyTreeNode):
     step: int32 (), steps done.
     params: parameters of the network, float32.
     batch_stats: running statistics of batch norm, {} if the network has none.
+    frozen: weights that are not trained, {} if the network has none.
     opt_state: the state of `optimizer`.
     metrics: of the running epoch.
     bad_step: int32 (), the first step whose loss or gradient was not finite,
@@ -71,6 +72,7 @@ class TrainState(flax.struct.PyTreeNode):
   step: Array
   params: pytrees.PyTree
   batch_stats: pytrees.PyTree
+  frozen: pytrees.PyTree
   opt_state: optax.OptState
   metrics: EpochMetrics
   bad_step: Array
@@ -81,10 +83,12 @@ class TrainState(flax.struct.PyTreeNode):
   @property
   def variables(self) -> pytrees.Variables:
     """What inference needs, as a Flax module's `apply` takes it."""
-    variables = {"params": self.params}
-    if self.batch_stats:
-      variables["batch_stats"] = self.batch_stats
-    return variables
+    variables = {
+      "params": self.params,
+      "batch_stats": self.batch_stats,
+      "frozen": self.frozen,
+    }
+    return {name: values for name, values in variables.items() if values}
 
   @property
   def progress(self) -> dict[str, pytrees.PyTree]:
@@ -124,6 +128,7 @@ def create_state(
       step=jnp.zeros((), jnp.int32),
       params=params,
       batch_stats=variables.get("batch_stats", {}),
+      frozen=variables.get("frozen", {}),
       opt_state=optimizer.init(params),
       metrics=EpochMetrics.empty(),
       bad_step=jnp.full((), -1, jnp.int32),

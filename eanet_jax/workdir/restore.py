@@ -89,6 +89,8 @@ def _shapes(
   return jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
     {
-      name: shapes[name] for name in ("params", "batch_stats") if name in shapes
+      name: shapes[name]
+      for name in ("params", "batch_stats", "frozen")
+      if name in shapes
     },
   )

@@ -160,6 +160,8 @@ class RunResults:
   """What results.json holds for a run that was trained on classes.
 
   Attributes:
+    objective: what it was trained for; "discriminant" has no epochs, and its
+      validation is of the training split, each specimen answered for without.
     name, title: the network's, see `networks.title`.
     validation, test: scores of these splits.
     baselines: scores of the test split, by the names in `BASELINES`.

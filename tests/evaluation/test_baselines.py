@@ -1,5 +1,7 @@
 """Baselines on drawn textures whose classes differ in one known way."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from scipy import special
@@ -328,18 +330,18 @@ def test_features_are_kept_beside_the_views_and_used_again(on_disk, by_texture):
   np.testing.assert_array_equal(first["texture"], plain["texture"])
   path = cache_of(folder)
   with np.load(path, allow_pickle=False) as archive:
-    kept = archive["texture"]
+    kept = archive["rows"]
   computed = baselines.texture_features(data.views.images[..., 0])
   np.testing.assert_array_equal(kept, computed)
   # Recognisable: each view has another's features.
-  np.savez(path, texture=kept[::-1])
+  np.savez(path, rows=kept[::-1])
   second = baselines.logits(data, np.arange(9))
   assert not np.allclose(second["texture"], first["texture"])
   np.testing.assert_array_equal(second["grey"], first["grey"])
 
 
 def array(shape, dtype, value=0):
-  return lambda path: np.savez(path, texture=np.full(shape, value, dtype))
+  return lambda path: np.savez(path, rows=np.full(shape, value, dtype))
 
 
 def flip(path):
@@ -382,7 +384,7 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(
   def refuse(*_, **__):
     raise PermissionError(13, "read-only")
 
-  monkeypatch.setattr(baselines.pathlib.Path, "open", refuse)
+  monkeypatch.setattr(pathlib.Path, "open", refuse)
   found = baselines.logits(data, np.arange(9))["texture"]
   monkeypatch.undo()
   expected = baselines.logits(by_texture, np.arange(9))["texture"]

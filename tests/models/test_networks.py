@@ -97,7 +97,9 @@ def test_every_field_of_a_vgg_reaches_its_module(attention_type):
   )
 
 
-@pytest.mark.parametrize("config", ["eanet_best", "vit", "vgg_attention"])
+@pytest.mark.parametrize(
+  "config", ["eanet_best", "vit", "vgg_attention", "transfer"]
+)
 def test_a_network_is_static_and_equal_to_another_of_its_fields(config):
   # So it can be an argument that jit does not trace.
   one, other = (networks.create(group(config), 3) for _ in range(2))
@@ -138,6 +140,7 @@ def test_a_group_without_a_field_is_refused():
     ("eanet", "EANet, 16 x 16 slots"),
     ("eanet:single_memory", "EANet, 16 x 16 slots, one memory"),
     ("eanet_best", "EANet, 16 x 16 slots, convolutional stem"),
+    ("transfer", "Linear classifier on a frozen EfficientNet-Lite0"),
     ("vit", "ViT"),
     ("vit:simplified", "ViT, simplified self-attention"),
     ("vgg", "VGG16, 0.125 of its width, batch norm"),
