@@ -32,6 +32,7 @@ class ForwardPass:
 
   Attributes:
     model: the network.
+    levels: (mean, std) that images are standardised by, see `inputs`.
     batch_size: images in a dispatch, a multiple of the devices; few on a CPU.
   """
 
@@ -50,6 +51,7 @@ class ForwardPass:
       most = _CPU_TRUNK_BATCH if trunk else _CPU_BATCH
       batch_size = min(batch_size, most * devices)
     self.model = model
+    self.levels = mean, std
     self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)
     whole = sharding.replicated(mesh)

@@ -59,13 +59,18 @@ def inputs(
   if jax.process_count() > 1:
     # All or none must find them: files on several machines may differ.
     return find()
-  name = f"features-{_digest(variables)}-{orientations}"
+  name = f"features-{_digest(forward, variables, orientations)}"
   return view_facts.kept(images, name, sum(model.sizes), find)
 
 
-def _digest(variables: pytrees.Variables) -> str:
-  """Hexadecimal, of the trunk's weights."""
-  digest = hashlib.sha256(f"{_VERSION}".encode())
+def _digest(
+  forward: forward_pass.ForwardPass,
+  variables: pytrees.Variables,
+  orientations: int,
+) -> str:
+  """Hexadecimal, of all that the features of an image depend on."""
+  decides = (_VERSION, forward.model.trunk, forward.levels, orientations)
+  digest = hashlib.sha256(repr(decides).encode())
   for leaf in jax.tree.leaves(variables[efficientnet_lite.COLLECTION]):
     digest.update(sharding.fetch(leaf).tobytes())
   return digest.hexdigest()[:16]
