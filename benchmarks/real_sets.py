@@ -280,33 +280,37 @@ def of_frozen(config: Any, level: str) -> dict[str, Outcome]:
 
 def frozen_features(images: np.ndarray) -> dict[str, np.ndarray]:
   """Returns float32 (v, f) by baseline: of the views as they stand."""
+  import flax.linen as nn
   import jax
 
   from eanet_jax.data import view_facts
-  from eanet_jax.models import efficientnet_lite, inputs
+  from eanet_jax.inference import forward_pass
+  from eanet_jax.models import efficientnet_lite
   from eanet_jax.models.pretrained import efficientnet_lite0
+  from eanet_jax.runtime import sharding
 
-  trunk = efficientnet_lite.Trunk()
-  variables = {"frozen": efficientnet_lite0.load(len(efficientnet_lite.BLOCKS))}
   channels = [block.channels_out for block in efficientnet_lite.BLOCKS]
   middle = 2 * sum(channels[6:15])
 
-  @jax.jit
-  def features(images: jax.Array) -> jax.Array:
-    maps = trunk.apply(variables, inputs.standardise(images, None, None))[1:]
-    parts = [maps[-1].mean((1, 2))]
-    for each in maps[6:15]:
-      parts += [each.mean((1, 2)), each.std((1, 2))]
-    return jax.numpy.concatenate(parts, axis=-1)
+  class Statistics(nn.Module):
+    """The last map's means; means and spreads of the middle ones."""
+
+    trunk: nn.Module
+
+    def __call__(self, images: jax.Array, *, deterministic: bool) -> jax.Array:
+      maps = self.trunk(images)[1:]
+      parts = [maps[-1].mean((1, 2))]
+      for each in maps[6:15]:
+        parts += [each.mean((1, 2)), each.std((1, 2))]
+      return jax.numpy.concatenate(parts, axis=-1)
 
   def find() -> np.ndarray:
-    size, rows = 16, []
-    for start in range(0, len(images), size):
-      batch = np.zeros((size, *images.shape[1:]), np.uint8)
-      own = images[start : start + size]
-      batch[: len(own)] = own
-      rows.append(np.asarray(features(batch))[: len(own)])
-    return np.concatenate(rows)
+    mesh = sharding.data_mesh()
+    forward = forward_pass.ForwardPass(
+      Statistics(efficientnet_lite.Trunk()), None, None, 16, mesh
+    )
+    variables = {"frozen": {"trunk": efficientnet_lite0.load()}}
+    return forward(variables, images, np.arange(len(images)))
 
   width = channels[-1] + middle
   found = view_facts.kept(images, "frozen-baselines-v1", width, find)

@@ -33,7 +33,7 @@ def ours(images: np.ndarray, grouped: bool) -> Callable[[], object]:
   if grouped:
     efficientnet_lite.depthwise = by_xla
   trunk = efficientnet_lite.Trunk()
-  variables = {"frozen": efficientnet_lite0.load(len(efficientnet_lite.BLOCKS))}
+  variables = {"frozen": efficientnet_lite0.load()}
   maps = jax.jit(lambda images: trunk.apply(variables, images)[1:])
   return lambda: jax.block_until_ready(maps(images))
 

@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
-import flax.linen as nn
 import jax
 import ml_collections
 import numpy as np
@@ -35,7 +34,7 @@ from eanet_jax.workdir import (
   results_json,
 )
 
-_QUICK_S = 0.5
+_QUICK_S = 0.5  # of a batch: then its speed is that of several
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,39 +140,20 @@ def _run_network(
   validation = left_out or answered(data.split.validation)
   examples = example_images.choose(test)
   telling = [each["view"] for each in examples["telling"]]
+  shown = data.views.images[telling]
+  of_them = variables, shown, data.mean, data.std, trained.mesh
+  if isinstance(forward.model, transfer.Transfer):
+    maps = evidence_maps.evidence_maps(forward.model, *of_them)
+  else:
+    maps = attention_maps.attention_maps(forward.model, *of_them)
   return _Outputs(
     validation=validation,
     test=test,
     examples=examples,
-    attention=_maps(
-      forward.model,
-      variables,
-      data.views.images[telling],
-      data.mean,
-      data.std,
-      trained.mesh,
-    ),
+    attention=maps,
     images_per_s=_images_per_s(
       forward, variables, data.views.images, test.chosen, orientations
     ),
-  )
-
-
-def _maps(
-  model: nn.Module,
-  variables: pytrees.Variables,
-  images: np.ndarray,
-  mean: float | None,
-  std: float | None,
-  mesh: jax.sharding.Mesh,
-) -> tuple[np.ndarray, list[str]] | None:
-  """What a network looked at, as far as it can be said; None if it cannot."""
-  if isinstance(model, transfer.Transfer):
-    return evidence_maps.evidence_maps(
-      model, variables, images, mean, std, mesh
-    )
-  return attention_maps.attention_maps(
-    model, variables, images, mean, std, mesh
   )
 
 

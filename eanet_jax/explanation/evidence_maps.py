@@ -13,7 +13,7 @@ from eanet_jax.runtime import compiler, pytrees, sharding
 
 Array = jax.Array
 
-NAMES = ["fine structure", "coarse structure"]
+NAMES = ("fine structure", "coarse structure")
 
 
 def evidence_maps(
@@ -73,4 +73,4 @@ def evidence_maps(
     sharding.fetch(of_image(variables, sharding.put(images[i : i + 1], whole)))
     for i in range(len(images))
   ]
-  return (np.stack(found), NAMES) if found else None
+  return (np.stack(found), list(NAMES)) if found else None

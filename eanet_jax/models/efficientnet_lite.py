@@ -171,14 +171,12 @@ def _relu6(maps: Array) -> Array:
 
 
 class Trunk(nn.Module):
-  """The stem and the first blocks of EfficientNet-Lite0.
+  """The stem and the 16 blocks of EfficientNet-Lite0.
 
   Attributes:
-    num_blocks: how many of the 16 blocks.
     dtype: of all maps and products.
   """
 
-  num_blocks: int = len(BLOCKS)
   dtype: jax.typing.DTypeLike = jnp.float32
 
   @nn.compact
@@ -191,6 +189,6 @@ class Trunk(nn.Module):
     """
     stem = _Stem((3, 3, 1, STEM_CHANNELS), name="stem")
     maps = [_relu6(stem(images.astype(self.dtype)))]
-    for i, shape in enumerate(BLOCKS[: self.num_blocks]):
+    for i, shape in enumerate(BLOCKS):
       maps.append(_Block(shape, name=f"block_{i}")(maps[-1]))
     return maps

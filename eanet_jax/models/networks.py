@@ -139,7 +139,7 @@ def frozen_weights(model: Mapping[str, Any]) -> dict[str, Any]:
   if model["name"] != "transfer":
     return {}
   load = {"efficientnet_lite0": efficientnet_lite0.load}[model["trunk"]]
-  return {"trunk": load(len(efficientnet_lite.BLOCKS))}
+  return {"trunk": load()}
 
 
 def title(model: Mapping[str, Any]) -> str:

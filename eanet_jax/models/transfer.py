@@ -85,8 +85,8 @@ class Transfer(nn.Module):
   @property
   def sizes(self) -> tuple[int, ...]:
     """The moments of each block that is looked at."""
-    blocks = efficientnet_lite.BLOCKS[: self.trunk.num_blocks]
-    return tuple(2 * block.channels_out for block in blocks[_FIRST_BLOCK:])
+    blocks = efficientnet_lite.BLOCKS[_FIRST_BLOCK:]
+    return tuple(2 * block.channels_out for block in blocks)
 
   def maps(self, images: Array) -> list[Array]:
     """Returns what is looked at of standardised images (b, y, x, 1)."""

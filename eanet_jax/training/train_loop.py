@@ -31,6 +31,7 @@ from eanet_jax.runtime import (
 from eanet_jax.training import (
   dispatching,
   initial_state,
+  objective_discriminant,
   objectives,
   resuming,
   run_history,
@@ -165,12 +166,13 @@ class Training:
       Stopped: a signal asked to stop; the steps done are saved.
     """
     if not self.total_steps and not self._saved.steps():
-      variables = self._objective.start(
-        self.state.variables, self._data, self.forward
-      )
-      self.state = self.state.replace(
-        **jax.device_put(variables, sharding.replicated(self.mesh))
-      )
+      if isinstance(self._objective, objective_discriminant.Discriminant):
+        variables = self._objective.solve(
+          self.state.variables, self._data, self.forward
+        )
+        self.state = self.state.replace(
+          **jax.device_put(variables, sharding.replicated(self.mesh))
+        )
       self._saving.save(self.state, self._meta(score=None))
     if self.step >= self.total_steps:
       return

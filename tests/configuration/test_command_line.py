@@ -104,6 +104,7 @@ def test_differences_are_those_that_change_the_run():
     ("transfer", {"loss.objective": "pairs"}, "transfer is a trained one"),
     ("transfer", {"model.trunk": "lite9"}, "one of efficientnet_lite0"),
     ("eanet", {"loss.objective": "discriminant"}, "needs --config.model.name"),
+    ("transfer", {"loss.objective": "classes"}, "is solved, not trained"),
     ("eanet", {"split.validate_by": "none"}, "leaves nothing to choose"),
     ("pretrain", {"dataset.image_px": 240}, "a multiple of 32"),
     (

@@ -17,7 +17,7 @@ def network():
   size = sum(model.sizes)
   rng = np.random.default_rng(0)
   variables = {
-    "frozen": {"trunk": efficientnet_lite0.load(16)},
+    "frozen": {"trunk": efficientnet_lite0.load()},
     "batch_stats": {
       "mean": np.zeros(size, "f4"),
       "std": np.ones(size, "f4"),

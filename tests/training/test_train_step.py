@@ -10,7 +10,8 @@ from eanet_jax.runtime import sharding
 from eanet_jax.training import (
   augment,
   dispatching,
-  objectives,
+  objective_classes,
+  objective_pairs,
   optimizer,
   train_step,
 )
@@ -23,7 +24,7 @@ LEVELS = 120.0, 60.0  # mean and spread of grey levels
 LOCAL = {"stem": "convolutions", "depthwise_size": 3, "pooling": "maps"}
 
 
-CLASSES = objectives.Classes(("a", "b", "c"))
+CLASSES = objective_classes.Classes(("a", "b", "c"))
 
 
 def make_state(
@@ -186,7 +187,7 @@ def test_places_of_images_of_eight_grey_levels_are_paired():
   state = make_state(
     mesh,
     rate=3e-3,
-    objective=objectives.Pairs(temperature=0.2, outputs=3),
+    objective=objective_pairs.Pairs(temperature=0.2, outputs=3),
     pooling="maps",
     stem="convolutions",
     position_embedding=False,

@@ -47,8 +47,8 @@ def path() -> pathlib.Path:
 
 
 @functools.cache
-def load(num_blocks: int) -> dict[str, Any]:
-  """Returns the "frozen" collection of a trunk of so many blocks, float32.
+def load() -> dict[str, Any]:
+  """Returns the "frozen" collection of a trunk, float32.
 
   Raises:
     UserError: the weights are missing, or are not those that are known.
@@ -71,15 +71,14 @@ def load(num_blocks: int) -> dict[str, Any]:
     ) from None
   except torch_archives.NotTensors as error:
     raise errors.UserError(f"{file} {error}: {advice}") from None
-  return convert(tensors, num_blocks)
+  return _convert(tensors)
 
 
-def convert(tensors: dict[str, np.ndarray], num_blocks: int) -> dict[str, Any]:
+def _convert(tensors: dict[str, np.ndarray]) -> dict[str, Any]:
   """Returns the "frozen" collection, each batch norm in its convolution.
 
   Args:
     tensors: by the names of the file.
-    num_blocks: of the trunk.
   """
   found: dict[str, np.ndarray] = {}
 
@@ -99,7 +98,7 @@ def convert(tensors: dict[str, np.ndarray], num_blocks: int) -> dict[str, Any]:
     found[f"{layer}/bias"] = bias.astype(np.float32)
 
   put("stem", "_conv_stem", "_bn0")
-  for i, shape in enumerate(efficientnet_lite.BLOCKS[:num_blocks]):
+  for i, shape in enumerate(efficientnet_lite.BLOCKS):
     block = f"_blocks.{i}."
     if shape.expansion > 1:
       put(f"block_{i}/expand", f"{block}_expand_conv", f"{block}_bn0")

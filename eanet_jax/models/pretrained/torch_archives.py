@@ -11,7 +11,6 @@ import io
 import math
 import pathlib
 import pickle
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,10 +21,7 @@ _PROTOCOL = 1001
 # The numbers are written as they lie in memory of a little-endian machine.
 _DTYPES = {
   "FloatStorage": "<f4",
-  "DoubleStorage": "<f8",
-  "HalfStorage": "<f2",
   "LongStorage": "<i8",
-  "IntStorage": "<i4",
 }
 
 
@@ -135,11 +131,8 @@ def _read(file: io.BufferedReader) -> dict[str, np.ndarray]:
     size = int.from_bytes(file.read(8), "little")
     if size != storage.size:
       raise NotTensors(f"has {size} numbers where {storage.size} should be")
-    # np.frombuffer would keep the whole text; a copy is the numbers alone.
     numbers = file.read(size * storage.dtype.itemsize)
     storage.numbers = np.frombuffer(numbers, storage.dtype, size)
-    if sys.byteorder == "big":
-      storage.numbers = storage.numbers.astype(storage.dtype.newbyteorder("="))
   if file.read(1):
     raise NotTensors("goes on behind its last tensor")
   return {name: tensor.array() for name, tensor in named.items()}
