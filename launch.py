@@ -57,9 +57,9 @@ def main(argv: list[str]) -> int:
 
     run = comparison_job.run
   else:
-    from eanet_jax.commands import training_job
+    from eanet_jax.commands import main_job
 
-    run = training_job.run
+    run = main_job.run
   return run(config, _WORKDIR.value or f"runs/{name}")
 
 

@@ -30,20 +30,25 @@ import numpy as np
 from eanet_jax.commands import set_fields
 from eanet_jax.runtime import console
 
-# Recipes by the name in the table. The first is what others are compared to.
+# Titles by recipe. The first one asked for is what others are compared to.
 SYSTEMS = {
-  "recommended": "transfer",
-  "EANet, from nothing": "eanet_best",
-  "EANet, the paper's": "eanet",
-  "VGG + attention": "vgg_attention",
-  "VGG": "vgg",
-  "ViT": "vit",
+  "transfer": "recommended",
+  "eanet_best": "EANet, from nothing",
+  "eanet": "EANet, the paper's",
+  "vgg_attention": "VGG + attention",
+  "vgg": "VGG",
+  "vit": "ViT",
 }
 BASELINES = {
   "texture": "GLCM + LBP, SVM",
   "frozen_middle": "frozen EfficientNet-Lite0, blocks 6 to 14, linear",
   "frozen_last": "frozen EfficientNet-Lite0, last map, linear",
 }
+
+
+def title_of(system: str) -> str:
+  """Returns what a system or baseline is called in tables."""
+  return {**SYSTEMS, **BASELINES}[system]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,17 +116,18 @@ def table_of(folder: pathlib.Path, every: int, workdir: pathlib.Path) -> str:
   """Returns the path of a table of every so many images of each specimen."""
   from eanet_jax.runtime import csv_files
 
-  rows = []
-  for specimen in sorted(folder.glob("*/*/")):
-    files = sorted(each for each in specimen.iterdir() if each.is_file())
-    rows += [
-      {
-        "file": str(file),
-        "class": specimen.parent.name,
-        "specimen": specimen.name,
-      }
-      for file in files[::every]
-    ]
+  specimens: dict[pathlib.Path, list[pathlib.Path]] = {}
+  for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    specimens.setdefault(file.parent, []).append(file)
+  rows = [
+    {
+      "file": str(file),
+      "class": file.relative_to(folder).parts[0],
+      "specimen": parent.name,
+    }
+    for parent, files in specimens.items()
+    for file in files[::every]
+  ]
   path = workdir / f"{folder.name}.csv"
   path.parent.mkdir(parents=True, exist_ok=True)
   csv_files.write(path, ("file", "class", "specimen"), rows)
@@ -135,7 +141,12 @@ def config_of(
   from eanet_jax.configuration import recipes
 
   config = recipes.load(recipe)
-  fields = [*source, *each.fields, f"train.seed={seed}"]
+  fields = [
+    *source,
+    *each.fields,
+    "split.ensemble=False",
+    f"train.seed={seed}",
+  ]
   if config.split.validate_by == "specimen":
     # On equal terms: all specimens that are not tested on are trained on.
     fields.append("split.validate_by=micrograph")
@@ -324,6 +335,8 @@ def outcomes(
   name: str, arguments: argparse.Namespace
 ) -> dict[str, dict[tuple[str, int], Outcome]]:
   """Returns {system: {(round, seed): outcome}} of one set."""
+  from eanet_jax.commands import training_job
+
   protocol = PROTOCOLS[name]
   folder = (arguments.sets / name).resolve()
   source: tuple[str, ...] = (
@@ -339,11 +352,10 @@ def outcomes(
     for each in protocol.rounds(seed):
       key = each.name, seed
       for system in arguments.systems:
-        config = config_of(
-          SYSTEMS[system], source, each, seed, arguments.fields
-        )
-        run = arguments.workdir / name / SYSTEMS[system] / f"{each.name}-{seed}"
-        label = f"{name}, round {each.name}, seed {seed}: {system}"
+        config = config_of(system, source, each, seed, arguments.fields)
+        run = arguments.workdir / name / system / f"{each.name}-{seed}"
+        label = f"{name}, round {each.name}, seed {seed}: {SYSTEMS[system]}"
+        config = training_job.settled(config, run)
         results = finished(config, run, label)
         of_system = of_run(results, run, protocol.level)
         found.setdefault(system, {})[key] = of_system[""]
@@ -388,7 +400,7 @@ def draw(pooled: Any, path: pathlib.Path) -> None:
     own = scores.as_json()["accuracy"]
     rows.append(
       {
-        "title": BASELINES.get(system, system),
+        "title": title_of(system),
         "value": own["mean"],
         "interval": own["interval_95"],
         "strong": not rows,
@@ -427,7 +439,7 @@ def rows_of(
     parameters, megabytes = outcome.parameters, outcome.megabytes
     seconds = [o.seconds for o in runs.values() if o.seconds is not None]
     yield [
-      BASELINES.get(system, system),
+      title_of(system),
       percent(own),
       " / ".join(f"{100 * share:.1f}" for share in each),
       difference,
@@ -475,7 +487,7 @@ def main(argv: list[str]) -> int:
     "--systems",
     type=lambda text: text.split(","),
     default=list(SYSTEMS)[:2],
-    help=f"of {', '.join(map(repr, SYSTEMS))} [the first two]",
+    help=f"of {', '.join(SYSTEMS)} [the first two]",
   )
   parser.add_argument(
     "--only",

@@ -119,7 +119,8 @@ def get_config() -> ml_collections.ConfigDict:
   dataset.allow_duplicates = False
   # whole: a micrograph resized to image_px square. tiles: its grid of squares
   # of tile_px, each resized to image_px; every tile is an example, and a
-  # micrograph's probability is the mean over its tiles.
+  # micrograph's probability is the mean over its tiles. auto: whole, or tiles
+  # of image_px where those answer better for training specimens left out.
   dataset.view = "whole"
   # Side of the square that the network sees of a micrograph or a tile.
   dataset.image_px = 256  # with 16 px patches: 256 tokens, as the reference
@@ -145,10 +146,14 @@ def get_config() -> ml_collections.ConfigDict:
   # Cross-validation: of `folds` parts, stratified by class, test on number
   # `fold`. 0 folds: test on test_fraction instead.
   split.folds = 0
-  split.fold = 0  # which of the folds to test on, from 0
+  split.fold = 0  # which of the folds to test on, from 0; -1 of an ensemble
   # Each of the folds is one specimen, of as many folds as there are specimens:
   # where two of a class are too few for more.
   split.leave_one_out = False
+  # Every specimen is tested on, by one of up to five networks: each is trained
+  # without a fold. The classifier is the mean of them all. Where folds,
+  # test_specimens or the source say what to test on, it is one network.
+  split.ensemble = False
   # Of each class's micrographs about this share chooses the best epoch; by
   # specimen it is whole specimens, at least one.
   split.validation_fraction = 0.2
@@ -214,6 +219,8 @@ def get_config() -> ml_collections.ConfigDict:
   train = config.train = ml_collections.ConfigDict()
   # Passes over the training images; 0 evaluates the untrained network.
   train.epochs = 50  # paper
+  # So long may be spent on trying whether tiles are better, for view=auto.
+  train.minutes = 15.0
   # Images of one training step, over all devices together.
   train.batch_size = 16  # paper
   train.seed = 0  # of initialisation, batch order, augmentation and dropout

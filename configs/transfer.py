@@ -16,9 +16,11 @@ from configs import default
 def get_config() -> ml_collections.ConfigDict:
   config = default.get_config().unlock()
   config.model = default.transfer()
+  config.dataset.view = "auto"
   config.dataset.image_px = 384  # the trunk sees fine structure better
   config.dataset.standardise = "image"
   config.split.validate_by = "none"
+  config.split.ensemble = True
   config.loss.objective = "discriminant"
   config.train.epochs = 0
   config.evaluation.orientations = 4

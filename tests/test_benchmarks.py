@@ -356,7 +356,7 @@ def test_real_sets_tests_every_system_by_the_protocol(
     "benchmarks/real_sets.py",
     str(tmp_path / "sets"),
     f"--workdir={tmp_path / 'runs'}",
-    *("--systems=recommended", "--seeds=0"),
+    *("--systems=transfer", "--seeds=0"),
     *("--set=dataset.image_px=32", "--set=dataset.tile_px=32"),
   ]
   done = run_it(*command)

@@ -5,6 +5,7 @@ leaves a finished run of each system, fold and seed below WORKDIR/runs,
 comparison.json, comparison.md and report.html. Finished runs are not repeated.
 """
 
+import dataclasses
 import itertools
 import pathlib
 import time
@@ -41,7 +42,12 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
   """
   workdir = pathlib.Path(workdir).expanduser()
   begun = time.monotonic()
-  runs = plan(config, workdir)
+  runs = [
+    dataclasses.replace(
+      each, config=training_job.settled(each.config, each.folder)
+    )
+    for each in plan(config, workdir)
+  ]
   done = {
     each: training_job.finished(each.config, each.folder) for each in runs
   }

@@ -13,6 +13,8 @@ if typing.TYPE_CHECKING:  # so that --help answers at once
   from eanet_jax.data import file_readers
   from eanet_jax.inference import classify
 
+_DIGITS = 4  # of a probability
+
 
 def add(commands: argparse._SubParsersAction) -> None:
   """Adds the verb to the command line."""
@@ -20,9 +22,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     "predict",
     help="classify files with a trained network",
     description="Writes one row for each file: file, label, probability, a"
-    " column of probabilities for each class, crop_rows (rows of the data bar"
-    " removed), remarks (what is unsure about a file) and error (why it could"
-    " not be used). Exit code 1 if any file could not be used.",
+    " column of probabilities for each class, novelty (how unlike everything"
+    " trained on: 5 % of images like those are above 1), verdict (known, or"
+    " foreign above 1), crop_rows (rows of the data bar removed), remarks (what"
+    " is unsure about a file) and error (why it could not be used). Exit code 1"
+    " if any file could not be used.",
   )
   parser.add_argument(
     "workdir", type=pathlib.Path, help="workdir of a training run"
@@ -107,9 +111,13 @@ def _row(
     "error": prediction.error,
   }
   if prediction.probabilities is not None:
-    row |= predictions_csv.by_column(class_names, prediction.probabilities)
+    # More digits would say more than is known.
+    rounded = prediction.probabilities.round(_DIGITS)
+    row |= predictions_csv.by_column(class_names, rounded)
     row |= {
-      "probability": prediction.probability,
+      "probability": float(rounded.max()),
+      "novelty": prediction.novelty and round(prediction.novelty, _DIGITS),
+      "verdict": prediction.verdict,
       "crop_rows": prediction.crop_rows,
       "remarks": "; ".join(prediction.remarks),
     }

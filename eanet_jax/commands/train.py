@@ -20,6 +20,12 @@ def add(commands: argparse._SubParsersAction) -> None:
   own_folder.add_options(
     parser, recipe="transfer", workdir="runs/<name of FOLDER>"
   )
+  parser.add_argument(
+    "--minutes",
+    metavar="N",
+    help="that may be spent on finding out whether large micrographs are better"
+    " looked at in tiles, by the recipe transfer [15]",
+  )
   parser.set_defaults(run=run)
 
 
@@ -27,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
   """Trains, resumes, or shows the results of a finished run."""
   with own_folder.said_as_set():
     workdir = own_folder.workdir(arguments)
+    if arguments.minutes is not None:
+      arguments.fields.append(f"train.minutes={arguments.minutes}")
     config = own_folder.configuration(arguments)
     if "systems" in config:
       raise errors.UserError(
@@ -34,6 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
         " compare"
       )
 
-    from eanet_jax.commands import training_job
+    from eanet_jax.commands import main_job
 
-    return training_job.run(config, workdir)
+    return main_job.run(config, workdir)

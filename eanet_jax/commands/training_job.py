@@ -1,7 +1,7 @@
-"""The main job: build the data, train, evaluate the best, write the results.
+"""One network: build the data, train, evaluate the best, write the results.
 
-Takes a configuration and a workdir, gives an exit code. Other modules do each
-part; this one joins them.
+Takes a configuration and a workdir, gives results. Other modules do each part;
+this one joins them.
 """
 
 import contextlib
@@ -16,12 +16,13 @@ from eanet_jax.configuration import field_rules
 from eanet_jax.data import dataset
 from eanet_jax.evaluation import run_results
 from eanet_jax.models import networks
-from eanet_jax.reporting import console_tables, html_pages
+from eanet_jax.reporting import html_pages
 from eanet_jax.runtime import console, progress, versions, wording
-from eanet_jax.training import objectives, train_loop
+from eanet_jax.training import choosing, objectives, train_loop
 from eanet_jax.workdir import (
   checkpoints,
   checksums_json,
+  choice_json,
   config_json,
   left_out_csv,
   lock,
@@ -30,39 +31,42 @@ from eanet_jax.workdir import (
 )
 
 
-def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
-  """Runs or resumes the job of a workdir; returns the exit code.
-
-  Args:
-    config: merged ConfigDict, see configs/default.py.
-    workdir: everything the run writes goes here.
-
-  Raises:
-    UserError: anything the user can put right.
-    Stopped: a signal asked the run to stop.
-  """
-  workdir = pathlib.Path(workdir).expanduser()
-  check(config)
-  result = finished(config, workdir)
-  if result:
-    console.say(f"{workdir} is finished; another --workdir starts a new run")
-    with html_pages.malformed_is_told(workdir):
-      told = console_tables.summary(result, workdir)
-  else:
-    data, objective = load(config)
-    for line in data.describe(str(workdir / left_out_csv.FILE)):
-      console.say(line)
-    result = train_and_evaluate(config, workdir, data, objective)
-    told = console_tables.summary(result, workdir) if result else ""
-  if told:
-    console.say(told)
-  return 0
-
-
 def check(config: ml_collections.ConfigDict) -> None:
   """Raises UserError naming the first field whose value cannot be used."""
   field_rules.validate(config)
   objectives.check(config)
+
+
+def settled(
+  config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> ml_collections.ConfigDict:
+  """Returns a valid configuration with nothing left to choose.
+
+  What is chosen for a workdir is written to it, and stays.
+
+  Raises:
+    UserError: a source, path or split cannot be used.
+  """
+  if choosing.is_settled(config):
+    return config
+  choice = choice_json.read(workdir)
+  if choice is None:
+    choice = choosing.choose(config)
+    if jax.process_index() == 0:
+      _write_choice(workdir, choice)
+  for reason in choice.reasons:
+    console.say(reason)
+  return choosing.apply(config, choice)
+
+
+def _write_choice(workdir: pathlib.Path, choice: choice_json.Choice) -> None:
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    choice_json.write(workdir, choice)
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot write to --workdir={workdir}: {errors.reason(error)}"
+    ) from None
 
 
 def load(
@@ -101,11 +105,11 @@ def finished(
       )
     return None
   if results and jax.process_index() == 0:
-    _report(workdir, results)
+    report(workdir, results)
   return results
 
 
-def _report(workdir: pathlib.Path, results: results_json.Results) -> None:
+def report(workdir: pathlib.Path, results: results_json.Results) -> None:
   """Writes the report of a finished run, unless it is there."""
   if not isinstance(results, results_json.RunResults):
     return
@@ -162,17 +166,22 @@ def train_and_evaluate(
       results = objective.results(_best(config, workdir, data, saved, training))
       if results is None or jax.process_index() > 0:
         return None
-      # A report that is there is of results that were lost: made anew.
-      (workdir / html_pages.FILE).unlink(missing_ok=True)
-      checksums_json.remove(workdir)
-      results_json.write(workdir, results)
-      checksums_json.write(workdir)
-      _report(workdir, results)
+      keep(workdir, results)
       return results
   except OSError as error:
     raise errors.UserError(
       f"cannot write to --workdir={workdir}: {errors.reason(error)}"
     ) from None
+
+
+def keep(workdir: pathlib.Path, results: results_json.Results) -> None:
+  """Writes the results of a run, and its report."""
+  # A report that is there is of results that were lost: made anew.
+  (workdir / html_pages.FILE).unlink(missing_ok=True)
+  checksums_json.remove(workdir)
+  results_json.write(workdir, results)
+  checksums_json.write(workdir)
+  report(workdir, results)
 
 
 def _run_alone(

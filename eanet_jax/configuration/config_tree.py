@@ -17,6 +17,7 @@ _FREE = frozenset(
     "dataset.file_limit_s",
     "dataset.resident_mb",
     "dataset.allow_duplicates",  # the split and its warnings are the same
+    "train.minutes",  # what came of them tells
     "train.steps_per_dispatch",
     "evaluation.batch_size",
     "evaluation.bootstrap_resamples",
@@ -30,6 +31,8 @@ _LATER: dict[str, Any] = {
   "dataset.file_um_per_px": 0.0,
   "dataset.um_per_px": 0.0,
   "dataset.allow_duplicates": False,
+  "split.ensemble": False,
+  "train.minutes": 15.0,
 }
 # (field, some of its values, the fields that a run does not use with them).
 _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -61,6 +64,7 @@ _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("dataset.bar_rows", "dataset.overlays", "dataset.file_um_per_px"),
   ),
   ("dataset.view", ("whole",), ("dataset.tile_px",)),
+  ("dataset.view", ("whole", "tiles"), ("train.minutes",)),
   (
     "split.by",
     ("micrograph",),

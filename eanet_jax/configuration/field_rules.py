@@ -51,7 +51,7 @@ _RULES = {
   "dataset.seed": _NOT_NEGATIVE,
   "dataset.images_per_specimen": _NOT_NEGATIVE,
   "dataset.allow_duplicates": _ANY,
-  "dataset.view": _one_of("whole", "tiles"),
+  "dataset.view": _one_of("whole", "tiles", "auto"),
   "dataset.image_px": _from_to(8, 8192),
   "dataset.tile_px": _from_to(8, 8192),
   "dataset.resident_mb": _NOT_NEGATIVE,
@@ -60,7 +60,8 @@ _RULES = {
   "split.validate_by": _one_of("specimen", "micrograph", "none"),
   "split.test_specimens": _ANY,
   "split.folds": (lambda folds: folds == 0 or folds >= 2, "0, or 2 or more"),
-  "split.fold": _NOT_NEGATIVE,
+  "split.fold": (lambda fold: fold >= -1, "0 or more, or -1 for all"),
+  "split.ensemble": _ANY,
   "split.leave_one_out": _ANY,
   "split.validation_fraction": _BELOW_ONE,
   "split.test_fraction": _BELOW_ONE,
@@ -89,6 +90,7 @@ _RULES = {
   "augment.contrast": _BELOW_ONE,
   "augment.brightness": _NOT_NEGATIVE,
   "train.epochs": _NOT_NEGATIVE,
+  "train.minutes": _NOT_NEGATIVE,
   "train.batch_size": _POSITIVE,
   "train.seed": _NOT_NEGATIVE,
   "train.steps_per_dispatch": _NOT_NEGATIVE,
@@ -189,6 +191,11 @@ def validate(config: ml_collections.ConfigDict) -> None:
     raise errors.UserError(
       "--config.init_from and --config.model.pretrained both say which weights"
       " to start from: give one"
+    )
+  if split.ensemble and config.dataset.standardise != "image":
+    raise errors.UserError(
+      "--config.split.ensemble=True joins networks that must see an image in"
+      " the same way: it needs --config.dataset.standardise=image"
     )
   image_px = config.dataset.image_px
   most = _BATCH_BYTES // (4 * image_px**2)

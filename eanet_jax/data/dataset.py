@@ -39,12 +39,14 @@ class Dataset:
     split: of the micrographs.
     by_image: whether each image is standardised by its own grey levels.
     remarks: lines on what the source's names and pictures were taken for.
+    states_split: whether the source says what is for what.
   """
 
   views: view_store.Views
   split: splits.Split
   by_image: bool
   remarks: tuple[str, ...] = ()
+  states_split: bool = False
 
   @functools.cached_property
   def _grey_levels(self) -> tuple[float, float]:
@@ -185,6 +187,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     folds=split.folds,
     fold=split.fold,
     leave_one_out=split.leave_one_out,
+    ensemble=split.ensemble,
     validation_fraction=split.validation_fraction,
     test_fraction=split.test_fraction,
     train_fraction=split.train_fraction,
@@ -192,7 +195,13 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     stated=[part_of[file] for file in views.files],
     copies=views.copies,
   )
-  return Dataset(views, parts, dataset.standardise == "image", tuple(remarks))
+  return Dataset(
+    views,
+    parts,
+    dataset.standardise == "image",
+    tuple(remarks),
+    any(entry.part for entry in source.entries),
+  )
 
 
 def _of_files(remarks: Sequence[tuple[str, str]]) -> list[str]:

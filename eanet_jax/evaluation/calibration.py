@@ -122,3 +122,49 @@ def summary(
     "before": of_test(1.0),
     "after": of_test(temperature),
   }
+
+
+def of_folds(
+  answered: answers.Answers, folds: np.ndarray
+) -> results_json.Calibration:
+  """Returns T of answers by networks that were trained without them.
+
+  "after" and the second of "losses" are nested: each fold's answers by the T of
+  the other folds. T is applied only if that is better, if T is not at a bound
+  of its search, and if some answer is wrong: else "reason" says which of these.
+
+  Args:
+    answered: for the views of all folds.
+    folds: int (k,), the fold of each view.
+  """
+  labels, groups = answered.labels, answered.groups
+  logits = np.asarray(answered.logits, np.float64)
+  temperature = fit_temperature(logits, labels, groups)
+  nested = np.empty_like(logits)
+  for fold in np.unique(folds):
+    others = folds != fold
+    kept, of_kept = np.unique(groups[others], return_inverse=True)
+    t = fit_temperature(logits[others], labels[kept], of_kept)
+    nested[~others] = logits[~others] / t
+  losses = [loss(each, labels, groups) for each in (logits, nested)]
+  wrong = int((answered.predicted != labels).sum())
+  reason = ""
+  if not wrong:
+    reason = "every answer is right, so that none says how sure to be"
+  elif temperature in (_LOWEST, _HIGHEST):
+    reason = "it is at a bound of its search"
+  elif losses[1] >= losses[0]:
+    reason = "that of the other folds does not make a fold's answers better"
+
+  def of(each: np.ndarray) -> results_json.Reliability:
+    p = metrics.mean_by_group(forward_pass.probabilities(each), groups)
+    return reliability(p, labels)
+
+  return {
+    "temperature": temperature,
+    "before": of(logits),
+    "after": of(nested),
+    "losses": losses,
+    "applied": not reason,
+    "reason": reason,
+  }

@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import ml_collections
@@ -69,18 +69,20 @@ class FinishedTraining:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Outputs:
+class Outputs:
   """What the network gives, on the host.
 
   Attributes:
-    validation, test: answers for these splits.
+    validation, test: answers for these splits; an ensemble has no validation.
+    calibration: of the test answers.
     examples: from the test split, see `example_images.choose`.
     attention: maps of examples["telling"], see `attention_maps`; or None.
     images_per_s: the speed of inference.
   """
 
-  validation: answers.Answers
+  validation: answers.Answers | None
   test: answers.Answers
+  calibration: results_json.Calibration
   examples: dict[str, list[results_json.Example]]
   attention: tuple[np.ndarray, list[str]] | None
   images_per_s: float
@@ -102,7 +104,18 @@ def of_classes(
   with peers.first_process_first():  # the others wait until it has written
     if jax.process_index() > 0:
       return None
-    return _results(trained, outputs)
+    data, test = trained.data, outputs.test
+    beside = {
+      name: answers.Answers(data.views, test.chosen, logits)
+      for name, logits in baselines.logits(data, test.chosen).items()
+    }
+    return of_outputs(
+      trained,
+      outputs,
+      beside,
+      _split_summary(trained.config, data),
+      data.split.warnings,
+    )
 
 
 def of_pairs(trained: FinishedTraining) -> results_json.PretrainingResults:
@@ -123,7 +136,7 @@ def of_pairs(trained: FinishedTraining) -> results_json.PretrainingResults:
 
 def _run_network(
   trained: FinishedTraining, left_out: answers.Answers | None
-) -> _Outputs:
+) -> Outputs:
   """What the network gives for the validation and test splits."""
   data, forward, variables = trained.data, trained.forward, trained.variables
   orientations = trained.config.evaluation.orientations
@@ -139,25 +152,41 @@ def _run_network(
   test = answered(data.split.test)
   validation = left_out or answered(data.split.validation)
   examples = example_images.choose(test)
-  telling = [each["view"] for each in examples["telling"]]
-  shown = data.views.images[telling]
-  of_them = variables, shown, data.mean, data.std, trained.mesh
-  if isinstance(forward.model, transfer.Transfer):
-    maps = evidence_maps.evidence_maps(forward.model, *of_them)
-  else:
-    maps = attention_maps.attention_maps(forward.model, *of_them)
-  return _Outputs(
+  return Outputs(
     validation=validation,
     test=test,
+    calibration=calibration.summary(validation, test),
     examples=examples,
-    attention=maps,
-    images_per_s=_images_per_s(
+    attention=maps_of(
+      trained, variables, [each["view"] for each in examples["telling"]]
+    ),
+    images_per_s=images_per_s(
       forward, variables, data.views.images, test.chosen, orientations
     ),
   )
 
 
-def _images_per_s(
+def maps_of(
+  trained: FinishedTraining,
+  variables: pytrees.Variables,
+  chosen: Sequence[int],
+) -> tuple[np.ndarray, list[str]] | None:
+  """Returns maps of attention, or of evidence, of some views.
+
+  Args:
+    trained: the training.
+    variables: of its network; of an ensemble, those of a member.
+    chosen: which views.
+  """
+  data, model = trained.data, trained.forward.model
+  shown = data.views.images[list(chosen)]
+  of_them = variables, shown, data.mean, data.std, trained.mesh
+  if isinstance(model, transfer.Transfer):
+    return evidence_maps.evidence_maps(model, *of_them)
+  return attention_maps.attention_maps(model, *of_them)
+
+
+def images_per_s(
   forward: forward_pass.ForwardPass,
   variables: pytrees.Variables,
   images: np.ndarray,
@@ -181,36 +210,49 @@ def _images_per_s(
   return len(some) / statistics.median(seconds(some) for _ in range(3))
 
 
-def _results(
-  trained: FinishedTraining, outputs: _Outputs
+def of_outputs(
+  trained: FinishedTraining,
+  outputs: Outputs,
+  beside: Mapping[str, answers.Answers],
+  split: results_json.SplitSummary,
+  warnings: Sequence[str],
 ) -> results_json.RunResults:
-  """The results; writes predictions and examples."""
+  """Returns the results; writes predictions and examples.
+
+  Args:
+    trained: the training.
+    outputs: of the network.
+    beside: answers of the baselines for the same views.
+    split: what was trained on and tested.
+    warnings: what a reader of the figures must know of that.
+  """
   config, data = trained.config, trained.data
   views, test = data.views, outputs.test
   resamples = config.evaluation.bootstrap_resamples
-  beside = {
-    name: answers.Answers(views, test.chosen, logits)
-    for name, logits in baselines.logits(data, test.chosen).items()
-  }
   for name, answered in {"": test, **beside}.items():
     _write_predictions(trained.workdir, answered, name)
   of_baselines = {
     name: scoring.score(answered, resamples=resamples)
     for name, answered in beside.items()
   }
+  shortcut = baselines.shortcut_warning(
+    of_baselines["grey"]["micrograph"], len(views.class_names)
+  )
   return results_json.RunResults(
     objective=config.loss.objective,
     name=config.model.name,
     title=networks.title(config.model.to_dict()),
-    validation=scoring.score(outputs.validation, resamples=resamples),
+    validation=scoring.score(outputs.validation, resamples=resamples)
+    if outputs.validation
+    else None,
     test=scoring.score(test, resamples=resamples),
     baselines=of_baselines,
-    calibration=calibration.summary(outputs.validation, test),
+    calibration=outputs.calibration,
     per_specimen=scoring.by_specimen(test),
     class_names=list(views.class_names),
     inference_images_per_s=outputs.images_per_s,
-    split=_split_summary(config, data),
-    warnings=_warnings(data, of_baselines),
+    split=split,
+    warnings=[*warnings, *([shortcut] if shortcut else []), *data.remarks],
     skipped=[list(each) for each in views.skipped],
     unmatched=list(views.unmatched),
     dataset={
@@ -248,21 +290,8 @@ def _split_summary(
   }
 
 
-def _warnings(
-  data: dataset.Dataset, of_baselines: Mapping[str, results_json.Levels]
-) -> list[str]:
-  shortcut = baselines.shortcut_warning(
-    of_baselines["grey"]["micrograph"], len(data.views.class_names)
-  )
-  return [
-    *data.split.warnings,
-    *([shortcut] if shortcut else []),
-    *data.remarks,
-  ]
-
-
 def _write_examples(
-  workdir: pathlib.Path, outputs: _Outputs, images: np.ndarray
+  workdir: pathlib.Path, outputs: Outputs, images: np.ndarray
 ) -> results_json.Examples:
   """Writes examples.npz; returns the words that go with its arrays."""
   shown = [each for kind in outputs.examples.values() for each in kind]

@@ -23,7 +23,7 @@ from eanet_jax.data import (
   micrographs,
   read_ahead,
 )
-from eanet_jax.inference import forward_pass
+from eanet_jax.inference import forward_pass, novelty
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import restore
 
@@ -38,6 +38,8 @@ class Prediction:
     probability: of `label`; None if the file could not be used.
     probabilities: float64 (l,), the mean over the views; None likewise.
     logits: float32 (views, l); None likewise.
+    novelty: how unlike everything trained on, 1 where of images like those only
+      5 % are beyond; None likewise, and of a network that cannot tell.
     crop_rows: rows of the data bar that were removed.
     remarks: what a person should know of the file, a line each.
     error: why the file could not be used; "" if it could.
@@ -48,9 +50,17 @@ class Prediction:
   probability: float | None = None
   probabilities: np.ndarray | None = None
   logits: np.ndarray | None = None
+  novelty: float | None = None
   crop_rows: int = 0
   remarks: tuple[str, ...] = ()
   error: str = ""
+
+  @property
+  def verdict(self) -> str:
+    """ "known" or "foreign": "" where the network cannot tell."""
+    if self.novelty is None:
+      return ""
+    return "foreign" if self.novelty > 1 else "known"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +90,11 @@ class Classifier:
     meta, config = network.meta, network.meta.config
     self.class_names = meta.class_names
     self._variables = network.variables
+    self._familiar: novelty.Familiar | None = None
+    if "familiar" in network.variables:
+      kept = jax.tree.map(sharding.fetch, network.variables["familiar"])
+      self._threshold = float(kept.pop("threshold"))
+      self._familiar = novelty.Familiar(**kept)
     self._dataset = config["dataset"]
     self._told = _as_trained(told, self._dataset)
     self._orientations = config["evaluation"]["orientations"]
@@ -156,17 +171,29 @@ class Classifier:
       return _Seen(nothing, error=str(error))
     return _Seen(views[..., None], micrograph.crop_rows, micrograph.remarks)
 
+  def _looked_at(
+    self, images: np.ndarray
+  ) -> tuple[np.ndarray, np.ndarray | None]:
+    """Logits (k, l) of views uint8 (k, y, x, 1), and their novelty (k,)."""
+    chosen, distances = np.arange(len(images)), None
+    if self._familiar is not None:
+      images = self._forward.features(
+        self._variables, images, chosen, self._orientations
+      )
+      distances = self._familiar.distances(images) / self._threshold
+    logits = self._forward(self._variables, images, chosen, self._orientations)
+    return logits, distances
+
   def _classify(
     self, waiting: Sequence[tuple[pathlib.Path, _Seen]]
   ) -> Iterator[Prediction]:
     counts = [len(seen.views) for _, seen in waiting]
     if not sum(counts):
       logits = np.empty((0, len(self.class_names)), np.float32)
+      distances = None
     else:
       images = np.concatenate([seen.views for _, seen in waiting])
-      logits = self._forward(
-        self._variables, images, np.arange(len(images)), self._orientations
-      )
+      logits, distances = self._looked_at(images)
     ends = np.cumsum(counts)
     for (path, seen), end in zip(waiting, ends, strict=True):
       if seen.error:
@@ -181,6 +208,9 @@ class Classifier:
         probability=float(mean[best]),
         probabilities=mean,
         logits=own,
+        novelty=None
+        if distances is None
+        else float(distances[end - len(seen.views) : end].mean()),
         crop_rows=seen.crop_rows,
         remarks=seen.remarks,
       )

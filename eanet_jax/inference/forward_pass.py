@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from eanet_jax.models import inputs, transfer
+from eanet_jax.models import ensemble, inputs, transfer
 from eanet_jax.runtime import compiler, pytrees, sharding
 
 # The activations of more images do not fit in a CPU's cache: 64 at once are a
@@ -20,25 +20,30 @@ _CPU_BATCH = 16
 # A trunk is as fast with few images, and one file waits for no more than these.
 _CPU_TRUNK_BATCH = 4
 
-# From variables and images, as they are stored, to float32 rows (b, r).
-_Network = Callable[[pytrees.Variables, jax.Array], jax.Array]
+# From variables, images as they are stored, and the number of a member of an
+# ensemble, to float32 rows (b, r).
+_Network = Callable[[pytrees.Variables, jax.Array, int], jax.Array]
 
 
 class ForwardPass:
   """The network without dropout, jitted once for one batch shape.
 
+  The members of an ensemble run one after another by the same program, and
+  their probabilities are averaged.
+
   Padding fills the last batch, so that every example is seen exactly once and
   nothing is compiled again.
 
   Attributes:
-    model: the network.
+    model: the network; of an ensemble, that of its members.
+    members: how many an ensemble has; 0 for a network alone.
     levels: (mean, std) that images are standardised by, see `inputs`.
     batch_size: images in a dispatch, a multiple of the devices; few on a CPU.
   """
 
   def __init__(
     self,
-    model: nn.Module,
+    model: nn.Module | ensemble.Ensemble,
     mean: float | None,
     std: float | None,
     batch_size: int,
@@ -46,6 +51,10 @@ class ForwardPass:
   ):
     """Takes the mean and std of the images the network was trained on."""
     devices = mesh.size
+    self.members = 0
+    if isinstance(model, ensemble.Ensemble):
+      self.members, model = model.members, model.network
+    alone = not self.members
     if jax.default_backend() == "cpu":
       trunk = isinstance(model, transfer.Transfer)
       most = _CPU_TRUNK_BATCH if trunk else _CPU_BATCH
@@ -57,19 +66,27 @@ class ForwardPass:
     whole = sharding.replicated(mesh)
 
     @compiler.full_precision
-    def logits(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
+    def logits(
+      variables: pytrees.Variables, images: jax.Array, number: jax.Array
+    ) -> jax.Array:
+      if not alone:
+        variables = ensemble.member(variables, number)
       if images.ndim == 4:
         images = inputs.standardise(images, mean, std)
       # It returns a tuple only if something is mutable.
-      return model.apply(  # type: ignore[return-value]
-        variables, images, deterministic=True
+      found: jax.Array = model.apply(  # type: ignore[assignment]
+        ensemble.of_network(variables), images, deterministic=True
       )
+      return found / ensemble.temperature(variables)
 
     @compiler.full_precision
-    def features(variables: pytrees.Variables, images: jax.Array) -> jax.Array:
+    def features(
+      variables: pytrees.Variables, images: jax.Array, _: jax.Array
+    ) -> jax.Array:
       images = inputs.standardise(images, mean, std)
+      # What is frozen is all it takes, and members have it in common.
       return model.apply(  # type: ignore[return-value]
-        variables, images, method="features"
+        {"frozen": variables["frozen"]}, images, method="features"
       )
 
     self._logits = jax.jit(logits, out_shardings=whole)
@@ -100,7 +117,14 @@ class ForwardPass:
       indices = np.arange(len(images))
     if images.ndim == 2:
       orientations = 1
-    rows = self._rows(self._logits, variables, images, indices, orientations)
+    rows = self._rows(
+      self._logits,
+      variables,
+      images,
+      indices,
+      orientations,
+      range(self.members or 1),
+    )
     return np.concatenate([_log_mean_probability(each) for each in rows])
 
   def features(
@@ -122,7 +146,7 @@ class ForwardPass:
     """
     found = []
     for outs in self._rows(
-      self._features, variables, images, indices, orientations
+      self._features, variables, images, indices, orientations, range(1)
     ):
       found.append(np.mean(outs, axis=0))
       done(len(found[-1]))
@@ -135,8 +159,9 @@ class ForwardPass:
     images: np.ndarray,
     indices: np.ndarray,
     orientations: int,
+    members: range,
   ) -> Iterator[list[np.ndarray]]:
-    """Yields, batch by batch, the rows (b, r) of each orientation."""
+    """Yields, batch by batch, rows (b, r) of each orientation and member."""
     size = self.batch_size
     waiting: collections.deque[tuple[list[jax.Array], int]] = (
       collections.deque()
@@ -150,8 +175,10 @@ class ForwardPass:
       batch = np.zeros((size, *images.shape[1:]), images.dtype)
       batch[: len(chosen)] = chosen
       outs = [
-        network(variables, sharding.put(turned, self._over_batch))
+        network(variables, on_devices, number)
         for turned in _orientations(batch, orientations)
+        for on_devices in [sharding.put(turned, self._over_batch)]
+        for number in members
       ]
       waiting.append((outs, len(chosen)))
       if len(waiting) > 2:  # bounded memory, and the device stays busy
@@ -174,7 +201,7 @@ def _orientations(batch: np.ndarray, count: int) -> Iterator[np.ndarray]:
 
 
 def _log_mean_probability(logits: list[np.ndarray]) -> np.ndarray:
-  """Returns logits (b, l) of one orientation, or for several of them.
+  """Returns logits (b, l) of one orientation and member, or for several.
 
   Those are the log of their mean probabilities.
   """

@@ -108,10 +108,17 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
     over = "specimens" if known else "micrographs"
     intervals = f"95 % intervals: bootstrap over {over}"
   trained = f"best checkpoint: epoch {results.best_epoch} of {results.epochs}"
-  if results.objective == "discriminant":
+  if "members" in split:
+    trained = (
+      f"each answered for by one of {split['members']} networks that had not"
+      f" seen its {split['by']}"
+    )
+  elif results.validation and results.objective == "discriminant":
     left_out = results.validation["micrograph"]["accuracy"]
     trained = f"training specimens, left out in turn: accuracy {left_out:.3f}"
+  opening = _baseline_is_better(results)
   lines = [
+    *(["", opening] if opening else []),
     "",
     f"test split by {split['by']}: {split['test']} micrographs of"
     f" {len(split['test_specimens'])} specimens, {trained} ({intervals})",
@@ -128,3 +135,20 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
     f"report: {workdir / html_pages.FILE}",
   ]
   return "\n".join(lines)
+
+
+def _baseline_is_better(results: results_json.RunResults) -> str:
+  """A line where a baseline answers better than the network, else ""."""
+  own = results.test["micrograph"]["accuracy"]
+  titles = results_json.baseline_titles(len(results.class_names))
+  best = max(
+    titles, key=lambda name: results.baselines[name]["micrograph"]["accuracy"]
+  )
+  accuracy = results.baselines[best]["micrograph"]["accuracy"]
+  if accuracy <= own:
+    return ""
+  return (
+    f"note: {titles[best]} tells more of the same micrographs right"
+    f" ({accuracy:.3f}) than the network ({own:.3f}): the network adds nothing"
+    " here"
+  )

@@ -121,6 +121,7 @@ def _render(template: str, contents: dict[str, Any]) -> str:
     "percent": lambda value: _number(value, ".0%").replace("%", "\N{NBSP}%"),
     "interval": _interval,
     "count": lambda value: _number(value, ",.0f"),
+    "capitalize_first": lambda text: text[:1].upper() + text[1:],
     "rate": lambda value: _number(value, ",.3g", ",.0f"),
     "duration": _duration,
   }

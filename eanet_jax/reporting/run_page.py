@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from eanet_jax.reporting import confusions, pictures, plots
-from eanet_jax.workdir import history_csv, results_json
+from eanet_jax.workdir import choice_json, history_csv, results_json
 
 # Of more classes or specimens than that, the page shows those that do worst.
 _CLASSES_SHOWN = 20
@@ -54,6 +54,7 @@ def contents(
   }
   return {
     "run": run,
+    "choice": choice_json.read(workdir),
     "title": run.title,
     "scores": scores,
     "classes": _worst(classes, "f1", _CLASSES_SHOWN),

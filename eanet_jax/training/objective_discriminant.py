@@ -28,6 +28,10 @@ class Discriminant(objective_classes.Classes):
 
   orientations: int = 1
   validates = False
+  # What was fitted, by the data set's digest: a run asks for it twice.
+  _fitted: dict[str, discriminant.Fit] = dataclasses.field(
+    default_factory=dict, init=False, repr=False, compare=False
+  )
 
   @classmethod
   def check(cls, config: ml_collections.ConfigDict) -> None:
@@ -77,7 +81,7 @@ class Discriminant(objective_classes.Classes):
       data: the run's data set.
       forward: of the network.
     """
-    fitted = self._fit(variables, data, forward)
+    fitted = self.fit(variables, data, forward)
     console.say(
       "chosen by training specimens that were left out in turn: shrinkage"
       f" {fitted.shrinkage:g}, power {fitted.power:g}"
@@ -97,12 +101,22 @@ class Discriminant(objective_classes.Classes):
   ) -> results_json.RunResults | None:
     """Returns the scores of the test split, and of baselines on it."""
     data = trained.data
-    # Features are at hand by now, and the fit takes seconds.
-    fitted = self._fit(trained.variables, data, trained.forward)
+    fitted = self.fit(trained.variables, data, trained.forward)
     left_out = answers.Answers(
       data.views, data.views.of(data.split.train), fitted.logits
     )
     return run_results.of_classes(trained, left_out)
+
+  def fit(
+    self,
+    variables: pytrees.Variables,
+    data: dataset.Dataset,
+    forward: forward_pass.ForwardPass,
+  ) -> discriminant.Fit:
+    """Returns what fits the training split; arguments as `solve` has them."""
+    if data.digest not in self._fitted:
+      self._fitted[data.digest] = self._fit(variables, data, forward)
+    return self._fitted[data.digest]
 
   def _fit(
     self,

@@ -11,6 +11,7 @@ from typing import Protocol
 import jax
 import ml_collections
 
+from eanet_jax import errors
 from eanet_jax.data import batching, dataset, splits
 from eanet_jax.evaluation import run_results
 from eanet_jax.training import (
@@ -85,6 +86,12 @@ _BY_NAME: dict[
 def check(config: ml_collections.ConfigDict) -> None:
   """Raises UserError if fields of a configuration do not go together."""
   _BY_NAME[config.loss.objective].check(config)
+  if config.dataset.view == "auto" and config.loss.objective != "discriminant":
+    raise errors.UserError(
+      "--config.dataset.view=auto compares views by what"
+      " --config.loss.objective=discriminant makes of them, and this one is"
+      f" {config.loss.objective}: choose whole or tiles"
+    )
 
 
 def choose(

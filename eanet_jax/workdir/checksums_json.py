@@ -17,6 +17,7 @@ _READ = (
   "comparison.json",
   "history.csv",
   "examples.npz",
+  "choice.json",
   "test_predictions*.csv",
 )
 _REMEDY = (

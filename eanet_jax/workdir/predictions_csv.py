@@ -24,6 +24,8 @@ _RESERVED = frozenset(
     "predicted",
     "label",
     "probability",
+    "novelty",
+    "verdict",
     "crop_rows",
     "remarks",
     "error",
@@ -76,7 +78,7 @@ def table_of_files(
   """
   classes = class_columns(class_names)
   columns = ["file", "label", "probability", *classes]
-  columns += ["crop_rows", "remarks", "error"]
+  columns += ["novelty", "verdict", "crop_rows", "remarks", "error"]
   with path.open(
     "w", newline="", encoding="utf-8", errors="surrogateescape"
   ) as file:

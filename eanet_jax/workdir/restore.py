@@ -14,7 +14,7 @@ import numpy as np
 
 from eanet_jax import errors
 from eanet_jax.configuration import field_rules
-from eanet_jax.models import networks
+from eanet_jax.models import ensemble, networks
 from eanet_jax.runtime import pytrees, sharding
 from eanet_jax.workdir import checkpoints, run_meta
 
@@ -22,7 +22,7 @@ from eanet_jax.workdir import checkpoints, run_meta
 class TrainedNetwork(NamedTuple):
   """A network with the variables of its run's best checkpoint."""
 
-  model: nn.Module
+  model: nn.Module | ensemble.Ensemble
   variables: pytrees.Variables
   meta: run_meta.RunMeta
 
@@ -34,12 +34,14 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
     UserError: there is no such folder, it has no sound checkpoint, or another
       version of this program wrote it.
   """
-  model: nn.Module | None = None
+  model: nn.Module | ensemble.Ensemble | None = None
 
   def template(meta: run_meta.RunMeta) -> pytrees.Variables:
     nonlocal model
     _check(meta, workdir)
     model = networks.create(meta.config["model"], meta.outputs)
+    if meta.config["split"]["fold"] < 0:  # of an ensemble: every fold
+      model = ensemble.Ensemble(model, meta.config["split"]["folds"])
     return _shapes(model, meta.config["dataset"]["image_px"], mesh)
 
   with checkpoints.open_existing(workdir) as saved:
@@ -76,7 +78,9 @@ def _check(meta: run_meta.RunMeta, workdir: pathlib.Path) -> None:
 
 
 def _shapes(
-  model: nn.Module, image_px: int, mesh: jax.sharding.Mesh
+  model: nn.Module | ensemble.Ensemble,
+  image_px: int,
+  mesh: jax.sharding.Mesh,
 ) -> pytrees.Variables:
   """Shapes of the variables, replicated on every device of the mesh."""
   images = jax.ShapeDtypeStruct((1, image_px, image_px, 1), np.float32)
@@ -88,9 +92,5 @@ def _shapes(
   whole = sharding.replicated(mesh)
   return jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole),
-    {
-      name: shapes[name]
-      for name in ("params", "batch_stats", "frozen")
-      if name in shapes
-    },
+    {name: shapes[name] for name in shapes},
   )

@@ -100,15 +100,27 @@ class Reliability(TypedDict):
 
 
 class Calibration(TypedDict):
-  """Temperature of the validation split; test reliability before and after."""
+  """Temperature of the validation split; test reliability before and after.
+
+  Of an ensemble it is of the test answers: "after" has each fold's by that of
+  the other folds. "losses" are the mean of -log p before and after; "applied"
+  says whether the classifier has it, and "reason" why.
+  """
 
   temperature: float
   before: Reliability
   after: Reliability
+  losses: NotRequired[list[float]]
+  applied: NotRequired[bool]
+  reason: NotRequired[str]
 
 
 class SplitSummary(TypedDict):
-  """How many micrographs each split has, and the test specimens."""
+  """How many micrographs each split has, and the test specimens.
+
+  "members" of an ensemble are as many as its folds; each was tested on one, and
+  all together on every one.
+  """
 
   by: str
   folds: int
@@ -117,6 +129,7 @@ class SplitSummary(TypedDict):
   validation: int
   test: int
   test_specimens: list[str]
+  members: NotRequired[int]
 
 
 class DatasetSummary(TypedDict):
@@ -163,7 +176,7 @@ class RunResults:
     objective: what it was trained for; "discriminant" has no epochs, and its
       validation is of the training split, each specimen answered for without.
     name, title: the network's, see `networks.title`.
-    validation, test: scores of these splits.
+    validation, test: scores of these splits; an ensemble has no validation.
     baselines: scores of the test split, by the names in `BASELINES`.
     calibration: of the micrographs' probabilities.
     per_specimen: scores of the test specimens.
@@ -187,7 +200,7 @@ class RunResults:
   objective: str = "classes"
   name: str
   title: str
-  validation: Levels
+  validation: Levels | None
   test: Levels
   baselines: dict[str, Levels]
   calibration: Calibration

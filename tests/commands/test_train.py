@@ -1,17 +1,22 @@
 """`eanet train` and `eanet compare`: what they take, and one real run."""
 
+import csv
 import json
 import shutil
 
 import pytest
 from conftest import eanet
 
-from eanet_jax.commands import comparison_job, training_job
+from eanet_jax.commands import comparison_job, main_job, training_job
 
 # Fields that make a run of the recommended recipe one of seconds.
 TINY = [
   f"--set={field}"
-  for field in ("dataset.image_px=32", "evaluation.bootstrap_resamples=50")
+  for field in (
+    "dataset.image_px=32",
+    "dataset.view=whole",
+    "evaluation.bootstrap_resamples=50",
+  )
 ]
 
 
@@ -26,7 +31,7 @@ def folder(tmp_path):
 def planned(monkeypatch):
   """Lists (configuration, workdir) of the jobs, of which none is run."""
   found = []
-  for job in (training_job, comparison_job):
+  for job in (main_job, comparison_job):
     monkeypatch.setattr(job, "run", lambda *given: found.append(given) or 0)
   return found
 
@@ -176,6 +181,10 @@ def test_a_folder_is_trained_on_and_the_same_command_shows_its_results(
   assert rows[-1] == ",files beside the class folders (1 image)"
   result = json.loads((tmp_path / "run" / "results.json").read_text())
   assert result["objective"] == "discriminant"
+  assert result["split"]["members"] == 5
+  assert result["split"]["test"] == 84  # every one, by a network without it
+  assert len(result["split"]["test_specimens"]) == 28
+  assert result["validation"] is None
   last = f"report: {tmp_path / 'run' / 'report.html'}"
   assert done.stdout.splitlines()[-1] == last
 
@@ -190,18 +199,53 @@ def test_a_folder_is_trained_on_and_the_same_command_shows_its_results(
   assert "split.seed: 0 -> 1" in other.stderr
 
 
-def test_a_class_of_one_specimen_is_told_how_to_split_its_images(
+def test_a_class_of_one_specimen_is_trained_on_and_said_not_to_be_tested(
   drawn_folder, data_dir, tmp_path
 ):
   for specimen in ("CPJ/CPJ-1", "CPJ/CPJ-2", "P92/P92-1"):
     shutil.copytree(drawn_folder / specimen, tmp_path / "steels" / specimen)
-  done = eanet(
+  command = [
     "train",
     tmp_path / "steels",
     f"--workdir={tmp_path / 'run'}",
     f"--set=dataset.data_dir={data_dir}",
     *TINY,
+  ]
+  done = eanet(*command)
+  assert done.returncode == 0, done.stderr
+  assert "class P92 has one specimen and is not tested" in done.stdout
+  results = tmp_path / "run" / "results.json"
+  before = results.read_bytes()
+  written = json.loads(before)
+  assert written["split"]["test_specimens"] == ["CPJ/CPJ-1", "CPJ/CPJ-2"]
+
+  # Stopped before its results: the members are not trained again.
+  results.unlink()
+  (tmp_path / "run" / "checksums.json").unlink()
+  shutil.rmtree(tmp_path / "run" / "checkpoints")
+  kept = (tmp_path / "run" / "folds" / "0" / "results.json").stat().st_mtime_ns
+  again = eanet(*command)
+  assert again.returncode == 0, again.stderr
+  rerun = json.loads(results.read_text())
+  assert rerun["test"] == written["test"]
+  now = (tmp_path / "run" / "folds" / "0" / "results.json").stat().st_mtime_ns
+  assert now == kept
+
+  out = tmp_path / "predictions.csv"
+  done = eanet("predict", tmp_path / "run", tmp_path / "steels", "--out", out)
+  assert done.returncode == 0, done.stderr
+  rows = list(csv.DictReader(out.read_text().splitlines()))
+  assert len(rows) == 9
+  assert {row["verdict"] for row in rows} <= {"known", "foreign"}
+  assert all(float(row["novelty"]) >= 0 for row in rows)
+  assert all(len(row["probability"]) <= 6 for row in rows)
+
+  alone = eanet(
+    *command[:2],
+    f"--workdir={tmp_path / 'alone'}",
+    *command[3:],
+    "--set=split.ensemble=False",
   )
-  assert done.returncode == 2
-  assert "--set split.by=micrograph" in done.stderr
-  assert "--config" not in done.stderr
+  assert alone.returncode == 2
+  assert "--set split.by=micrograph" in alone.stderr
+  assert "--config" not in alone.stderr

@@ -104,7 +104,7 @@ def test_probabilities_of_extreme_logits_sum_to_1():
 
 def test_no_float32_product_rounds_its_factors(network):
   forward, params, images, _ = network
-  program = forward._logits.lower({"params": params}, images[:8])
+  program = forward._logits.lower({"params": params}, images[:8], 0)
   products = [
     line for line in program.as_text().splitlines() if "dot_general" in line
   ]

@@ -21,7 +21,7 @@ def tree(value: float):
 def meta_of(step, score, **changes):
   fields = {
     "step": step,
-    "config": {"train": {"epochs": 3}},
+    "config": {"optimizer": {"clip_norm": 3}},
     "class_names": ("a", "b"),
     "outputs": 2,
     "mean": 120.5,

@@ -19,7 +19,7 @@ from eanet_jax.workdir import (
 
 META = run_meta.RunMeta(
   step=3,
-  config={"train": {"epochs": 3}},
+  config={"optimizer": {"clip_norm": 3}},
   class_names=("a", "b"),
   outputs=2,
   mean=120.5,
@@ -44,7 +44,7 @@ def as_json(value):
 def places(value, path=()):
   """Yields the path of each value inside one, but not within its free parts."""
   for key in value if isinstance(value, dict) else range(len(value)):
-    if (*path, key) != ("config", "train"):
+    if (*path, key) != ("config", "optimizer"):
       yield (*path, key)
       if isinstance(value[key], dict | list):
         yield from places(value[key], (*path, key))

@@ -1,0 +1,252 @@
+"""What an ensemble's results say: every specimen answered for by one member.
+
+Takes the finished members of an ensemble, gives its temperature and the
+contents of results.json. No answer that is scored is by a network that has seen
+the specimen.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from eanet_jax.data import splits, view_store
+from eanet_jax.evaluation import (
+  answers,
+  baselines,
+  example_images,
+  metrics,
+  run_results,
+)
+from eanet_jax.inference import forward_pass, novelty, view_features
+from eanet_jax.models import ensemble
+from eanet_jax.runtime import peers, pytrees, wording
+from eanet_jax.workdir import results_json
+
+_FEW_SPECIMENS = 5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OutOfFold:
+  """Answers of an ensemble's members for what they were not trained on.
+
+  Attributes:
+    answered: of every view that is in some fold, as `order` has them.
+    folds: int (k,), the fold that each of these views is in.
+    familiar: what the training images have in common, and the distance that
+      few of those left out are beyond; {} of a network without features.
+  """
+
+  answered: answers.Answers
+  folds: np.ndarray
+  familiar: dict[str, np.ndarray]
+
+
+def answer(
+  trained: run_results.FinishedTraining, parts: Sequence[splits.Split]
+) -> OutOfFold:
+  """Returns what each member says of its own fold. All processes call it.
+
+  Args:
+    trained: the ensemble, its data set with every micrograph.
+    parts: the split of each member.
+  """
+  views, config = trained.data.views, trained.config
+  seen = view_features.inputs(
+    trained.forward,
+    trained.variables,
+    views.images,
+    config.evaluation.orientations,
+  )
+  alone = forward_pass.ForwardPass(
+    trained.forward.model,
+    *trained.forward.levels,
+    config.evaluation.batch_size,
+    trained.mesh,
+  )
+  chosen = [views.of(split.test) for split in parts]
+  logits = [
+    alone(
+      ensemble.member(trained.variables, number),
+      seen,
+      own,
+      config.evaluation.orientations,
+    )
+    for number, own in enumerate(chosen)
+  ]
+  return OutOfFold(
+    answers.Answers(views, np.concatenate(chosen), np.concatenate(logits)),
+    np.repeat(np.arange(len(parts)), [len(own) for own in chosen]),
+    _familiar(views, seen, parts) if seen.ndim == 2 else {},
+  )
+
+
+def _familiar(
+  views: view_store.Views, features: np.ndarray, parts: Sequence[splits.Split]
+) -> dict[str, np.ndarray]:
+  """What makes an image foreign, by images that were left out."""
+  distances = []
+  for split in parts:
+    own = views.of(split.test)
+    groups = np.unique(views.micrograph[own], return_inverse=True)[1]
+    found = novelty.fit(features[views.of(split.train)]).distances(
+      features[own]
+    )
+    distances.append(metrics.mean_by_group(found[:, None], groups)[:, 0])
+  everything = novelty.fit(features)
+  threshold = novelty.threshold(np.concatenate(distances))
+  return {
+    **dataclasses.asdict(everything),
+    "threshold": np.float32(threshold),
+  }
+
+
+def results(
+  trained: run_results.FinishedTraining,
+  parts: Sequence[splits.Split],
+  found: OutOfFold,
+  calibrated: results_json.Calibration,
+) -> results_json.RunResults | None:
+  """Returns the results of an ensemble; None except in process 0.
+
+  Writes predictions and examples to its workdir.
+
+  Args:
+    trained: the ensemble.
+    parts: the split of each member.
+    found: what `answer` gave.
+    calibrated: what `calibration.of_folds` gave for that.
+  """
+  data, test = trained.data, found.answered
+  examples = example_images.choose(test)
+  telling = [each["view"] for each in examples["telling"]]
+  fold_of = dict(zip(test.chosen.tolist(), found.folds.tolist(), strict=True))
+  maps = [
+    run_results.maps_of(
+      trained, ensemble.member(trained.variables, fold_of[view]), [view]
+    )
+    for view in telling
+  ]
+  drawn = [each for each in maps if each is not None]
+  outputs = run_results.Outputs(
+    validation=None,
+    test=test,
+    calibration=calibrated,
+    examples=examples,
+    attention=(np.concatenate([array for array, _ in drawn]), drawn[0][1])
+    if drawn
+    else None,
+    images_per_s=run_results.images_per_s(
+      trained.forward,
+      trained.variables,
+      data.views.images,
+      test.chosen,
+      trained.config.evaluation.orientations,
+    ),
+  )
+  with peers.first_process_first():
+    if jax.process_index() > 0:
+      return None
+    return run_results.of_outputs(
+      trained,
+      outputs,
+      _beside(trained, parts),
+      _split(trained, parts),
+      _warnings(trained, parts),
+    )
+
+
+def _beside(
+  trained: run_results.FinishedTraining, parts: Sequence[splits.Split]
+) -> dict[str, answers.Answers]:
+  """Answers of the baselines, fitted to the same folds."""
+  data = trained.data
+  chosen = [data.views.of(split.test) for split in parts]
+  of_folds = [
+    baselines.logits(dataclasses.replace(data, split=split), own)
+    for split, own in zip(parts, chosen, strict=True)
+  ]
+  return {
+    name: answers.Answers(
+      data.views,
+      np.concatenate(chosen),
+      np.concatenate([each[name] for each in of_folds]),
+    )
+    for name in of_folds[0]
+  }
+
+
+def _split(
+  trained: run_results.FinishedTraining, parts: Sequence[splits.Split]
+) -> results_json.SplitSummary:
+  specimens = trained.data.views.specimens
+  return {
+    "by": parts[0].by,
+    "folds": len(parts),
+    "fold": -1,
+    "train": len(trained.data.views.labels),
+    "validation": 0,
+    "test": sum(len(split.test) for split in parts),
+    "test_specimens": sorted(
+      {specimens[i] for split in parts for i in split.test}
+    ),
+    "members": len(parts),
+  }
+
+
+def _warnings(
+  trained: run_results.FinishedTraining, parts: Sequence[splits.Split]
+) -> list[str]:
+  """What a reader of the figures must know."""
+  views = trained.data.views
+  if parts[0].by == "micrograph":
+    return [splits.LEAKAGE]
+  counts = {
+    name: len(set(np.asarray(views.specimens)[views.labels == i].tolist()))
+    for i, name in enumerate(views.class_names)
+  }
+  alone = [
+    (
+      name,
+      "has one specimen and is not tested: whether a new specimen of it would"
+      " be told is not known",
+      "have one specimen each and are not tested: whether new specimens of"
+      " them would be told is not known",
+    )
+    for name, count in counts.items()
+    if count == 1
+  ]
+  few = [
+    (
+      name,
+      f"is tested on {wording.count(count, 'specimen')}: its figures say little"
+      " about the next one",
+      "are tested on few specimens: their figures say little about the next"
+      " one",
+    )
+    for name, count in counts.items()
+    if 1 < count < _FEW_SPECIMENS
+  ]
+  return [*wording.of_classes(alone), *wording.of_classes(few)]
+
+
+def completed(
+  variables: pytrees.Variables,
+  found: OutOfFold,
+  calibrated: results_json.Calibration,
+) -> pytrees.Variables:
+  """Returns the variables of an ensemble with what stands beside its members.
+
+  Args:
+    variables: of the members, stacked.
+    found, calibrated: as `results` takes them.
+  """
+  temperature = calibrated["temperature"] if calibrated["applied"] else 1.0
+  variables = {
+    **variables,
+    "calibration": {"temperature": np.float32(temperature)},
+  }
+  if found.familiar:
+    variables["familiar"] = found.familiar
+  return variables
