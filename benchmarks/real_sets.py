@@ -32,7 +32,8 @@ from eanet_jax.runtime import console
 
 # Titles by recipe. The first one asked for is what others are compared to.
 SYSTEMS = {
-  "transfer": "recommended",
+  "transfer": "recommended, one network",
+  "ensemble": "recommended, ensemble",
   "eanet_best": "EANet, from nothing",
   "eanet": "EANet, the paper's",
   "vgg_attention": "VGG + attention",
@@ -231,6 +232,74 @@ def megabytes_of(workdir: pathlib.Path) -> float:
   return sum(leaf.nbytes for leaf in jax.tree.leaves(variables)) / 1e6
 
 
+def of_ensemble(
+  round_config: Any, workdir: pathlib.Path, level: str, label: str
+) -> Outcome:
+  """Returns what `eanet train` on a round's training part says of its test.
+
+  It sees a table of the former, as a user would give it, and none of the test.
+
+  Args:
+    round_config: of one network on this round.
+    workdir: for the ensemble.
+    level: whose answers are scored.
+    label: for the console.
+  """
+  from eanet_jax.commands import main_job, training_job
+  from eanet_jax.inference import classify, forward_pass
+  from eanet_jax.runtime import csv_files
+  from eanet_jax.workdir import predictions_csv
+
+  data, _ = training_job.load(round_config)
+  views, source = data.views, pathlib.Path(round_config.dataset.path)
+  root = source.parent if round_config.dataset.source == "table" else source
+  files = [str(root / file) for file in views.files]
+  workdir.mkdir(parents=True, exist_ok=True)
+  table = workdir.parent / f"{workdir.name}.csv"
+  csv_files.write(
+    table,
+    ("file", "class", "specimen"),
+    (
+      {
+        "file": files[i],
+        "class": views.class_names[views.labels[i]],
+        "specimen": views.specimens[i],
+      }
+      for i in data.split.train
+    ),
+  )
+  config = round_config.copy_and_resolve_references()
+  config.dataset.update(source="table", path=str(table.resolve()))
+  by = "micrograph" if data.split.by == "micrograph" else "specimen"
+  config.split.update(
+    ensemble=True,
+    by=by,
+    folds=0,
+    fold=0,
+    test_specimens=(),
+    leave_one_out=False,
+  )
+  begun = time.monotonic()
+  console.say(label)
+  main_job.run(config, workdir)
+  classifier = classify.Classifier.restore(workdir)
+  place = [classifier.class_names.index(name) for name in views.class_names]
+  test = data.split.test
+  answered = classifier([files[i] for i in test])
+  labels, specimens = views.labels[test], np.asarray(views.specimens)[test]
+  names = np.asarray(views.files)[test]
+  p = [each.probabilities[None, place] for each in answered]
+  if level == "tile":
+    p = [forward_pass.probabilities(each.logits)[:, place] for each in answered]
+    counts = [len(each) for each in p]
+    labels, specimens = labels.repeat(counts), specimens.repeat(counts)
+    names = np.array([f"{specimens[0]}:{i}" for i in range(len(labels))])
+  return Outcome(
+    predictions_csv.Predictions(names, specimens, labels, np.concatenate(p)),
+    seconds=time.monotonic() - begun,
+  )
+
+
 def of_tiles(levels: Any, results: Any) -> Any:
   """Returns the tiles of a round's one specimen as `Predictions`."""
   from eanet_jax.reporting import confusions
@@ -352,19 +421,22 @@ def outcomes(
     for each in protocol.rounds(seed):
       key = each.name, seed
       for system in arguments.systems:
-        config = config_of(system, source, each, seed, arguments.fields)
+        recipe = "transfer" if system == "ensemble" else system
+        config = config_of(recipe, source, each, seed, arguments.fields)
         run = arguments.workdir / name / system / f"{each.name}-{seed}"
         label = f"{name}, round {each.name}, seed {seed}: {SYSTEMS[system]}"
         config = training_job.settled(config, run)
-        results = finished(config, run, label)
-        of_system = of_run(results, run, protocol.level)
-        found.setdefault(system, {})[key] = of_system[""]
-        found.setdefault("texture", {})[key] = of_system["texture"]
-        mean = (
-          of_system[""].predictions.probabilities.argmax(-1)
-          == of_system[""].predictions.labels
-        ).mean()
-        console.say(f"{label}: {100 * mean:.1f} %, {results.wall_time_s:.0f} s")
+        if system == "ensemble":
+          own = of_ensemble(config, run, protocol.level, label)
+        else:
+          results = finished(config, run, label)
+          of_system = of_run(results, run, protocol.level)
+          own = of_system[""]
+          found.setdefault("texture", {})[key] = of_system["texture"]
+        found.setdefault(system, {})[key] = own
+        told = own.predictions
+        mean = (told.probabilities.argmax(-1) == told.labels).mean()
+        console.say(f"{label}: {100 * mean:.1f} %, {own.seconds:.0f} s")
       for baseline, outcome in of_frozen(config, protocol.level).items():
         found.setdefault(baseline, {})[key] = outcome
   return found
@@ -486,8 +558,8 @@ def main(argv: list[str]) -> int:
   parser.add_argument(
     "--systems",
     type=lambda text: text.split(","),
-    default=list(SYSTEMS)[:2],
-    help=f"of {', '.join(SYSTEMS)} [the first two]",
+    default=list(SYSTEMS)[:3],
+    help=f"of {', '.join(SYSTEMS)} [the first three]",
   )
   parser.add_argument(
     "--only",

@@ -356,7 +356,7 @@ def test_real_sets_tests_every_system_by_the_protocol(
     "benchmarks/real_sets.py",
     str(tmp_path / "sets"),
     f"--workdir={tmp_path / 'runs'}",
-    *("--systems=transfer", "--seeds=0"),
+    *("--systems=transfer,ensemble", "--seeds=0"),
     *("--set=dataset.image_px=32", "--set=dataset.tile_px=32"),
   ]
   done = run_it(*command)
@@ -365,18 +365,36 @@ def test_real_sets_tests_every_system_by_the_protocol(
   assert all(f"{other}: not in" in done.stdout for other in others)
   table = (tmp_path / "runs" / "real_sets.md").read_text().splitlines()
   assert table[0].startswith(f"| {name} ")
-  assert len(table) == 2 + 4
+  assert len(table) == 2 + 5
   assert "<svg" in (tmp_path / "runs" / f"{name}.svg").read_text()
   module = benchmark("real_sets")
   level = module.PROTOCOLS[name].level
   results = [
     json.loads(path.read_text())
-    for path in (tmp_path / "runs" / name).rglob("results.json")
+    for path in (tmp_path / "runs" / name / "transfer").rglob("results.json")
   ]
   assert sum(each["test"][level]["examples"] for each in results) == tested
   again = run_it(*command)
-  assert "recommended: " in again.stdout
+  assert "recommended, one network: " in again.stdout
   assert "compiling" not in again.stderr
+
+
+def test_novelty_tells_pictures_of_no_material_from_a_set(tmp_path, data_dir):
+  make_set(tmp_path / "sets", "uhcs600")
+  done = run(
+    "benchmarks/novelty.py",
+    str(tmp_path / "sets"),
+    f"--workdir={tmp_path / 'runs'}",
+    *("--set=dataset.image_px=64", "--set=evaluation.orientations=1"),
+    env={**os.environ, "TFDS_DATA_DIR": str(data_dir)},
+  )
+  assert done.returncode == 0, done.stderr
+  assert "neu_surface: not in" in done.stdout
+  table = (tmp_path / "runs" / "novelty.md").read_text().splitlines()
+  cells = {row.split("|")[1].strip(): row.split("|")[2] for row in table[2:]}
+  assert float(cells["pictures of no material"].split(";")[0]) > 0.9
+  assert "twice the magnification" in cells
+  assert "a class not trained on" not in cells  # there are but two
 
 
 def test_real_sets_without_a_set_is_no_success(tmp_path):
