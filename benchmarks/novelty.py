@@ -71,7 +71,7 @@ def look(name: str, arguments: argparse.Namespace) -> Seen:
   config = choosing.apply(config, choosing.choose(config))
   mesh, folds = sharding.data_mesh(), None
   for fold in range(config.split.folds):
-    data, objective = training_job.load(choosing.of_member(config, fold))
+    data, objective = training_job.load(choosing.of_fold(config, fold))
     if folds is None:
       folds = np.full(len(data.views.labels), -1)
     folds[data.split.test] = fold

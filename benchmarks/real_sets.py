@@ -32,8 +32,8 @@ from eanet_jax.runtime import console
 
 # Titles by recipe. The first one asked for is what others are compared to.
 SYSTEMS = {
-  "transfer": "recommended, one network",
-  "ensemble": "recommended, ensemble",
+  "transfer": "recommended",
+  "mean_of_folds": "recommended, mean of networks that each lack a fold",
   "eanet_best": "EANet, from nothing",
   "eanet": "EANet, the paper's",
   "vgg_attention": "VGG + attention",
@@ -145,7 +145,7 @@ def config_of(
   fields = [
     *source,
     *each.fields,
-    "split.ensemble=False",
+    "split.cross_validate=False",
     f"train.seed={seed}",
   ]
   if config.split.validate_by == "specimen":
@@ -232,16 +232,17 @@ def megabytes_of(workdir: pathlib.Path) -> float:
   return sum(leaf.nbytes for leaf in jax.tree.leaves(variables)) / 1e6
 
 
-def of_ensemble(
+def of_mean_of_folds(
   round_config: Any, workdir: pathlib.Path, level: str, label: str
 ) -> Outcome:
-  """Returns what `eanet train` on a round's training part says of its test.
+  """Returns the mean of what a cross-validation's networks say of a test.
 
-  It sees a table of the former, as a user would give it, and none of the test.
+  They are trained on folds of a table of the round's training part, as a user
+  would give it.
 
   Args:
     round_config: of one network on this round.
-    workdir: for the ensemble.
+    workdir: for the cross-validation.
     level: whose answers are scored.
     label: for the console.
   """
@@ -272,7 +273,7 @@ def of_ensemble(
   config.dataset.update(source="table", path=str(table.resolve()))
   by = "micrograph" if data.split.by == "micrograph" else "specimen"
   config.split.update(
-    ensemble=True,
+    cross_validate=True,
     by=by,
     folds=0,
     fold=0,
@@ -282,20 +283,26 @@ def of_ensemble(
   begun = time.monotonic()
   console.say(label)
   main_job.run(config, workdir)
-  classifier = classify.Classifier.restore(workdir)
-  place = [classifier.class_names.index(name) for name in views.class_names]
   test = data.split.test
-  answered = classifier([files[i] for i in test])
   labels, specimens = views.labels[test], np.asarray(views.specimens)[test]
-  names = np.asarray(views.files)[test]
-  p = [each.probabilities[None, place] for each in answered]
+  names, sums = np.asarray(views.files)[test], 0
+  folds = sorted((workdir / "folds").iterdir())
+  for folder in folds:
+    classifier = classify.Classifier.restore(folder)
+    place = [classifier.class_names.index(name) for name in views.class_names]
+    answered = classifier([files[i] for i in test])
+    p = [each.probabilities[None, place] for each in answered]
+    if level == "tile":
+      p = [
+        forward_pass.probabilities(each.logits)[:, place] for each in answered
+      ]
+    sums = sums + np.concatenate(p)
   if level == "tile":
-    p = [forward_pass.probabilities(each.logits)[:, place] for each in answered]
     counts = [len(each) for each in p]
     labels, specimens = labels.repeat(counts), specimens.repeat(counts)
     names = np.array([f"{specimens[0]}:{i}" for i in range(len(labels))])
   return Outcome(
-    predictions_csv.Predictions(names, specimens, labels, np.concatenate(p)),
+    predictions_csv.Predictions(names, specimens, labels, sums / len(folds)),
     seconds=time.monotonic() - begun,
   )
 
@@ -421,13 +428,13 @@ def outcomes(
     for each in protocol.rounds(seed):
       key = each.name, seed
       for system in arguments.systems:
-        recipe = "transfer" if system == "ensemble" else system
+        recipe = "transfer" if system == "mean_of_folds" else system
         config = config_of(recipe, source, each, seed, arguments.fields)
         run = arguments.workdir / name / system / f"{each.name}-{seed}"
         label = f"{name}, round {each.name}, seed {seed}: {SYSTEMS[system]}"
         config = training_job.settled(config, run)
-        if system == "ensemble":
-          own = of_ensemble(config, run, protocol.level, label)
+        if system == "mean_of_folds":
+          own = of_mean_of_folds(config, run, protocol.level, label)
         else:
           results = finished(config, run, label)
           of_system = of_run(results, run, protocol.level)

@@ -146,14 +146,15 @@ def get_config() -> ml_collections.ConfigDict:
   # Cross-validation: of `folds` parts, stratified by class, test on number
   # `fold`. 0 folds: test on test_fraction instead.
   split.folds = 0
-  split.fold = 0  # which of the folds to test on, from 0; -1 of an ensemble
+  split.fold = 0  # which of the folds to test on, from 0; -1 for each in turn
   # Each of the folds is one specimen, of as many folds as there are specimens:
   # where two of a class are too few for more.
   split.leave_one_out = False
   # Every specimen is tested on, by one of up to five networks: each is trained
-  # without a fold. The classifier is the mean of them all. Where folds,
-  # test_specimens or the source say what to test on, it is one network.
-  split.ensemble = False
+  # without a fold. What is kept is a network trained on all (discriminant), or
+  # the mean of those (classes). Where folds, test_specimens or the source say
+  # what to test on, it is one network.
+  split.cross_validate = False
   # Of each class's micrographs about this share chooses the best epoch; by
   # specimen it is whole specimens, at least one.
   split.validation_fraction = 0.2

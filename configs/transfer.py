@@ -20,7 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.dataset.image_px = 384  # the trunk sees fine structure better
   config.dataset.standardise = "image"
   config.split.validate_by = "none"
-  config.split.ensemble = True
+  config.split.cross_validate = True
   config.loss.objective = "discriminant"
   config.train.epochs = 0
   config.evaluation.orientations = 4

@@ -1,14 +1,13 @@
 """The main job: choose what is left to choose, train, evaluate, write results.
 
-Takes a configuration and a workdir, gives an exit code. It is of one network,
-or of an ensemble.
+Takes a configuration and a workdir, gives an exit code.
 """
 
 import pathlib
 
 import ml_collections
 
-from eanet_jax.commands import ensemble_job, training_job
+from eanet_jax.commands import cross_validation_job, training_job
 from eanet_jax.reporting import console_tables, html_pages
 from eanet_jax.runtime import console
 from eanet_jax.workdir import left_out_csv
@@ -34,8 +33,8 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
     with html_pages.malformed_is_told(workdir):
       told = console_tables.summary(result, workdir)
   else:
-    if config.split.ensemble:
-      result = ensemble_job.train_and_evaluate(config, workdir)
+    if config.split.cross_validate:
+      result = cross_validation_job.train_and_evaluate(config, workdir)
     else:
       data, objective = training_job.load(config)
       for line in data.describe(str(workdir / left_out_csv.FILE)):

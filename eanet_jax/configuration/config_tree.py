@@ -31,7 +31,7 @@ _LATER: dict[str, Any] = {
   "dataset.file_um_per_px": 0.0,
   "dataset.um_per_px": 0.0,
   "dataset.allow_duplicates": False,
-  "split.ensemble": False,
+  "split.cross_validate": False,
   "train.minutes": 15.0,
 }
 # (field, some of its values, the fields that a run does not use with them).

@@ -61,7 +61,7 @@ _RULES = {
   "split.test_specimens": _ANY,
   "split.folds": (lambda folds: folds == 0 or folds >= 2, "0, or 2 or more"),
   "split.fold": (lambda fold: fold >= -1, "0 or more, or -1 for all"),
-  "split.ensemble": _ANY,
+  "split.cross_validate": _ANY,
   "split.leave_one_out": _ANY,
   "split.validation_fraction": _BELOW_ONE,
   "split.test_fraction": _BELOW_ONE,
@@ -192,10 +192,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
       "--config.init_from and --config.model.pretrained both say which weights"
       " to start from: give one"
     )
-  if split.ensemble and config.dataset.standardise != "image":
+  if split.cross_validate and config.dataset.standardise != "image":
     raise errors.UserError(
-      "--config.split.ensemble=True joins networks that must see an image in"
-      " the same way: it needs --config.dataset.standardise=image"
+      "--config.split.cross_validate=True joins networks that must see an image"
+      " in the same way: it needs --config.dataset.standardise=image"
     )
   image_px = config.dataset.image_px
   most = _BATCH_BYTES // (4 * image_px**2)

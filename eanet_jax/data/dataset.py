@@ -187,7 +187,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
     folds=split.folds,
     fold=split.fold,
     leave_one_out=split.leave_one_out,
-    ensemble=split.ensemble,
+    cross_validate=split.cross_validate,
     validation_fraction=split.validation_fraction,
     test_fraction=split.test_fraction,
     train_fraction=split.train_fraction,

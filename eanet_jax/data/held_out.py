@@ -20,14 +20,14 @@ def drawn(
   folds: int,
   fold: int,
   leave_one_out: bool,
-  ensemble: bool,
+  cross_validate: bool,
   rng: np.random.Generator,
 ) -> set[str]:
   """Returns the specimens of a fold; none if a fraction is to be tested.
 
   The arguments are those of `splits.split`; rng deals specimens out to folds.
-  For an ensemble a class may have fewer specimens than there are folds: then
-  some folds test on none of it, and on none at all of a class's only specimen.
+  To cross-validate, a class may have fewer specimens than there are folds: some
+  folds then test on none of it, and none does on a class's only specimen.
 
   Raises:
     UserError: there are too few for so many folds.
@@ -35,7 +35,7 @@ def drawn(
   if leave_one_out:
     return _left_out(specimens, folds, fold)
   if folds:
-    return _of_fold(labels, specimens, folds, fold, ensemble, rng)
+    return _of_fold(labels, specimens, folds, fold, cross_validate, rng)
   return set()
 
 
@@ -88,7 +88,7 @@ def _of_fold(
   specimens: np.ndarray,
   folds: int,
   fold: int,
-  ensemble: bool,
+  cross_validate: bool,
   rng: np.random.Generator,
 ) -> set[str]:
   """Deals each class's specimens out to the folds, the largest first.
@@ -100,9 +100,9 @@ def _of_fold(
   total = np.zeros(folds)
   for label in np.unique(labels):
     names, sizes = np.unique(specimens[labels == label], return_counts=True)
-    if ensemble and len(names) == 1:
+    if cross_validate and len(names) == 1:
       continue
-    if len(names) < folds and not ensemble:
+    if len(names) < folds and not cross_validate:
       raise errors.UserError(
         f"class {label} has {wording.count(len(names), 'specimen')}"
         f" ({wording.listed(names.tolist(), 10)}): each of {folds} folds tests"

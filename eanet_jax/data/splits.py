@@ -50,7 +50,7 @@ def split(
   folds: int = 0,
   fold: int = 0,
   leave_one_out: bool = False,
-  ensemble: bool = False,
+  cross_validate: bool = False,
   validation_fraction: float = 0.2,
   test_fraction: float = 0.2,
   train_fraction: float = 1.0,
@@ -75,7 +75,7 @@ def split(
       tested on in one fold; folds are as alike in their classes as can be.
     fold: which of them to test on, from 0.
     leave_one_out: each fold is one specimen, in the order of their names.
-    ensemble: a fold of an ensemble, see `held_out.drawn`.
+    cross_validate: whether all folds are tested together, see `held_out.drawn`.
     validation_fraction, test_fraction: above 0, together below 1.
     train_fraction: of each class's training micrographs, those to keep.
     seed: of the order in which specimens or micrographs are drawn.
@@ -111,10 +111,10 @@ def split(
       tested = set(units[np.isin(of_specimen, list(named))].tolist())
     else:
       tested = held_out.drawn(
-        of_label, units, folds, fold, leave_one_out, ensemble, rng
+        of_label, units, folds, fold, leave_one_out, cross_validate, rng
       )
     parts, warnings = _by_specimen(
-      of_label, units, tested, fractions, validate_by, ensemble, rng
+      of_label, units, tested, fractions, validate_by, cross_validate, rng
     )
     warnings = joined + warnings
   if validate_by == "none":
@@ -198,7 +198,7 @@ def _by_specimen(
   tested: set[str],
   fractions: split_parts.Parts[float],
   validate_by: str,
-  ensemble: bool,
+  cross_validate: bool,
   rng: np.random.Generator,
 ) -> tuple[split_parts.Parts[np.ndarray], list[str]]:
   """(index arrays, warnings) of a split that parts no specimen."""
@@ -207,7 +207,7 @@ def _by_specimen(
   for label in np.unique(labels):
     groups = split_parts.by_name(specimens, np.flatnonzero(labels == label))
     indices, warning = _class_by_specimen(
-      label, groups, tested, fractions, validate_by, ensemble, rng
+      label, groups, tested, fractions, validate_by, cross_validate, rng
     )
     of_classes.append(indices)
     warnings += [(str(label), *each) for each in warning]
@@ -225,7 +225,7 @@ def _class_by_specimen(
   tested: set[str],
   fractions: split_parts.Parts[float],
   validate_by: str,
-  ensemble: bool,
+  cross_validate: bool,
   rng: np.random.Generator,
 ) -> tuple[split_parts.Parts[np.ndarray], list[tuple[str, str]]]:
   """Index arrays of one class, and what its readers must know.
@@ -233,7 +233,7 @@ def _class_by_specimen(
   That is in words for this class and in words for several. groups: {specimen:
   its indices}.
   """
-  names = _deal(label, groups, tested, fractions, ensemble, rng)
+  names = _deal(label, groups, tested, fractions, cross_validate, rng)
   warnings = []
   if not names.test:
     warnings.append(
@@ -278,13 +278,13 @@ def _deal(
   groups: Mapping[str, np.ndarray],
   tested: set[str],
   fractions: split_parts.Parts[float],
-  ensemble: bool,
+  cross_validate: bool,
   rng: np.random.Generator,
 ) -> split_parts.Parts[list[str]]:
   """The names of a class's specimens in each part, in random order."""
   ordered = list(groups)
   names = [ordered[i] for i in rng.permutation(len(groups))]
-  if len(names) < 2 and not ensemble:
+  if len(names) < 2 and not cross_validate:
     raise errors.UserError(
       f"class {label} has one specimen ({names[0]}): it cannot be both trained"
       " on and tested on. Add specimens as <class>/<specimen>/ folders or in a"
@@ -293,7 +293,7 @@ def _deal(
     )
   test = [name for name in names if name in tested]
   sizes = {name: len(groups[name]) for name in names if name not in tested}
-  if not tested and not ensemble:
+  if not tested and not cross_validate:
     return split_parts.share_out(sizes, fractions)
   if not sizes:
     raise errors.UserError(

@@ -1,4 +1,4 @@
-"""An ensemble: networks of one shape, each trained without some specimens.
+"""What a cross-validation keeps: networks of one shape, and what is about them.
 
 Takes what a network takes. Its variables are those of the members, stacked
 along a first axis; what is frozen is the same in all and held once. Beside them

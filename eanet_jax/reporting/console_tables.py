@@ -108,9 +108,9 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
     over = "specimens" if known else "micrographs"
     intervals = f"95 % intervals: bootstrap over {over}"
   trained = f"best checkpoint: epoch {results.best_epoch} of {results.epochs}"
-  if "members" in split:
+  if "networks" in split:
     trained = (
-      f"each answered for by one of {split['members']} networks that had not"
+      f"each answered for by one of {split['networks']} networks that had not"
       f" seen its {split['by']}"
     )
   elif results.validation and results.objective == "discriminant":

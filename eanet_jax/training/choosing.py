@@ -27,7 +27,7 @@ _MOST_FOLDS = 5
 
 def is_settled(config: ml_collections.ConfigDict) -> bool:
   """Whether a configuration leaves nothing to choose."""
-  return config.dataset.view != "auto" and not config.split.ensemble
+  return config.dataset.view != "auto" and not config.split.cross_validate
 
 
 def choose(config: ml_collections.ConfigDict) -> choice_json.Choice:
@@ -39,8 +39,8 @@ def choose(config: ml_collections.ConfigDict) -> choice_json.Choice:
     UserError: a source, path or split cannot be used.
   """
   by, folds, reasons = config.split.by, 0, []
-  if config.split.ensemble and not _says_what_to_test(config):
-    everything = _with(config, "split", by="none", ensemble=False)
+  if config.split.cross_validate and not _says_what_to_test(config):
+    everything = _with(config, "split", by="none", cross_validate=False)
     if config.dataset.view == "auto":
       everything = _with(everything, "dataset", view="whole")
     data = dataset.load(everything)
@@ -56,13 +56,13 @@ def choose(config: ml_collections.ConfigDict) -> choice_json.Choice:
     "split",
     by=by,
     folds=folds or config.split.folds,
-    ensemble=folds > 0,
+    cross_validate=folds > 0,
   )
   chosen = [
     _view(_with(whole, "split", fold=fold))
     for fold in (range(folds) if folds else [config.split.fold])
   ]
-  # An ensemble looks in one way: that of most of its folds.
+  # All of a cross-validation look in one way: that of most folds.
   views = collections.Counter(view for view, _, _ in chosen)
   view = views.most_common()[0][0]
   reasons += [next(reason for own, _, reason in chosen if own == view)]
@@ -81,18 +81,22 @@ def apply(
   config: ml_collections.ConfigDict, choice: choice_json.Choice
 ) -> ml_collections.ConfigDict:
   """Returns the configuration with what was chosen."""
-  config = _with(config, "split", by=choice.by, ensemble=choice.folds > 0)
+  config = _with(config, "split", by=choice.by, cross_validate=choice.folds > 0)
   if choice.folds:
     config = _with(config, "split", folds=choice.folds, fold=-1)
   return _looking_at(config, choice.view)
 
 
-def of_member(
+def of_fold(
   config: ml_collections.ConfigDict, fold: int
 ) -> ml_collections.ConfigDict:
-  """Returns the configuration of one member of an ensemble's, which is settled.
+  """Returns the configuration of one network of a cross-validation.
 
   It is trained on all but a fold, and tested on that.
+
+  Args:
+    config: settled.
+    fold: from 0.
   """
   return _with(config, "split", fold=fold)
 
@@ -122,7 +126,7 @@ def _says_what_to_test(config: ml_collections.ConfigDict) -> bool:
 
 
 def _folds(data: dataset.Dataset, by: str) -> tuple[str, int, str]:
-  """What keeps the folds of an ensemble apart, their number, and why."""
+  """What keeps the folds apart, their number, and why."""
   views = data.views
   labels = np.asarray(views.class_names)[views.labels]
   units, _ = split_copies.together(

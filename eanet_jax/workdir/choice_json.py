@@ -38,7 +38,7 @@ class Choice:
   Attributes:
     view: whole micrographs, or tiles of image_px.
     by: what keeps training and test apart, specimens or micrographs.
-    folds: members of an ensemble; 0 for a network alone.
+    folds: of a cross-validation; 0 where there is none.
     tried: what was measured to choose the view, fold by fold.
     reasons: sentences for people.
   """

@@ -40,8 +40,11 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
     nonlocal model
     _check(meta, workdir)
     model = networks.create(meta.config["model"], meta.outputs)
-    if meta.config["split"]["fold"] < 0:  # of an ensemble: every fold
-      model = ensemble.Ensemble(model, meta.config["split"]["folds"])
+    if meta.config["split"]["fold"] < 0:  # what a cross-validation keeps
+      of_folds = meta.config["loss"]["objective"] != "discriminant"
+      model = ensemble.Ensemble(
+        model, meta.config["split"]["folds"] if of_folds else 1
+      )
     return _shapes(model, meta.config["dataset"]["image_px"], mesh)
 
   with checkpoints.open_existing(workdir) as saved:

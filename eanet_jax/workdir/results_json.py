@@ -102,8 +102,8 @@ class Reliability(TypedDict):
 class Calibration(TypedDict):
   """Temperature of the validation split; test reliability before and after.
 
-  Of an ensemble it is of the test answers: "after" has each fold's by that of
-  the other folds. "losses" are the mean of -log p before and after; "applied"
+  Of a cross-validation it is of the test answers: "after" has each fold's by
+  that of the other folds. "losses" are the mean of -log p before and after; "applied"
   says whether the classifier has it, and "reason" why.
   """
 
@@ -118,8 +118,8 @@ class Calibration(TypedDict):
 class SplitSummary(TypedDict):
   """How many micrographs each split has, and the test specimens.
 
-  "members" of an ensemble are as many as its folds; each was tested on one, and
-  all together on every one.
+  "networks" of a cross-validation are as many as its folds; each was tested on
+  one, and all together on every one.
   """
 
   by: str
@@ -129,7 +129,7 @@ class SplitSummary(TypedDict):
   validation: int
   test: int
   test_specimens: list[str]
-  members: NotRequired[int]
+  networks: NotRequired[int]
 
 
 class DatasetSummary(TypedDict):
@@ -176,7 +176,8 @@ class RunResults:
     objective: what it was trained for; "discriminant" has no epochs, and its
       validation is of the training split, each specimen answered for without.
     name, title: the network's, see `networks.title`.
-    validation, test: scores of these splits; an ensemble has no validation.
+    validation, test: scores of these splits; a
+      cross-validation has no validation.
     baselines: scores of the test split, by the names in `BASELINES`.
     calibration: of the micrographs' probabilities.
     per_specimen: scores of the test specimens.

@@ -181,7 +181,7 @@ def test_a_folder_is_trained_on_and_the_same_command_shows_its_results(
   assert rows[-1] == ",files beside the class folders (1 image)"
   result = json.loads((tmp_path / "run" / "results.json").read_text())
   assert result["objective"] == "discriminant"
-  assert result["split"]["members"] == 5
+  assert result["split"]["networks"] == 5
   assert result["split"]["test"] == 84  # every one, by a network without it
   assert len(result["split"]["test_specimens"]) == 28
   assert result["validation"] is None
@@ -244,7 +244,7 @@ def test_a_class_of_one_specimen_is_trained_on_and_said_not_to_be_tested(
     *command[:2],
     f"--workdir={tmp_path / 'alone'}",
     *command[3:],
-    "--set=split.ensemble=False",
+    "--set=split.cross_validate=False",
   )
   assert alone.returncode == 2
   assert "--set split.by=micrograph" in alone.stderr

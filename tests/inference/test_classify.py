@@ -176,7 +176,7 @@ def test_logits_are_those_of_evaluation(
     f"--config.dataset.data_dir={data_dir}",
   ]
   if config == "transfer":
-    arguments.append("--config.split.ensemble=False")
+    arguments.append("--config.split.cross_validate=False")
   else:  # the other has no epochs
     arguments.append("--config.train.epochs=1")
   done = launch(

@@ -47,7 +47,7 @@ def config_of(path, data_dir, *, minutes=15.0, **split):
   config.dataset.update(
     source="folder", path=str(path), data_dir=str(data_dir), image_px=64
   )
-  config.split.update({"ensemble": False, **split})
+  config.split.update({"cross_validate": False, **split})
   config.evaluation.orientations = 1
   config.train.minutes = minutes
   field_rules.validate(config)
@@ -128,14 +128,14 @@ def rearranged(tmp_path, names):
 def test_each_specimen_is_left_out_of_one_member(tmp_path, names, by, folds):
   folder_of(tmp_path / "set", 100, spots)
   path = rearranged(tmp_path, names)
-  config = config_of(path, tmp_path / "data", ensemble=True)
+  config = config_of(path, tmp_path / "data", cross_validate=True)
   choice = choosing.choose(config)
   assert (choice.by, choice.folds) == (by, folds)
   settled = choosing.apply(config, choice)
   field_rules.validate(settled)
   parts = []
   for fold in range(folds):
-    member = choosing.of_member(settled, fold)
+    member = choosing.of_fold(settled, fold)
     field_rules.validate(member)
     data, _ = training_job.load(member)
     assert len(data.split.test)
@@ -150,8 +150,8 @@ def test_each_specimen_is_left_out_of_one_member(tmp_path, names, by, folds):
 def test_where_something_else_says_what_to_test_it_is_one_network(tmp_path):
   folder_of(tmp_path / "set", 100, spots)
   config = config_of(
-    tmp_path / "set", tmp_path / "data", ensemble=True, folds=3, fold=1
+    tmp_path / "set", tmp_path / "data", cross_validate=True, folds=3, fold=1
   )
   settled = choosing.apply(config, choosing.choose(config))
-  assert not settled.split.ensemble
+  assert not settled.split.cross_validate
   assert (settled.split.folds, settled.split.fold) == (3, 1)

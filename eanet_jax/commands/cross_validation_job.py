@@ -1,6 +1,6 @@
-"""An ensemble: a network for each fold, and what all of them make together.
+"""A cross-validation: a network for each fold, and the classifier that is kept.
 
-Takes a settled configuration and a workdir, gives results. The members are runs
+Takes a settled configuration and a workdir, gives results. The folds are runs
 like any other, below WORKDIR/folds: one that is finished is not trained again.
 """
 
@@ -17,11 +17,15 @@ from eanet_jax import errors
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import config_tree
 from eanet_jax.data import dataset, splits
-from eanet_jax.evaluation import calibration, ensemble_results, run_results
+from eanet_jax.evaluation import (
+  calibration,
+  cross_validated_results,
+  run_results,
+)
 from eanet_jax.inference import forward_pass
 from eanet_jax.models import ensemble
-from eanet_jax.runtime import console, sharding, versions, wording
-from eanet_jax.training import choosing
+from eanet_jax.runtime import console, pytrees, sharding, versions, wording
+from eanet_jax.training import choosing, objective_discriminant, objectives
 from eanet_jax.workdir import (
   checkpoints,
   config_json,
@@ -39,12 +43,12 @@ FOLDER = "folds"
 def train_and_evaluate(
   config: ml_collections.ConfigDict, workdir: pathlib.Path
 ) -> results_json.RunResults | None:
-  """Returns the results of an ensemble, after writing what is in its workdir.
+  """Returns the results of all folds, after writing what is in the workdir.
 
   In a job of several processes all call this, and the first gets the results.
 
   Args:
-    config: as `training_job.settled` gives it, of an ensemble.
+    config: as `training_job.settled` gives it, of a cross-validation.
     workdir: a new one, or that of this run to resume.
 
   Raises:
@@ -56,7 +60,7 @@ def train_and_evaluate(
   results: list[results_json.RunResults] = []
   data: dataset.Dataset | None = None
   for fold in range(folds):
-    own = choosing.of_member(config, fold)
+    own = choosing.of_fold(config, fold)
     of_fold, objective = training_job.load(own)
     if data is None:
       data = _everything(of_fold)
@@ -78,20 +82,22 @@ def train_and_evaluate(
         left_out_csv.write(workdir, data.views.skipped, data.views.unmatched)
         remarks_csv.write(workdir, data.views.remarks)
         config_json.write(workdir, config)
-      trained, meta = _assembled(config, workdir, data, folds)
+      trained, networks, meta = _assembled(config, workdir, data, folds)
       before = sum(each.wall_time_s for each in results)
       trained = dataclasses.replace(
         trained, wall_time_s=lambda: before + time.monotonic() - begun
       )
-      found = ensemble_results.answer(trained, parts)
+      found = cross_validated_results.answer(trained, networks, parts)
       calibrated = calibration.of_folds(found.answered, found.folds)
-      variables = ensemble_results.completed(
+      variables = cross_validated_results.completed(
         trained.variables, found, calibrated
       )
       saved = stack.enter_context(checkpoints.Checkpoints(workdir))
       saved.save(variables, {"step": np.zeros((), np.int32)}, meta)
       saved.wait()
-      result = ensemble_results.results(trained, parts, found, calibrated)
+      result = cross_validated_results.results(
+        trained, networks, parts, found, calibrated
+      )
       if result is not None:
         training_job.keep(workdir, result)
       return result
@@ -127,23 +133,38 @@ def _assembled(
   workdir: pathlib.Path,
   data: dataset.Dataset,
   folds: int,
-) -> tuple[run_results.FinishedTraining, run_meta.RunMeta]:
-  """The members put together, and what a checkpoint says of them."""
+) -> tuple[
+  run_results.FinishedTraining, list[pytrees.Variables], run_meta.RunMeta
+]:
+  """What is kept, the networks of the folds, and what a checkpoint says.
+
+  What training step by step gives is a matter of chance, so that the mean of
+  the folds' networks is kept. A discriminant is not: one that is fitted to all
+  specimens knows more than the mean of some that each lack a fifth of them.
+  """
   mesh = sharding.data_mesh()
-  members = [
+  restored = [
     restore.restore(workdir / FOLDER / str(fold), mesh) for fold in range(folds)
   ]
-  variables = ensemble.stack([each.variables for each in members])
-  first = members[0]
+  first = restored[0]
   assert not isinstance(first.model, ensemble.Ensemble)
+  networks = [each.variables for each in restored]
+  objective = objectives.choose(config, data)
+  members = networks
+  if isinstance(objective, objective_discriminant.Discriminant):
+    console.say("the classifier that is kept: trained on all of them")
+    alone = forward_pass.ForwardPass(
+      first.model, data.mean, data.std, config.evaluation.batch_size, mesh
+    )
+    members = [objective.solve(first.variables, data, alone)]
+  variables = ensemble.stack(members)
   forward = forward_pass.ForwardPass(
-    ensemble.Ensemble(first.model, folds),
+    ensemble.Ensemble(first.model, len(members)),
     data.mean,
     data.std,
     config.evaluation.batch_size,
     mesh,
   )
-  parameters = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
   trained = run_results.FinishedTraining(
     config=config,
     workdir=workdir,
@@ -151,7 +172,7 @@ def _assembled(
     forward=forward,
     variables=variables,
     mesh=mesh,
-    parameters=parameters,
+    parameters=sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
     best_epoch=0,
     history=(),
     images_per_s=None,
@@ -170,4 +191,4 @@ def _assembled(
     wall_time_s=0.0,
     versions=versions.installed(),
   )
-  return trained, meta
+  return trained, networks, meta

@@ -1,8 +1,8 @@
-"""What an ensemble's results say: every specimen answered for by one member.
+"""What a cross-validation's results say: each specimen by one network.
 
-Takes the finished members of an ensemble, gives its temperature and the
-contents of results.json. No answer that is scored is by a network that has seen
-the specimen.
+Takes the networks of all folds, gives what goes with the one that is kept and
+the contents of results.json. No answer that is scored is by a network that has
+seen the specimen.
 """
 
 import dataclasses
@@ -20,7 +20,6 @@ from eanet_jax.evaluation import (
   run_results,
 )
 from eanet_jax.inference import forward_pass, novelty, view_features
-from eanet_jax.models import ensemble
 from eanet_jax.runtime import peers, pytrees, wording
 from eanet_jax.workdir import results_json
 
@@ -29,10 +28,10 @@ _FEW_SPECIMENS = 5
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OutOfFold:
-  """Answers of an ensemble's members for what they were not trained on.
+  """Answers of the folds' networks for what they were not trained on.
 
   Attributes:
-    answered: of every view that is in some fold, as `order` has them.
+    answered: of every view that is in some fold.
     folds: int (k,), the fold that each of these views is in.
     familiar: what the training images have in common, and the distance that
       few of those left out are beyond; {} of a network without features.
@@ -44,13 +43,16 @@ class OutOfFold:
 
 
 def answer(
-  trained: run_results.FinishedTraining, parts: Sequence[splits.Split]
+  trained: run_results.FinishedTraining,
+  networks: Sequence[pytrees.Variables],
+  parts: Sequence[splits.Split],
 ) -> OutOfFold:
-  """Returns what each member says of its own fold. All processes call it.
+  """Returns what each network says of its own fold. All processes call it.
 
   Args:
-    trained: the ensemble, its data set with every micrograph.
-    parts: the split of each member.
+    trained: what is kept, its data set with every micrograph.
+    networks: the variables of each fold's network.
+    parts: the split of each fold.
   """
   views, config = trained.data.views, trained.config
   seen = view_features.inputs(
@@ -67,13 +69,8 @@ def answer(
   )
   chosen = [views.of(split.test) for split in parts]
   logits = [
-    alone(
-      ensemble.member(trained.variables, number),
-      seen,
-      own,
-      config.evaluation.orientations,
-    )
-    for number, own in enumerate(chosen)
+    alone(variables, seen, own, config.evaluation.orientations)
+    for variables, own in zip(networks, chosen, strict=True)
   ]
   return OutOfFold(
     answers.Answers(views, np.concatenate(chosen), np.concatenate(logits)),
@@ -104,17 +101,17 @@ def _familiar(
 
 def results(
   trained: run_results.FinishedTraining,
+  networks: Sequence[pytrees.Variables],
   parts: Sequence[splits.Split],
   found: OutOfFold,
   calibrated: results_json.Calibration,
 ) -> results_json.RunResults | None:
-  """Returns the results of an ensemble; None except in process 0.
+  """Returns the results of a cross-validation; None except in process 0.
 
   Writes predictions and examples to its workdir.
 
   Args:
-    trained: the ensemble.
-    parts: the split of each member.
+    trained, networks, parts: as `answer` takes them.
     found: what `answer` gave.
     calibrated: what `calibration.of_folds` gave for that.
   """
@@ -123,9 +120,7 @@ def results(
   telling = [each["view"] for each in examples["telling"]]
   fold_of = dict(zip(test.chosen.tolist(), found.folds.tolist(), strict=True))
   maps = [
-    run_results.maps_of(
-      trained, ensemble.member(trained.variables, fold_of[view]), [view]
-    )
+    run_results.maps_of(trained, networks[fold_of[view]], [view])
     for view in telling
   ]
   drawn = [each for each in maps if each is not None]
@@ -191,7 +186,7 @@ def _split(
     "test_specimens": sorted(
       {specimens[i] for split in parts for i in split.test}
     ),
-    "members": len(parts),
+    "networks": len(parts),
   }
 
 
@@ -236,10 +231,10 @@ def completed(
   found: OutOfFold,
   calibrated: results_json.Calibration,
 ) -> pytrees.Variables:
-  """Returns the variables of an ensemble with what stands beside its members.
+  """Returns the variables of what is kept, with what stands beside them.
 
   Args:
-    variables: of the members, stacked.
+    variables: of an `ensemble.Ensemble`.
     found, calibrated: as `results` takes them.
   """
   temperature = calibrated["temperature"] if calibrated["applied"] else 1.0
