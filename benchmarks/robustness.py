@@ -119,6 +119,14 @@ def classes(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
   return found
 
 
+def of_run(workdir: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+  """Returns `classes`; of a cross-validation, of each fold's own network."""
+  folds = sorted((workdir / "folds").glob("*/"))
+  if folds:
+    return pooled([classes(fold) for fold in folds])
+  return classes(workdir)
+
+
 def pooled(
   runs: list[dict[str, tuple[np.ndarray, np.ndarray]]],
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -142,14 +150,14 @@ def main(argv: list[str]) -> int:
     "--pool", action="store_true", help="the runs into one column, as folds"
   )
   arguments = parser.parse_args(argv[1:])
-  of_run = {str(path): classes(path) for path in arguments.workdirs}
+  columns = {str(path): of_run(path) for path in arguments.workdirs}
   if arguments.pool:
-    of_run = {f"{len(of_run)} runs": pooled(list(of_run.values()))}
-  print("| |" + "".join(f" {name} | changed |" for name in of_run))
-  print("|---" * (1 + 2 * len(of_run)) + "|")
+    columns = {f"{len(columns)} runs": pooled(list(columns.values()))}
+  print("| |" + "".join(f" {name} | changed |" for name in columns))
+  print("|---" * (1 + 2 * len(columns)) + "|")
   for name in changes():
     line = f"| {name} |"
-    for found in of_run.values():
+    for found in columns.values():
       true, predicted = found[name]
       moved = (predicted != found["none"][1]).mean()
       line += f" {(true == predicted).mean():.3f} | {moved:.3f} |"

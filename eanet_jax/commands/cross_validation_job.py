@@ -55,7 +55,7 @@ def train_and_evaluate(
     UserError: anything the user can put right.
     Stopped: a signal asked the run to stop.
   """
-  folds, begun = config.split.folds, time.monotonic()
+  folds = config.split.folds
   parts: list[splits.Split] = []
   results: list[results_json.RunResults] = []
   data: dataset.Dataset | None = None
@@ -75,6 +75,7 @@ def train_and_evaluate(
     if isinstance(done, results_json.RunResults):
       results.append(done)
   assert data is not None  # there are at least two folds
+  begun = time.monotonic()
   try:
     with contextlib.ExitStack() as stack:
       if jax.process_index() == 0:

@@ -192,6 +192,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
       "--config.init_from and --config.model.pretrained both say which weights"
       " to start from: give one"
     )
+  if split.cross_validate and split.train_fraction != 1:
+    raise errors.UserError(
+      f"--config.split.train_fraction={split.train_fraction} leaves images out"
+      " of training, and --config.split.cross_validate=True keeps a classifier"
+      " that has seen all: it needs False"
+    )
   if split.cross_validate and config.dataset.standardise != "image":
     raise errors.UserError(
       "--config.split.cross_validate=True joins networks that must see an image"

@@ -73,7 +73,8 @@ class Outputs:
   """What the network gives, on the host.
 
   Attributes:
-    validation, test: answers for these splits; an ensemble has no validation.
+    validation, test: answers for these splits; a cross-validation has no
+      validation.
     calibration: of the test answers.
     examples: from the test split, see `example_images.choose`.
     attention: maps of examples["telling"], see `attention_maps`; or None.
@@ -175,7 +176,7 @@ def maps_of(
 
   Args:
     trained: the training.
-    variables: of its network; of an ensemble, those of a member.
+    variables: of its network, or of a fold's.
     chosen: which views.
   """
   data, model = trained.data, trained.forward.model

@@ -57,7 +57,7 @@ class Prediction:
 
   @property
   def verdict(self) -> str:
-    """ "known" or "foreign": "" where the network cannot tell."""
+    """Says "known" or "foreign"; "" where the network cannot tell."""
     if self.novelty is None:
       return ""
     return "foreign" if self.novelty > 1 else "known"

@@ -77,4 +77,5 @@ def threshold(distances: np.ndarray) -> float:
   Args:
     distances: of micrographs whose specimens were not fitted to.
   """
-  return float(np.quantile(distances, 1 - FALSE_ALARMS, method="higher"))
+  limit = np.quantile(distances, 1 - FALSE_ALARMS, method="higher")
+  return max(float(limit), _LEAST_STD)  # it is divided by

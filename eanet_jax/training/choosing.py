@@ -80,10 +80,13 @@ def choose(config: ml_collections.ConfigDict) -> choice_json.Choice:
 def apply(
   config: ml_collections.ConfigDict, choice: choice_json.Choice
 ) -> ml_collections.ConfigDict:
-  """Returns the configuration with what was chosen."""
-  config = _with(config, "split", by=choice.by, cross_validate=choice.folds > 0)
-  if choice.folds:
-    config = _with(config, "split", folds=choice.folds, fold=-1)
+  """Returns the configuration with what was chosen; what it says stands."""
+  folds = 0 if _says_what_to_test(config) else choice.folds
+  config = _with(config, "split", cross_validate=folds > 0)
+  if folds:
+    config = _with(config, "split", folds=folds, fold=-1)
+    if config.split.by == "specimen":  # and no class has two
+      config = _with(config, "split", by=choice.by)
   return _looking_at(config, choice.view)
 
 

@@ -103,8 +103,8 @@ class Calibration(TypedDict):
   """Temperature of the validation split; test reliability before and after.
 
   Of a cross-validation it is of the test answers: "after" has each fold's by
-  that of the other folds. "losses" are the mean of -log p before and after; "applied"
-  says whether the classifier has it, and "reason" why.
+  that of the other folds. "losses" are the mean of -log p before and after;
+  "applied" says whether the classifier has it, and "reason" why not.
   """
 
   temperature: float

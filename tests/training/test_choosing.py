@@ -154,4 +154,11 @@ def test_where_something_else_says_what_to_test_it_is_one_network(tmp_path):
   )
   settled = choosing.apply(config, choosing.choose(config))
   assert not settled.split.cross_validate
+  # Nor does a choice that was made before for the same workdir change that.
+  before = choosing.choose(
+    config_of(tmp_path / "set", tmp_path / "data", cross_validate=True)
+  )
+  assert before.folds == 5
+  settled = choosing.apply(config, before)
+  assert not settled.split.cross_validate
   assert (settled.split.folds, settled.split.fold) == (3, 1)
