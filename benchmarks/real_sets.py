@@ -434,7 +434,7 @@ def outcomes(
         label = f"{name}, round {each.name}, seed {seed}: {SYSTEMS[system]}"
         config = training_job.settled(config, run)
         if system == "mean_of_folds":
-          own = of_mean_of_folds(config, run, protocol.level, label)
+          own = of_mean_of_folds(config, run / "all", protocol.level, label)
         else:
           results = finished(config, run, label)
           of_system = of_run(results, run, protocol.level)

@@ -18,7 +18,7 @@ import numpy as np
 
 import launch
 from eanet_jax import errors
-from eanet_jax.commands import comparison_job, training_job
+from eanet_jax.commands import comparison_job, main_job, training_job
 from eanet_jax.data import cleaning, dataset, sources, view_store
 from eanet_jax.runtime import peers
 
@@ -45,7 +45,7 @@ def plan(argv: list[str]) -> tuple[str, int]:
     UserError: a run could not start.
   """
   found = []
-  for job in (training_job, comparison_job):
+  for job in (main_job, comparison_job):
     job.run = lambda config, workdir: found.append((config, workdir)) or 0
   peers.join = lambda *_: None
   peers.first_process_first = contextlib.nullcontext

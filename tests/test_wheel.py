@@ -100,6 +100,7 @@ def test_the_installed_wheel_trains_reports_and_predicts(
     "train",
     "steels",
     "--set=dataset.image_px=32",
+    "--set=dataset.view=whole",  # tiles of 32 px would be very many
     "--set=evaluation.bootstrap_resamples=50",
   )
   assert "84 micrographs of 28 specimens" in output

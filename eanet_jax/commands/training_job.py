@@ -50,9 +50,10 @@ def settled(
   if choosing.is_settled(config):
     return config
   choice = choice_json.read(workdir)
-  if choice is None:
+  if choice is None or choice.asked != config.split.cross_validate:
     choice = choosing.choose(config)
-    if jax.process_index() == 0:
+    # That of another configuration's run stays: it will be told of.
+    if jax.process_index() == 0 and not (workdir / config_json.FILE).exists():
       _write_choice(workdir, choice)
   for reason in choice.reasons:
     console.say(reason)

@@ -16,12 +16,17 @@ from eanet_jax.data import dataset, split_copies
 from eanet_jax.evaluation import answers, calibration
 from eanet_jax.inference import forward_pass
 from eanet_jax.runtime import console, peers, sharding, wording
-from eanet_jax.training import initial_state, objective_discriminant
+from eanet_jax.training import (
+  discriminant,
+  initial_state,
+  objective_discriminant,
+)
 from eanet_jax.workdir import choice_json
 
 # A micrograph of so many tiles is shrunk to half its size or less as a whole.
 _TILES = 4
 _TIMED = 8  # views, to tell how long all will take
+_TIMED_ROWS = 512  # of a product, likewise
 _MOST_FOLDS = 5
 
 
@@ -49,7 +54,12 @@ def choose(config: ml_collections.ConfigDict) -> choice_json.Choice:
       reasons = [reason]
   if config.dataset.view != "auto":
     return choice_json.Choice(
-      view=config.dataset.view, by=by, folds=folds, tried=[], reasons=reasons
+      asked=config.split.cross_validate,
+      view=config.dataset.view,
+      by=by,
+      folds=folds,
+      tried=[],
+      reasons=reasons,
     )
   whole = _with(
     config,
@@ -73,7 +83,12 @@ def choose(config: ml_collections.ConfigDict) -> choice_json.Choice:
     ]
   tried = [each for _, own, _ in chosen for each in own]
   return choice_json.Choice(
-    view=view, by=by, folds=folds, tried=tried, reasons=reasons
+    asked=config.split.cross_validate,
+    view=view,
+    by=by,
+    folds=folds,
+    tried=tried,
+    reasons=reasons,
   )
 
 
@@ -174,14 +189,17 @@ def _view(
   if pixels.min() < _TILES * side**2:
     small = f"not all have {_TILES} tiles of {side} px or more"
     return "whole", [], told + small
-  whole, seconds_per_view = _tried(config, data)
+  whole, seconds_per_view, size = _tried(config, data)
   right = (
     f"of the training micrographs, left out in turn, {whole['accuracy']:.1%}"
     " are answered right when looked at as a whole"
   )
   if whole["accuracy"] == 1:
     return "whole", [whole], told + right
-  seconds = tiles * seconds_per_view
+  # Each fold is fitted twice, to be tried and to be used.
+  fits = 2 * max(config.split.folds * config.split.cross_validate, 1)
+  seconds = tiles * seconds_per_view + fits * _fit_seconds(tiles, size)
+  seconds = float(peers.of_first_process(np.array(seconds)))
   if seconds > 60 * config.train.minutes:
     long = (
       f"to try their tiles would take {wording.duration(seconds)}, more than"
@@ -193,7 +211,7 @@ def _view(
     data = dataset.load(_looking_at(config, "tiles"))
   except errors.UserError as error:  # a class of long, narrow ones, say
     return "whole", [whole], f"{told}{right}; tiles cannot be tried: {error}"
-  tiled, _ = _tried(config, data)
+  tiled, _, _ = _tried(config, data)
   best = min(whole, tiled, key=lambda tried: tried["loss"])
   if best is tiled:
     told = "tiles of the micrographs are looked at: "
@@ -207,8 +225,12 @@ def _view(
 
 def _tried(
   config: ml_collections.ConfigDict, data: dataset.Dataset
-) -> tuple[choice_json.Tried, float]:
-  """What a view is worth on the training split, and seconds to see one more."""
+) -> tuple[choice_json.Tried, float, int]:
+  """What a view is worth on the training split, and what seeing more costs.
+
+  Returns:
+    That, seconds to see one more view, and the number of its features.
+  """
   objective = objective_discriminant.Discriminant.create(config, data)
   mesh = sharding.data_mesh()
   model, state, _ = initial_state.create(config, data, objective, 1, mesh)
@@ -239,4 +261,17 @@ def _tried(
     accuracy=accuracy,
     loss=loss,
   )
-  return tried, seconds
+  return tried, seconds, sum(model.sizes)
+
+
+def _fit_seconds(views: float, size: int) -> float:
+  """About how long a discriminant of so many views and features takes to fit.
+
+  Nearly all of it are products of features with themselves, on the host.
+  """
+  some = np.ones((_TIMED_ROWS, size))
+  begun = time.monotonic()
+  some @ some.T
+  seconds = time.monotonic() - begun
+  times = views * min(views, size) / _TIMED_ROWS**2
+  return float(discriminant.PRODUCTS * seconds * times)

@@ -22,6 +22,8 @@ POWERS = (0.0, 0.5, 1.0)
 # Shares of the mean variance that are added to every direction.
 SHRINKAGES = (0.03, 0.1, 0.3, 1.0)
 _FOLDS = 5
+# Of features with themselves, in a fit: for each power, in each fold and whole.
+PRODUCTS = len(POWERS) * (_FOLDS + 1)
 _LEAST_STD = 1e-6  # of a feature; one that never changes says nothing
 # Logit of a class without training images, a finite substitute for log 0.
 _NEVER = -1e4

@@ -36,6 +36,7 @@ class Choice:
   """What choice.json holds: fields of `dataset` and `split`, and why.
 
   Attributes:
+    asked: whether a cross-validation was asked for.
     view: whole micrographs, or tiles of image_px.
     by: what keeps training and test apart, specimens or micrographs.
     folds: of a cross-validation; 0 where there is none.
@@ -44,6 +45,7 @@ class Choice:
   """
 
   format: int = FORMAT
+  asked: bool
   view: View
   by: Literal["specimen", "micrograph"]
   folds: int
