@@ -34,7 +34,7 @@ from eanet_jax.workdir import (
   results_json,
 )
 
-_QUICK_S = 0.5  # of a batch: then its speed is that of several
+_QUICK_S = 0.1  # of a batch: then its speed is that of several
 
 
 @dataclasses.dataclass(frozen=True)

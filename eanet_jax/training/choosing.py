@@ -6,6 +6,7 @@ are left out in turn.
 """
 
 import collections
+import dataclasses
 import time
 
 import ml_collections
@@ -15,7 +16,7 @@ from eanet_jax import errors
 from eanet_jax.data import dataset, split_copies
 from eanet_jax.evaluation import answers, calibration
 from eanet_jax.inference import forward_pass
-from eanet_jax.runtime import console, peers, sharding, wording
+from eanet_jax.runtime import console, peers, pytrees, sharding, wording
 from eanet_jax.training import (
   discriminant,
   initial_state,
@@ -189,7 +190,7 @@ def _view(
   if pixels.min() < _TILES * side**2:
     small = f"not all have {_TILES} tiles of {side} px or more"
     return "whole", [], told + small
-  whole, seconds_per_view, size = _tried(config, data)
+  whole, network = _tried(config, data)
   right = (
     f"of the training micrographs, left out in turn, {whole['accuracy']:.1%}"
     " are answered right when looked at as a whole"
@@ -198,7 +199,8 @@ def _view(
     return "whole", [whole], told + right
   # Each fold is fitted twice, to be tried and to be used.
   fits = 2 * max(config.split.folds * config.split.cross_validate, 1)
-  seconds = tiles * seconds_per_view + fits * _fit_seconds(tiles, size)
+  seconds = tiles * network.seconds_per_view(data.views.images)
+  seconds += fits * _fit_seconds(tiles, sum(network.forward.model.sizes))
   seconds = float(peers.of_first_process(np.array(seconds)))
   if seconds > 60 * config.train.minutes:
     long = (
@@ -211,7 +213,7 @@ def _view(
     data = dataset.load(_looking_at(config, "tiles"))
   except errors.UserError as error:  # a class of long, narrow ones, say
     return "whole", [whole], f"{told}{right}; tiles cannot be tried: {error}"
-  tiled, _, _ = _tried(config, data)
+  tiled, _ = _tried(config, data)
   best = min(whole, tiled, key=lambda tried: tried["loss"])
   if best is tiled:
     told = "tiles of the micrographs are looked at: "
@@ -223,14 +225,28 @@ def _view(
   )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Network:
+  """A frozen trunk that looks at views, `orientations` of each."""
+
+  forward: forward_pass.ForwardPass
+  variables: pytrees.Variables
+  orientations: int
+
+  def seconds_per_view(self, images: np.ndarray) -> float:
+    """Returns how long one of images (v, y, x, 1) takes."""
+    some = np.arange(_TIMED) % len(images)
+    for _ in range(2):  # the first compiles
+      begun = time.monotonic()
+      self.forward.features(self.variables, images, some, self.orientations)
+      seconds = time.monotonic() - begun
+    return seconds / _TIMED
+
+
 def _tried(
   config: ml_collections.ConfigDict, data: dataset.Dataset
-) -> tuple[choice_json.Tried, float, int]:
-  """What a view is worth on the training split, and what seeing more costs.
-
-  Returns:
-    That, seconds to see one more view, and the number of its features.
-  """
+) -> tuple[choice_json.Tried, _Network]:
+  """What a view is worth on the training split, and what looked at it."""
   objective = objective_discriminant.Discriminant.create(config, data)
   mesh = sharding.data_mesh()
   model, state, _ = initial_state.create(config, data, objective, 1, mesh)
@@ -240,28 +256,20 @@ def _tried(
   logits = objective.fit(state.variables, data, forward).logits
   views = data.views
   own = answers.Answers(views, views.of(data.split.train), logits)
-  some = np.arange(_TIMED) % len(views.images)
-  for _ in range(2):  # the first compiles
-    begun = time.monotonic()
-    forward.features(
-      state.variables, views.images, some, objective.orientations
-    )
-    seconds = time.monotonic() - begun
   found = np.array(
     [
       (own.predicted == own.labels).mean(),
       calibration.loss(own.logits, own.labels, own.groups),
-      seconds / _TIMED,
     ]
   )
-  accuracy, loss, seconds = peers.of_first_process(found).tolist()
+  accuracy, loss = peers.of_first_process(found).tolist()
   tried = choice_json.Tried(
     view="tiles" if len(views.images) > len(views.labels) else "whole",
     views=len(views.images),
     accuracy=accuracy,
     loss=loss,
   )
-  return tried, seconds, sum(model.sizes)
+  return tried, _Network(forward, state.variables, objective.orientations)
 
 
 def _fit_seconds(views: float, size: int) -> float:
