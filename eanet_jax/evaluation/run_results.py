@@ -6,6 +6,7 @@ the rest.
 """
 
 import dataclasses
+import functools
 import pathlib
 import statistics
 import time
@@ -35,6 +36,9 @@ from eanet_jax.workdir import (
 )
 
 _QUICK_S = 0.1  # of a batch: then its speed is that of several
+
+# Counting takes a second, and the networks of all folds are alike.
+_gflop_per_image = functools.cache(cost.gflop_per_image)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -266,7 +270,7 @@ def of_outputs(
     device=versions.device(),
     versions=versions.installed(),
     parameters=trained.parameters,
-    gflop_per_image=cost.gflop_per_image(
+    gflop_per_image=_gflop_per_image(
       trained.forward.model, config.dataset.image_px
     ),
     epochs=config.train.epochs,

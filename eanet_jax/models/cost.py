@@ -3,14 +3,11 @@
 Takes a network and the size of an image, gives operations. Nothing is run.
 """
 
-import functools
-
 import flax.linen as nn
 import jax
 import numpy as np
 
 
-@functools.cache  # the networks of all folds are one
 def gflop_per_image(model: nn.Module, image_px: int) -> float | None:
   """Returns 1e9 floating-point operations of one image, forward, by XLA.
 
