@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import pathlib
 import time
+from collections.abc import Callable
 
 import jax
 import ml_collections
@@ -83,10 +84,9 @@ def train_and_evaluate(
         left_out_csv.write(workdir, data.views.skipped, data.views.unmatched)
         remarks_csv.write(workdir, data.views.remarks)
         config_json.write(workdir, config)
-      trained, networks, meta = _assembled(config, workdir, data, folds)
       before = sum(each.wall_time_s for each in results)
-      trained = dataclasses.replace(
-        trained, wall_time_s=lambda: before + time.monotonic() - begun
+      trained, networks, meta = _assembled(
+        config, workdir, data, lambda: before + time.monotonic() - begun
       )
       found = cross_validated_results.answer(trained, networks, parts)
       calibrated = calibration.of_folds(found.answered, found.folds)
@@ -133,7 +133,7 @@ def _assembled(
   config: ml_collections.ConfigDict,
   workdir: pathlib.Path,
   data: dataset.Dataset,
-  folds: int,
+  wall_time_s: Callable[[], float],
 ) -> tuple[
   run_results.FinishedTraining, list[pytrees.Variables], run_meta.RunMeta
 ]:
@@ -145,7 +145,8 @@ def _assembled(
   """
   mesh = sharding.data_mesh()
   restored = [
-    restore.restore(workdir / FOLDER / str(fold), mesh) for fold in range(folds)
+    restore.restore(workdir / FOLDER / str(fold), mesh)
+    for fold in range(config.split.folds)
   ]
   first = restored[0]
   assert not isinstance(first.model, ensemble.Ensemble)
@@ -177,7 +178,7 @@ def _assembled(
     best_epoch=0,
     history=(),
     images_per_s=None,
-    wall_time_s=lambda: 0.0,
+    wall_time_s=wall_time_s,
   )
   meta = run_meta.RunMeta(
     step=0,

@@ -106,11 +106,11 @@ def finished(
       )
     return None
   if results and jax.process_index() == 0:
-    report(workdir, results)
+    _report(workdir, results)
   return results
 
 
-def report(workdir: pathlib.Path, results: results_json.Results) -> None:
+def _report(workdir: pathlib.Path, results: results_json.Results) -> None:
   """Writes the report of a finished run, unless it is there."""
   if not isinstance(results, results_json.RunResults):
     return
@@ -182,7 +182,7 @@ def keep(workdir: pathlib.Path, results: results_json.Results) -> None:
   checksums_json.remove(workdir)
   results_json.write(workdir, results)
   checksums_json.write(workdir)
-  report(workdir, results)
+  _report(workdir, results)
 
 
 def _run_alone(

@@ -13,6 +13,7 @@ from eanet_jax.workdir import results_json
 
 _HIGHEST = 20.0
 _LOWEST = 1 / _HIGHEST
+_INSIDE = 1.01  # the search ends near a bound, not on it
 # Odd, and the range symmetric in log T, so that T = 1 is one of the points.
 _GRID_POINTS = 61
 
@@ -151,7 +152,7 @@ def of_folds(
   reason = ""
   if not wrong:
     reason = "every answer is right, so that none says how sure to be"
-  elif temperature in (_LOWEST, _HIGHEST):
+  elif not _LOWEST * _INSIDE < temperature < _HIGHEST / _INSIDE:
     reason = "it is at a bound of its search"
   elif losses[1] >= losses[0]:
     reason = "that of the other folds does not make a fold's answers better"

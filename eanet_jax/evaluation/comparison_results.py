@@ -12,17 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import ml_collections
 
 from eanet_jax.data import splits
-from eanet_jax.evaluation import baselines, pooled_scores
+from eanet_jax.evaluation import baselines, pooled_scores, scoring
 from eanet_jax.models import networks
-from eanet_jax.runtime import wording
 from eanet_jax.workdir import (
   comparison_json,
   history_csv,
   predictions_csv,
   results_json,
 )
-
-_FEW_SPECIMENS = 5
 
 # The paper's table of results: other images, split by image.
 _PAPER = {
@@ -270,16 +267,8 @@ def _warnings(
   if config.split.by == "micrograph":
     warnings = [splits.LEAKAGE]
   else:
-    warnings = wording.of_classes(
-      (
-        name,
-        f"is tested on {wording.count(len(own), 'specimen')}: its figures say"
-        " little about the next one",
-        "are tested on few specimens: their figures say little about the next"
-        " one",
-      )
-      for name, own in sorted(specimens.items())
-      if len(own) < _FEW_SPECIMENS
+    warnings = scoring.few_specimens(
+      {name: len(own) for name, own in specimens.items()}
     )
   if "grey" in pooled:
     shortcut = baselines.shortcut_warning(pooled["grey"].scores, len(specimens))

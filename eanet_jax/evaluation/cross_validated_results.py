@@ -18,12 +18,11 @@ from eanet_jax.evaluation import (
   example_images,
   metrics,
   run_results,
+  scoring,
 )
 from eanet_jax.inference import forward_pass, novelty, view_features
 from eanet_jax.runtime import peers, pytrees, wording
 from eanet_jax.workdir import results_json
-
-_FEW_SPECIMENS = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -212,18 +211,8 @@ def _warnings(
     for name, count in counts.items()
     if count == 1
   ]
-  few = [
-    (
-      name,
-      f"is tested on {wording.count(count, 'specimen')}: its figures say little"
-      " about the next one",
-      "are tested on few specimens: their figures say little about the next"
-      " one",
-    )
-    for name, count in counts.items()
-    if 1 < count < _FEW_SPECIMENS
-  ]
-  return [*wording.of_classes(alone), *wording.of_classes(few)]
+  several = {name: count for name, count in counts.items() if count > 1}
+  return [*wording.of_classes(alone), *scoring.few_specimens(several)]
 
 
 def completed(

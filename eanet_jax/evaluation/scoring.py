@@ -3,10 +3,15 @@
 Takes `answers.Answers`, gives JSON-ready numbers. NumPy only.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from eanet_jax.evaluation import answers, metrics
+from eanet_jax.runtime import wording
 from eanet_jax.workdir import results_json
+
+_FEW_SPECIMENS = 5
 
 
 def score(
@@ -65,3 +70,23 @@ def by_specimen(
     for i, name in enumerate(np.unique(answered.specimens).tolist())
     for own in [answered.specimen_groups == i]
   ]
+
+
+def few_specimens(counts: Mapping[str, int]) -> list[str]:
+  """Returns what a reader must know of classes that few specimens test.
+
+  Args:
+    counts: of the specimens that were tested on, by class; of a class with none
+      nothing is said.
+  """
+  return wording.of_classes(
+    (
+      name,
+      f"is tested on {wording.count(count, 'specimen')}: its figures say little"
+      " about the next one",
+      "are tested on few specimens: their figures say little about the next"
+      " one",
+    )
+    for name, count in sorted(counts.items())
+    if 0 < count < _FEW_SPECIMENS
+  )

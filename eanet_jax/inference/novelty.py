@@ -7,7 +7,6 @@ classifier names a class for any image, of anything. NumPy only.
 import dataclasses
 
 import numpy as np
-from scipy import linalg
 
 from eanet_jax.models import ensemble
 
@@ -47,6 +46,8 @@ class Familiar:
 
 def fit(features: np.ndarray) -> Familiar:
   """Returns what features (n, f) of training images have in common."""
+  from scipy import linalg  # prediction fits nothing, and starts without it
+
   mean = features.mean(0, dtype=np.float64)
   std = features.std(0, dtype=np.float64)
   std[std < _LEAST_STD] = 1.0

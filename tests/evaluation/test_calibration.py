@@ -240,3 +240,46 @@ def test_a_summary_is_of_micrographs_not_of_views():
   found = calibration.summary(both, both)
   assert found["before"]["ece"] == pytest.approx((0.3 + 0.8) / 2)
   assert sum(row["count"] for row in found["after"]["bins"]) == 2
+
+
+def in_folds(temperature, seed=0, size=600):
+  """Simulated answers, one view each, in five folds."""
+  logits, labels = simulated(size, 3, temperature, seed)
+  return answered(logits, labels, np.arange(size)), np.arange(size) % 5
+
+
+def test_a_fold_is_judged_by_the_temperature_of_the_others():
+  given, folds = in_folds(3.0)
+  found = calibration.of_folds(given, folds)
+  nested = np.empty_like(given.logits)
+  for fold in range(5):
+    rest = folds != fold
+    t = calibration.fit_temperature(
+      given.logits[rest], given.labels[rest], np.arange(rest.sum())
+    )
+    nested[~rest] = given.logits[~rest] / t
+  p = special.softmax(nested, axis=-1)
+  own = p[np.arange(600), given.labels]
+  assert found["losses"][1] == pytest.approx(-np.log(own).mean())
+  assert found["after"] == calibration.reliability(p, given.labels)
+  assert found["applied"]
+  assert found["temperature"] == pytest.approx(3, rel=0.15)
+  assert found["losses"][1] < found["losses"][0]
+
+
+def test_a_temperature_that_says_nothing_is_not_applied():
+  honest = calibration.of_folds(*in_folds(1.0, size=60))
+  assert not honest["applied"]
+  assert "does not make" in honest["reason"]
+
+  labels = np.arange(30) % 3
+  right = answered(5 * np.eye(3)[labels], labels, np.arange(30))
+  found = calibration.of_folds(right, np.arange(30) % 5)
+  assert not found["applied"]
+  assert "every answer is right" in found["reason"]
+
+  # Of answers that are all wrong and sure, none is worth anything.
+  wrong = answered(50 * np.eye(3)[(labels + 1) % 3], labels, np.arange(30))
+  found = calibration.of_folds(wrong, np.arange(30) % 5)
+  assert not found["applied"]
+  assert "at a bound" in found["reason"]

@@ -293,3 +293,40 @@ def test_inspect_lists_and_draws_every_file(mixed_folder, tmp_path):
 def test_stored_configuration_is_data(trained):
   config = json.loads((trained / "config.json").read_text())
   assert config_tree.flatten(config)["model.num_heads"] == 16
+
+
+def test_of_networks_trained_step_by_step_the_mean_of_the_folds_is_kept(
+  tmp_path, drawn_folder, data_dir
+):
+  workdir = tmp_path / "run"
+  done = launch(
+    "--config=configs/eanet_best.py",
+    f"--workdir={workdir}",
+    *small("eanet_best"),
+    "--config.train.epochs=1",
+    "--config.split.cross_validate=True",
+    "--config.dataset.source=folder",
+    f"--config.dataset.path={drawn_folder}",
+    f"--config.dataset.data_dir={data_dir}",
+  )
+  assert done.returncode == 0, done.stderr
+  results = json.loads((workdir / "results.json").read_text())
+  files = sorted(drawn_folder.rglob("*.bmp"))[:3]
+  assert results["split"]["networks"] == 5
+  temperature = 1.0
+  if results["calibration"]["applied"]:
+    temperature = results["calibration"]["temperature"]
+  expected = np.zeros((len(files), 3))
+  for fold in range(5):
+    own = classify.Classifier.restore(workdir / "folds" / str(fold))
+    own._orientations = 1
+    logits = np.concatenate([each.logits for each in own(files)])
+    p = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
+    expected += p / p.sum(-1, keepdims=True) / 5
+  kept = classify.Classifier.restore(workdir)
+  kept._orientations = 1
+  found = kept(files)
+  np.testing.assert_allclose(
+    [each.probabilities for each in found], expected, atol=1e-5
+  )
+  assert all(each.verdict == "" for each in found)  # it cannot tell
