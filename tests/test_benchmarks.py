@@ -397,6 +397,28 @@ def test_novelty_tells_pictures_of_no_material_from_a_set(tmp_path, data_dir):
   assert "a class not trained on" not in cells  # there are but two
 
 
+@pytest.mark.slow  # it draws 360 micrographs
+def test_coverage_is_of_specimens_that_were_not_trained_on(tmp_path, data_dir):
+  done = run(
+    "benchmarks/coverage.py",
+    str(tmp_path / "sets"),
+    f"--workdir={tmp_path / 'runs'}",
+    *("--trials=2", "--specimens=5"),
+    *("--set=dataset.image_px=64", "--set=evaluation.orientations=1"),
+    env={**os.environ, "TFDS_DATA_DIR": str(data_dir)},
+  )
+  assert done.returncode == 0, done.stderr
+  assert "kth_tips2b_grey: not in" in done.stdout
+  table = (tmp_path / "runs" / "coverage.md").read_text().splitlines()
+  rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[2:]]
+  # Of each class 5 / 6 can be promised, of all together 15 / 16.
+  assert [row[1:3] for row in rows] == [
+    ["each class", "80 %"],
+    ["all together", "90 %"],
+  ]
+  assert all(float(row[3].split("%")[0]) > 70 for row in rows)
+
+
 def test_real_sets_without_a_set_is_no_success(tmp_path):
   command = ("benchmarks/real_sets.py", str(tmp_path), f"--workdir={tmp_path}")
   assert script(*command).returncode == 2

@@ -22,11 +22,15 @@ def add(commands: argparse._SubParsersAction) -> None:
     "predict",
     help="classify files with a trained network",
     description="Writes one row for each file: file, label, probability, a"
-    " column of probabilities for each class, novelty (how unlike everything"
-    " trained on: 5 % of images like those are above 1), verdict (known, or"
-    " foreign above 1), crop_rows (rows of the data bar removed), remarks (what"
-    " is unsure about a file) and error (why it could not be used). Exit code 1"
-    " if any file could not be used.",
+    " column of probabilities for each class, set (the classes of which one is"
+    " the true one as often as is promised), novelty (how unlike everything"
+    " trained on: 5 % of images like those are above 1), verdict (known,"
+    " unsure, foreign or other magnification) and reason, nearest (the training"
+    " micrograph most like it), nearest_specimen and nearest_distance (1 is"
+    " usual), trained_on (the training micrograph that it is), um_per_px and"
+    " um_from, crop_rows (rows of the data bar removed) and bar_from (what told"
+    " them), remarks (what is unsure about a file) and error (why it could not"
+    " be used). Exit code 1 if any file could not be used.",
   )
   parser.add_argument(
     "workdir", type=pathlib.Path, help="workdir of a training run"
@@ -37,6 +41,18 @@ def add(commands: argparse._SubParsersAction) -> None:
     type=pathlib.Path,
     default=pathlib.Path("predictions.csv"),
     help="CSV file to write [predictions.csv]",
+  )
+  parser.add_argument(
+    "--coverage",
+    type=int,
+    metavar="N",
+    help="per cent of micrographs of new specimens whose true class shall be in"
+    " their set [90, or as many as can be promised]",
+  )
+  parser.add_argument(
+    "--uncalibrated",
+    action="store_true",
+    help="probabilities as the network gives them; no sets",
   )
   reading_options.add(parser)
   parser.add_argument(
@@ -51,6 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
   """Classifies files and writes the table; returns 1 if a file is unusable."""
   from eanet_jax.data import file_readers
 
+  if arguments.uncalibrated and arguments.coverage is not None:
+    raise errors.UserError(
+      "--coverage is of sets of calibrated probabilities: leave it or"
+      " --uncalibrated out"
+    )
   output_file.check(arguments.out)
   files = image_paths.expand(arguments.paths)
   limits = reading_options.limits(arguments)
@@ -69,7 +90,11 @@ def _predict(
   from eanet_jax.workdir import predictions_csv
 
   classifier = classify.Classifier.restore(
-    arguments.workdir, readers, reading_options.told(arguments)
+    arguments.workdir,
+    readers,
+    reading_options.told(arguments),
+    coverage=arguments.coverage,
+    calibrated=not arguments.uncalibrated,
   )
   names = classifier.class_names
   failed, count = [], 0
@@ -94,6 +119,7 @@ def _predict(
   for each in failed:
     line = wording.printable(f"{each.file}: {each.error}")
     print(line, file=sys.stderr)
+  print(classifier.promise)
   used = wording.count(count - len(failed), "file")
   print(f"{used} classified, {len(failed)} could not be used: {arguments.out}")
   return 1 if failed and not arguments.keep_going else 0
@@ -116,9 +142,21 @@ def _row(
     row |= predictions_csv.by_column(class_names, rounded)
     row |= {
       "probability": float(rounded.max()),
+      "set": "; ".join(prediction.set),
       "novelty": prediction.novelty and round(prediction.novelty, _DIGITS),
       "verdict": prediction.verdict,
+      "reason": prediction.reason,
+      "trained_on": prediction.trained_on,
+      "um_per_px": prediction.um_per_px and f"{prediction.um_per_px:.6g}",
+      "um_from": prediction.um_from,
       "crop_rows": prediction.crop_rows,
+      "bar_from": prediction.bar_from,
       "remarks": "; ".join(prediction.remarks),
     }
+    for each in prediction.nearest[:1]:
+      row |= {
+        "nearest": each.file,
+        "nearest_specimen": each.specimen,
+        "nearest_distance": round(each.distance, _DIGITS),
+      }
   return row

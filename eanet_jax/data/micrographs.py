@@ -169,6 +169,25 @@ def resampled(micrograph: Micrograph, told: Told) -> Micrograph:
   )
 
 
+def field_um(
+  um_per_px: float | None, pixels: float, view: str, tile_px: int
+) -> float | None:
+  """Returns how wide what a network sees at once is, in micrometres.
+
+  None where nothing says how wide a pixel is. A micrograph that is seen as a
+  whole counts as a square one, as which it is seen.
+
+  Args:
+    um_per_px: of the micrograph.
+    pixels: how many it has.
+    view: "whole" or "tiles".
+    tile_px: side of a tile.
+  """
+  if um_per_px is None:
+    return None
+  return um_per_px * (tile_px if view == "tiles" else pixels**0.5)
+
+
 def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
   """Returns uint8 (height_px, width_px), antialiased when it gets smaller."""
   picture = Image.fromarray(image)

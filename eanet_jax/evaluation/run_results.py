@@ -22,6 +22,7 @@ from eanet_jax.evaluation import (
   baselines,
   calibration,
   example_images,
+  knowledge,
   scoring,
 )
 from eanet_jax.explanation import attention_maps, evidence_maps
@@ -33,6 +34,7 @@ from eanet_jax.workdir import (
   history_csv,
   predictions_csv,
   results_json,
+  trained_on,
 )
 
 _QUICK_S = 0.1  # of a batch: then its speed is that of several
@@ -120,6 +122,15 @@ def of_classes(
       beside,
       _split_summary(trained.config, data),
       data.split.warnings,
+      knowledge.of(
+        trained.config,
+        data.views,
+        # By the validation split an epoch was chosen.
+        np.union1d(data.split.train, data.split.validation),
+        test,
+        1.0,
+        data.split.by,
+      ),
     )
 
 
@@ -221,8 +232,9 @@ def of_outputs(
   beside: Mapping[str, answers.Answers],
   split: results_json.SplitSummary,
   warnings: Sequence[str],
+  kept: trained_on.TrainedOn,
 ) -> results_json.RunResults:
-  """Returns the results; writes predictions and examples.
+  """Returns the results; writes predictions, examples and what is kept.
 
   Args:
     trained: the training.
@@ -230,12 +242,14 @@ def of_outputs(
     beside: answers of the baselines for the same views.
     split: what was trained on and tested.
     warnings: what a reader of the figures must know of that.
+    kept: what predictions are worth, see `knowledge.of`.
   """
   config, data = trained.config, trained.data
   views, test = data.views, outputs.test
   resamples = config.evaluation.bootstrap_resamples
   for name, answered in {"": test, **beside}.items():
     _write_predictions(trained.workdir, answered, name)
+  trained_on.write(trained.workdir, kept)
   of_baselines = {
     name: scoring.score(answered, resamples=resamples)
     for name, answered in beside.items()

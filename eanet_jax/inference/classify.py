@@ -23,9 +23,28 @@ from eanet_jax.data import (
   micrographs,
   read_ahead,
 )
-from eanet_jax.inference import forward_pass, novelty
+from eanet_jax.inference import confidence, forward_pass, neighbours, novelty
+from eanet_jax.models import ensemble
 from eanet_jax.runtime import sharding
-from eanet_jax.workdir import restore
+from eanet_jax.workdir import restore, trained_on
+
+_NEAREST = 3  # training micrographs beside an answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbour:
+  """A training micrograph that is like the one predicted.
+
+  Attributes:
+    file, label, specimen: as the data set names them.
+    distance: 1 where half of the micrographs that were left out of training
+      have one as near.
+  """
+
+  file: str
+  label: str
+  specimen: str
+  distance: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +59,18 @@ class Prediction:
     logits: float32 (views, l); None likewise.
     novelty: how unlike everything trained on, 1 where of images like those only
       5 % are beyond; None likewise, and of a network that cannot tell.
-    crop_rows: rows of the data bar that were removed.
+    set: classes of which one is the true one as often as is promised (see
+      `Classifier.promise`), the most probable first; () if nothing can be.
+    verdict: "known"; "unsure" where several classes are in the set, or the
+      class is less probable than true ones are; "foreign" where novelty is
+      above 1; "other magnification"; "" where the network cannot tell.
+    reason: for a verdict other than "known".
+    nearest: the training micrographs most like it, () of a network without
+      features.
+    trained_on: the training micrograph that it is, "" if it is none.
+    um_per_px, um_from: how wide a pixel is and what told, as in
+      `micrographs.Micrograph`.
+    crop_rows, bar_from: rows of the data bar that were removed and what told.
     remarks: what a person should know of the file, a line each.
     error: why the file could not be used; "" if it could.
   """
@@ -51,25 +81,32 @@ class Prediction:
   probabilities: np.ndarray | None = None
   logits: np.ndarray | None = None
   novelty: float | None = None
+  set: tuple[str, ...] = ()
+  verdict: str = ""
+  reason: str = ""
+  nearest: tuple[Neighbour, ...] = ()
+  trained_on: str = ""
+  um_per_px: float | None = None
+  um_from: str = ""
   crop_rows: int = 0
+  bar_from: str = ""
   remarks: tuple[str, ...] = ()
   error: str = ""
-
-  @property
-  def verdict(self) -> str:
-    """Says "known" or "foreign"; "" where the network cannot tell."""
-    if self.novelty is None:
-      return ""
-    return "foreign" if self.novelty > 1 else "known"
 
 
 @dataclasses.dataclass(frozen=True)
 class _Seen:
-  """What the network sees of a file: uint8 views (v, y, x, 1), or an error."""
+  """What the network sees of a file: uint8 views (v, y, x, 1), or an error.
+
+  Attributes:
+    views: none if there is an error.
+    field_um: how wide a view is, see `micrographs.field_um`.
+    told: the fields of a `Prediction` that the file alone decides.
+  """
 
   views: np.ndarray
-  crop_rows: int = 0
-  remarks: tuple[str, ...] = ()
+  field_um: float | None = None
+  told: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   error: str = ""
 
 
@@ -82,6 +119,8 @@ class Classifier:
     mesh: jax.sharding.Mesh,
     readers: file_readers.Readers | None = None,
     told: micrographs.Told = micrographs.NOTHING_TOLD,
+    kept: trained_on.TrainedOn | None = None,
+    coverage: int | None = None,
   ):
     """Takes a network whose variables are on the devices of `mesh`."""
     self._readers = readers or file_readers.Readers(
@@ -89,12 +128,19 @@ class Classifier:
     )
     meta, config = network.meta, network.meta.config
     self.class_names = meta.class_names
+    self._confidence = confidence.Confidence.of(
+      kept, meta.class_names, coverage
+    )
+    self._kept = kept
+    self._known = (
+      {each.digest: each.file for each in kept.micrographs} if kept else {}
+    )
     self._variables = network.variables
     self._familiar: novelty.Familiar | None = None
     if "familiar" in network.variables:
-      kept = jax.tree.map(sharding.fetch, network.variables["familiar"])
-      self._threshold = float(kept.pop("threshold"))
-      self._familiar = novelty.Familiar(**kept)
+      familiar = jax.tree.map(sharding.fetch, network.variables["familiar"])
+      self._threshold = float(familiar.pop("threshold"))
+      self._familiar = novelty.Familiar(**familiar)
     self._dataset = config["dataset"]
     self._told = _as_trained(told, self._dataset)
     self._orientations = config["evaluation"]["orientations"]
@@ -112,6 +158,9 @@ class Classifier:
     workdir: str | os.PathLike,
     readers: file_readers.Readers | None = None,
     told: micrographs.Told = micrographs.NOTHING_TOLD,
+    *,
+    coverage: int | None = None,
+    calibrated: bool = True,
   ) -> "Classifier":
     """Returns the best checkpoint of a training run's workdir.
 
@@ -119,9 +168,14 @@ class Classifier:
       workdir: of the run.
       readers: of the files; by default they have the usual limits.
       told: what is known of the files. How they are cleaned is as in training.
+      coverage: of sets of classes, in per cent of the micrographs of new
+        specimens; by default 90, or as much as can be promised.
+      calibrated: whether probabilities are as sure as left-out micrographs were
+        right. If not there are no sets, which are of probabilities that are.
 
     Raises:
-      UserError: there is no such folder, or no sound checkpoint in it.
+      UserError: there is no such folder, no sound checkpoint in it, or the
+        coverage cannot be promised.
     """
     workdir = pathlib.Path(workdir).expanduser()
     mesh = sharding.data_mesh()
@@ -131,7 +185,18 @@ class Classifier:
         f"{workdir} is a pre-training and knows no classes: train a network"
         f" from it first, with the field init_from={workdir}"
       )
-    return cls(network, mesh, readers, told)
+    kept = trained_on.read(workdir)
+    if not calibrated:
+      variables = ensemble.uncalibrated(network.variables)
+      network = network._replace(variables=variables)
+      if kept is not None:
+        kept = dataclasses.replace(kept, least=kept.least[:0])
+    return cls(network, mesh, readers, told, kept, coverage)
+
+  @property
+  def promise(self) -> str:
+    """What the sets of classes promise, or why there are none; a line."""
+    return self._confidence.promise
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
@@ -169,51 +234,97 @@ class Classifier:
     except micrographs.MicrographError as error:
       nothing = np.empty((0, side, side, 1), np.uint8)
       return _Seen(nothing, error=str(error))
-    return _Seen(views[..., None], micrograph.crop_rows, micrograph.remarks)
-
-  def _looked_at(
-    self, images: np.ndarray
-  ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Logits (k, l) of views uint8 (k, y, x, 1), and their novelty (k,)."""
-    chosen, distances = np.arange(len(images)), None
-    if self._familiar is not None:
-      images = self._forward.features(
-        self._variables, images, chosen, self._orientations
-      )
-      distances = self._familiar.distances(images) / self._threshold
-    logits = self._forward(self._variables, images, chosen, self._orientations)
-    return logits, distances
+    field_um = micrographs.field_um(
+      micrograph.um_per_px,
+      micrograph.image.size,
+      dataset["view"],
+      dataset["tile_px"],
+    )
+    told = {
+      "um_per_px": micrograph.um_per_px,
+      "um_from": micrograph.um_from,
+      "crop_rows": micrograph.crop_rows,
+      "bar_from": micrograph.bar_from,
+      "remarks": micrograph.remarks,
+    }
+    return _Seen(views[..., None], field_um, told)
 
   def _classify(
     self, waiting: Sequence[tuple[pathlib.Path, _Seen]]
   ) -> Iterator[Prediction]:
     counts = [len(seen.views) for _, seen in waiting]
-    if not sum(counts):
-      logits = np.empty((0, len(self.class_names)), np.float32)
-      distances = None
-    else:
-      images = np.concatenate([seen.views for _, seen in waiting])
-      logits, distances = self._looked_at(images)
-    ends = np.cumsum(counts)
-    for (path, seen), end in zip(waiting, ends, strict=True):
+    groups = np.repeat(np.arange(len(waiting)), counts)
+    logits, features = self._looked_at([seen.views for _, seen in waiting])
+    for i, (path, seen) in enumerate(waiting):
       if seen.error:
         yield Prediction(str(path), error=seen.error)
         continue
-      own = logits[end - len(seen.views) : end]
-      mean = forward_pass.probabilities(own).mean(0)
-      best = int(mean.argmax())
-      yield Prediction(
-        file=str(path),
-        label=self.class_names[best],
-        probability=float(mean[best]),
-        probabilities=mean,
-        logits=own,
-        novelty=None
-        if distances is None
-        else float(distances[end - len(seen.views) : end].mean()),
-        crop_rows=seen.crop_rows,
-        remarks=seen.remarks,
+      own = groups == i
+      of_own = None if features is None else features[own]
+      yield self._prediction(path, seen, logits[own], of_own)
+
+  def _looked_at(
+    self, views: Sequence[np.ndarray]
+  ) -> tuple[np.ndarray, np.ndarray | None]:
+    """Logits (k, l) of views uint8 (k, y, x, 1), and their features (k, f)."""
+    images = np.concatenate(views)
+    if not len(images):
+      return np.empty((0, len(self.class_names)), np.float32), None
+    chosen, features = np.arange(len(images)), None
+    if self._familiar is not None:
+      features = images = self._forward.features(
+        self._variables, images, chosen, self._orientations
       )
+    logits = self._forward(self._variables, images, chosen, self._orientations)
+    return logits, features
+
+  def _prediction(
+    self,
+    path: pathlib.Path,
+    seen: _Seen,
+    logits: np.ndarray,
+    features: np.ndarray | None,
+  ) -> Prediction:
+    """Of one file: logits (t, l) and features (t, f) of its views."""
+    mean = forward_pass.probabilities(logits).mean(0)
+    best = int(mean.argmax())
+    far = None
+    if features is not None and self._familiar is not None:
+      distances = self._familiar.distances(features)
+      far = float(distances.mean()) / self._threshold
+    verdict, reason = self._confidence.verdict(mean, far, seen.field_um)
+    return Prediction(
+      file=str(path),
+      label=self.class_names[best],
+      probability=float(mean[best]),
+      probabilities=mean,
+      logits=logits,
+      novelty=far,
+      set=self._confidence.set_of(mean),
+      verdict=verdict,
+      reason=reason,
+      nearest=() if features is None else self._nearest(features),
+      trained_on=self._known.get(trained_on.digest(seen.views), ""),
+      **seen.told,
+    )
+
+  def _nearest(self, features: np.ndarray) -> tuple[Neighbour, ...]:
+    """The training micrographs most like one, of features (t, f)."""
+    kept = self._kept
+    if kept is None or self._familiar is None or not len(kept.places):
+      return ()
+    one = np.zeros(len(features), int)
+    place = neighbours.places(self._familiar, features, one)[0]
+    found = neighbours.nearest(place, kept.places, _NEAREST)
+    return tuple(
+      Neighbour(
+        kept.micrographs[i].file,
+        kept.micrographs[i].label,
+        kept.micrographs[i].specimen,
+        distance / kept.typical,
+      )
+      for i, distance in zip(*(each.tolist() for each in found), strict=True)
+    )
 
 
 def _as_trained(

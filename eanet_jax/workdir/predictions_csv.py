@@ -24,9 +24,18 @@ _RESERVED = frozenset(
     "predicted",
     "label",
     "probability",
+    "set",
     "novelty",
     "verdict",
+    "reason",
+    "nearest",
+    "nearest_specimen",
+    "nearest_distance",
+    "trained_on",
+    "um_per_px",
+    "um_from",
     "crop_rows",
+    "bar_from",
     "remarks",
     "error",
   }
@@ -78,7 +87,10 @@ def table_of_files(
   """
   classes = class_columns(class_names)
   columns = ["file", "label", "probability", *classes]
-  columns += ["novelty", "verdict", "crop_rows", "remarks", "error"]
+  columns += ["set", "novelty", "verdict", "reason"]
+  columns += ["nearest", "nearest_specimen", "nearest_distance", "trained_on"]
+  columns += ["um_per_px", "um_from", "crop_rows", "bar_from"]
+  columns += ["remarks", "error"]
   with path.open(
     "w", newline="", encoding="utf-8", errors="surrogateescape"
   ) as file:

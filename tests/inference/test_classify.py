@@ -329,4 +329,10 @@ def test_of_networks_trained_step_by_step_the_mean_of_the_folds_is_kept(
   np.testing.assert_allclose(
     [each.probabilities for each in found], expected, atol=1e-5
   )
-  assert all(each.verdict == "" for each in found)  # it cannot tell
+  # It cannot tell what is foreign, and knows how left-out specimens came out.
+  assert all(each.novelty is None and not each.nearest for each in found)
+  assert {each.verdict for each in found} <= {"known", "unsure"}
+  assert all(each.set[0] == each.label for each in found)
+  assert [each.trained_on for each in found] == [
+    str(file.relative_to(drawn_folder)) for file in files
+  ]
