@@ -21,6 +21,7 @@ from eanet_jax.evaluation import (
   answers,
   baselines,
   calibration,
+  dataset_summary,
   example_images,
   scoring,
 )
@@ -260,12 +261,7 @@ def of_outputs(
     warnings=[*warnings, *([shortcut] if shortcut else []), *data.remarks],
     skipped=[list(each) for each in views.skipped],
     unmatched=list(views.unmatched),
-    dataset={
-      "source": config.dataset.source,
-      "path": config.dataset.path,
-      "view": config.dataset.view,
-      "image_px": config.dataset.image_px,
-    },
+    dataset=dataset_summary.summary(config, data),
     examples=_write_examples(trained.workdir, outputs, views.images),
     device=versions.device(),
     versions=versions.installed(),
