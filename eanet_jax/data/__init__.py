@@ -19,5 +19,5 @@ Where to look, in the order that a data set goes:
   its split       splits: held_out, split_parts, split_copies, stated_split,
                   known_specimens
   for a run       dataset, batching
-  to look at      inspection, contact_sheet
+  to look at      inspection, contact_sheet, thumbnails
 """

@@ -89,7 +89,7 @@ class Dataset:
     of_specimens = ""
     if not known_specimens.known(views.specimens, views.labels):
       if len(views.class_names) > 1:
-        of_specimens = ", of which specimens is not known"
+        of_specimens = " (specimens not known)"
     else:
       count = wording.count(len(set(views.specimens)), "specimen")
       of_specimens = f" of {count}"

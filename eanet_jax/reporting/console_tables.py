@@ -112,7 +112,7 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
     )
   split = results.split
   known = verdicts.specimens_known(results)
-  of_specimens = ", of which specimens is not known"
+  of_specimens = " (specimens not known)"
   if known:
     count = wording.count(len(split["test_specimens"]), "specimen")
     of_specimens = f" of {count}"
@@ -125,7 +125,7 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
   if "networks" in split:
     trained = (
       f"each answered for by one of {split['networks']} networks that had not"
-      f" seen its {split['by']}"
+      f" seen {'it' if split['by'] == 'micrograph' else 'its specimen'}"
     )
   elif results.validation and results.objective == "discriminant":
     left_out = results.validation["micrograph"]["accuracy"]

@@ -110,6 +110,6 @@ class Glossary:
     """(number, word, meaning) of the words used, in alphabetical order."""
     numbered = [(i + 1, word) for i, word in enumerate(self._used)]
     return [
-      (number, word, WORDS[word])
+      (number, word, WORDS[word].replace(" %", "\N{NO-BREAK SPACE}%"))
       for number, word in sorted(numbered, key=lambda each: each[1].lower())
     ]

@@ -1,7 +1,8 @@
 """One self-contained HTML page of a finished run, or of a comparison of runs.
 
 Takes what is in a workdir: results.json, history.csv and examples.npz of a run,
-or comparison.json; gives WORKDIR/report.html.
+or comparison.json; gives WORKDIR/report.html. A page of predictions is made of
+those as they came.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import Any
 import jinja2
 
 from eanet_jax import errors
-from eanet_jax.reporting import comparison_page, glossary, run_page
+from eanet_jax.reporting import comparison_page, gallery, glossary, run_page
 from eanet_jax.runtime import atomic_files
 from eanet_jax.workdir import comparison_json, results_json
 
@@ -47,6 +48,28 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
       f"cannot make {workdir / FILE}: {error.strerror or error}"
     ) from error
   return workdir / FILE
+
+
+def write_predictions(
+  path: pathlib.Path, shown: gallery.Gallery, workdir: pathlib.Path
+) -> None:
+  """Writes a page of predictions.
+
+  Args:
+    path: the file.
+    shown: the predictions.
+    workdir: of the network that made them.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  contents = _printable(shown.contents(str(workdir)))
+  try:
+    atomic_files.write_text(path, _render("predictions.html.jinja", contents))
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot write --report={path}: {errors.reason(error)}"
+    ) from None
 
 
 @contextlib.contextmanager
