@@ -54,6 +54,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     action="store_true",
     help="probabilities as the network gives them; no sets",
   )
+  parser.add_argument(
+    "--report",
+    type=pathlib.Path,
+    metavar="PAGE",
+    help="HTML page to write besides, to look at: thumbnails by class, the"
+    " least sure first; those unlike all that was trained on at the top",
+  )
   reading_options.add(parser)
   parser.add_argument(
     "--keep-going",
@@ -65,7 +72,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
   """Classifies files and writes the table; returns 1 if a file is unusable."""
-  from eanet_jax.data import file_readers
+  from eanet_jax.data import file_readers, thumbnails
 
   if arguments.uncalibrated and arguments.coverage is not None:
     raise errors.UserError(
@@ -73,9 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
       " --uncalibrated out"
     )
   output_file.check(arguments.out)
+  if arguments.report:
+    output_file.check(arguments.report, whole=True, option="--report")
   files = image_paths.expand(arguments.paths)
   limits = reading_options.limits(arguments)
-  with file_readers.Readers(limits, len(files)) as readers:
+  kind = thumbnails.Readers if arguments.report else file_readers.Readers
+  with kind(limits, len(files)) as readers:
     readers.start()  # while JAX is imported and starts
     return _predict(arguments, files, readers)
 
@@ -85,6 +95,7 @@ def _predict(
   files: Sequence[pathlib.Path],
   readers: "file_readers.Readers",
 ) -> int:
+  from eanet_jax.data import thumbnails
   from eanet_jax.inference import classify
   from eanet_jax.runtime import console, wording
   from eanet_jax.workdir import predictions_csv
@@ -97,6 +108,11 @@ def _predict(
     calibrated=not arguments.uncalibrated,
   )
   names = classifier.class_names
+  shown = None
+  if isinstance(readers, thumbnails.Readers):  # as --report needs
+    from eanet_jax.reporting import gallery, html_pages
+
+    shown = gallery.Gallery(names, classifier.tile_px, readers.take)
   failed, count = [], 0
   predictions = console.progress(
     classifier.stream(files), total=len(files), unit="file", leave=False
@@ -105,6 +121,8 @@ def _predict(
     with predictions_csv.table_of_files(arguments.out, names) as add:
       for each in predictions:
         add(_row(each, names))
+        if shown:
+          shown.add(each)
         count += 1
         if each.error:
           failed.append(each)
@@ -119,9 +137,14 @@ def _predict(
   for each in failed:
     line = wording.printable(f"{each.file}: {each.error}")
     print(line, file=sys.stderr)
+  if shown:
+    html_pages.write_predictions(arguments.report, shown, arguments.workdir)
   print(classifier.promise)
   used = wording.count(count - len(failed), "file")
-  print(f"{used} classified, {len(failed)} could not be used: {arguments.out}")
+  print(
+    f"{used} classified, {len(failed)} could not be used: {arguments.out}"
+    + (f", {arguments.report}" if shown else "")
+  )
   return 1 if failed and not arguments.keep_going else 0
 
 

@@ -16,7 +16,8 @@ Where to look, in the order that a data set goes:
   all of a set    cleaning, duplicates, picture_facts, shortcuts
     as drawings   synthetic: drawn_surface, drawn_bar
   what is kept    view_store, view_facts, sem_steel (TFRecords), built_files
-  its split       splits: held_out, split_parts, split_copies, stated_split
+  its split       splits: held_out, split_parts, split_copies, stated_split,
+                  known_specimens
   for a run       dataset, batching
-  to look at      inspection, contact_sheet
+  to look at      inspection, contact_sheet, thumbnails
 """

@@ -31,7 +31,7 @@ _Found = tuple[
 
 
 # What is measured of each usable micrograph; see `shortcuts.remarks`.
-NUMBERS = ("um_per_px", "pixels", "mean", "std")
+NUMBERS = ("um_per_px", "pixels", "mean", "std", "width", "height")
 
 
 @dataclasses.dataclass
@@ -95,6 +95,7 @@ def usable(
     notes.remarks += [[entry.file, remark] for remark in remarks]
     size = facts.width * facts.height / 1e6
     numbers = [found.um_per_px, size, facts.mean, facts.std]
+    numbers += [float(facts.width), float(facts.height)]
     notes.numbers[entry.file] = numbers
     yield entry, found
   _check_classes(source.classes, counts, notes.skipped)

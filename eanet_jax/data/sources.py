@@ -27,7 +27,7 @@ from eanet_jax.data import (
 from eanet_jax.runtime import wording
 
 # Changed when cleaning or the record schema changes what is on disk.
-VERSION = "1.2.0"
+VERSION = "1.3.0"
 NAMES = ("synthetic", "folder", "nine_cr", "unlabelled", "table")
 _MEMORY = "known-files"  # folder of the data folder, for hashes of contents
 

@@ -198,6 +198,12 @@ class Classifier:
     """What the sets of classes promise, or why there are none; a line."""
     return self._confidence.promise
 
+  @property
+  def tile_px(self) -> int | None:
+    """Side of the tiles that are looked at; None of whole micrographs."""
+    tiled = self._dataset["view"] == "tiles"
+    return self._dataset["tile_px"] if tiled else None
+
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
 

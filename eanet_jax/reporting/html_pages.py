@@ -1,7 +1,8 @@
 """One self-contained HTML page of a finished run, or of a comparison of runs.
 
 Takes what is in a workdir: results.json, history.csv and examples.npz of a run,
-or comparison.json; gives WORKDIR/report.html.
+or comparison.json; gives WORKDIR/report.html. A page of predictions is made of
+those as they came.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import Any
 import jinja2
 
 from eanet_jax import errors
-from eanet_jax.reporting import comparison_page, run_page
+from eanet_jax.reporting import comparison_page, gallery, glossary, run_page
 from eanet_jax.runtime import atomic_files
 from eanet_jax.workdir import comparison_json, results_json
 
@@ -47,6 +48,28 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
       f"cannot make {workdir / FILE}: {error.strerror or error}"
     ) from error
   return workdir / FILE
+
+
+def write_predictions(
+  path: pathlib.Path, shown: gallery.Gallery, workdir: pathlib.Path
+) -> None:
+  """Writes a page of predictions.
+
+  Args:
+    path: the file.
+    shown: the predictions.
+    workdir: of the network that made them.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  contents = _printable(shown.contents(str(workdir)))
+  try:
+    atomic_files.write_text(path, _render("predictions.html.jinja", contents))
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot write --report={path}: {errors.reason(error)}"
+    ) from None
 
 
 @contextlib.contextmanager
@@ -119,12 +142,15 @@ def _render(template: str, contents: dict[str, Any]) -> str:
     "score": lambda value: _number(value, ".3f"),
     "signed": lambda value: _number(value, "+.3f"),
     "percent": lambda value: _number(value, ".0%").replace("%", "\N{NBSP}%"),
+    "share": _share,
+    "span": _span,
     "interval": _interval,
     "count": lambda value: _number(value, ",.0f"),
     "capitalize_first": lambda text: text[:1].upper() + text[1:],
     "rate": lambda value: _number(value, ",.3g", ",.0f"),
     "duration": _duration,
   }
+  environment.globals["term"] = glossary.Glossary()
   return environment.get_template(template).render(contents)
 
 
@@ -134,6 +160,25 @@ def _number(value: Any, form: str, form_from_100: str = "") -> str:
     return _NO_VALUE
   form = form_from_100 if form_from_100 and abs(value) >= 100 else form
   return format(value, form).replace("-", "\N{MINUS SIGN}")
+
+
+def _share(value: Any) -> str:
+  """A share in percent, to a tenth; never 0 or 100 % of what is not."""
+  if not isinstance(value, int | float) or not math.isfinite(value):
+    return _NO_VALUE
+  percent = round(100 * value, 1)
+  if percent >= 100 and value < 1:
+    return "over 99.9\N{NBSP}%"
+  if percent <= 0 and value > 0:
+    return "below 0.1\N{NBSP}%"
+  return f"{percent:.3g}\N{NBSP}%".replace("-", "\N{MINUS SIGN}")
+
+
+def _span(ends: Sequence[float] | None) -> str:
+  """Both ends of a range, once where they are alike; a dash for none."""
+  if not ends:
+    return _NO_VALUE
+  return " to ".join(dict.fromkeys(f"{end:.3g}" for end in ends))
 
 
 def _interval(pair: Sequence[float] | None, form: str = ".2f") -> str:

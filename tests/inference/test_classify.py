@@ -69,8 +69,17 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
   }.items():
     assert rows[name]["label"] == ""
     assert why in rows[name]["error"]
-  done = eanet("predict", trained, mixed_folder, "--out", out, "--keep-going")
-  assert done.returncode == 0
+  page = tmp_path / "page.html"
+  options = ("--keep-going", "--report", page)
+  done = eanet("predict", trained, mixed_folder, "--out", out, *options)
+  assert done.returncode == 0, done.stderr
+  assert done.stdout.endswith(f": {out}, {page}\n")
+  text = page.read_text()
+  assert text.count("data:image/jpeg;base64,") == 3
+  assert "3 micrographs classified" in text and "Not usable: 4" in text
+  assert r"latin-1-\udce9.bmp" in text
+  done = eanet("predict", trained, mixed_folder, "--report", tmp_path)
+  assert done.stderr.startswith(f"eanet: --report={tmp_path} is a folder")
 
 
 _STOPS_BEFORE_THE_SECOND = """
