@@ -7,7 +7,7 @@ the contents of trained_on.csv and trained_on.npz.
 import ml_collections
 import numpy as np
 
-from eanet_jax.data import micrographs, view_store
+from eanet_jax.data import known_specimens, micrographs, view_store
 from eanet_jax.evaluation import answers, metrics
 from eanet_jax.inference import (
   forward_pass,
@@ -49,7 +49,7 @@ def of(
     forward_pass.probabilities(logits), left_out.groups
   )
   # Where images were left out, other images of a specimen were trained on.
-  by_micrograph = by == "micrograph" or not metrics.specimens_known(
+  by_micrograph = by == "micrograph" or not known_specimens.known(
     np.asarray(views.specimens), views.labels
   )
   units = left_out.members if by_micrograph else left_out.specimen_groups
