@@ -7,6 +7,8 @@ never imports TensorFlow.
 """
 
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,11 +23,19 @@ from eanet_jax.data import (
   file_readers,
   image_folders,
   micrographs,
+  picture_facts,
   read_ahead,
 )
 from eanet_jax.inference import forward_pass, novelty
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import restore
+
+# Files are answered for in groups, each of twice as many views as the one
+# before, from one view to so many batches: the first answer comes at once, and
+# devices are kept busy.
+_MOST_BATCHES = 4
+# Of what an answer depends on, so many characters name it.
+_ID_CHARACTERS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +53,11 @@ class Prediction:
     crop_rows: rows of the data bar that were removed.
     remarks: what a person should know of the file, a line each.
     error: why the file could not be used; "" if it could.
+    novelties: float64 (views,), which `novelty` is the mean of; None likewise.
+    corners: int64 (views, 2), the top and left pixel of each view in the
+      specimen rows; None if the file could not be used.
+    facts: of the specimen rows, where they were asked for.
+    um_per_px: how wide a pixel is, where that is known.
   """
 
   file: str
@@ -54,13 +69,22 @@ class Prediction:
   crop_rows: int = 0
   remarks: tuple[str, ...] = ()
   error: str = ""
+  novelties: np.ndarray | None = None
+  corners: np.ndarray | None = None
+  facts: picture_facts.Facts | None = None
+  um_per_px: float | None = None
 
   @property
   def verdict(self) -> str:
     """Says "known" or "foreign"; "" where the network cannot tell."""
-    if self.novelty is None:
-      return ""
-    return "foreign" if self.novelty > 1 else "known"
+    return verdict(self.novelty)
+
+
+def verdict(novelty: float | None) -> str:
+  """Says "known" or "foreign"; "" where the network cannot tell."""
+  if novelty is None:
+    return ""
+  return "foreign" if novelty > 1 else "known"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,13 +92,23 @@ class _Seen:
   """What the network sees of a file: uint8 views (v, y, x, 1), or an error."""
 
   views: np.ndarray
+  corners: np.ndarray | None = None
   crop_rows: int = 0
   remarks: tuple[str, ...] = ()
   error: str = ""
+  facts: picture_facts.Facts | None = None
+  um_per_px: float | None = None
 
 
 class Classifier:
-  """A trained network, ready to classify files."""
+  """A trained network, ready to classify files.
+
+  Attributes:
+    class_names: in the order of the network's outputs.
+    told: what is said of all files, and how they are cleaned.
+    trained_on: the folder or table of the data set it was trained with, as it
+      was called then; "" for drawings.
+  """
 
   def __init__(
     self,
@@ -82,22 +116,33 @@ class Classifier:
     mesh: jax.sharding.Mesh,
     readers: file_readers.Readers | None = None,
     told: micrographs.Told = micrographs.NOTHING_TOLD,
+    *,
+    fast: bool = False,
   ):
-    """Takes a network whose variables are on the devices of `mesh`."""
+    """Takes a network whose variables are on the devices of `mesh`.
+
+    Args:
+      network, mesh: see above.
+      readers, told, fast: see `restore`.
+    """
     self._readers = readers or file_readers.Readers(
       file_limits.Limits(option="Limits({}=N)")
     )
     meta, config = network.meta, network.meta.config
     self.class_names = meta.class_names
+    self.trained_on: str = config["dataset"]["path"]
     self._variables = network.variables
     self._familiar: novelty.Familiar | None = None
-    if "familiar" in network.variables:
+    self._dataset = config["dataset"]
+    self.told = _as_trained(told, self._dataset)
+    usual = config["evaluation"]["orientations"]
+    self._orientations = 1 if fast else usual
+    # How far is far was found with the mean over the usual orientations; of
+    # images as they are, every single one would be foreign.
+    if "familiar" in network.variables and self._orientations == usual:
       kept = jax.tree.map(sharding.fetch, network.variables["familiar"])
       self._threshold = float(kept.pop("threshold"))
       self._familiar = novelty.Familiar(**kept)
-    self._dataset = config["dataset"]
-    self._told = _as_trained(told, self._dataset)
-    self._orientations = config["evaluation"]["orientations"]
     self._forward = forward_pass.ForwardPass(
       network.model,
       meta.mean,
@@ -112,6 +157,8 @@ class Classifier:
     workdir: str | os.PathLike,
     readers: file_readers.Readers | None = None,
     told: micrographs.Told = micrographs.NOTHING_TOLD,
+    *,
+    fast: bool = False,
   ) -> "Classifier":
     """Returns the best checkpoint of a training run's workdir.
 
@@ -119,6 +166,8 @@ class Classifier:
       workdir: of the run.
       readers: of the files; by default they have the usual limits.
       told: what is known of the files. How they are cleaned is as in training.
+      fast: whether views are looked at as they are, not in all orientations;
+        then nothing is said of novelty.
 
     Raises:
       UserError: there is no such folder, or no sound checkpoint in it.
@@ -131,7 +180,7 @@ class Classifier:
         f"{workdir} is a pre-training and knows no classes: train a network"
         f" from it first, with the field init_from={workdir}"
       )
-    return cls(network, mesh, readers, told)
+    return cls(network, mesh, readers, told, fast=fast)
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
@@ -143,33 +192,85 @@ class Classifier:
       paths = [paths]
     return list(self.stream(image_folders.expand(paths)))
 
-  def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
-    """Yields a prediction for each file, reading ahead of the network."""
-    waiting: list[tuple[pathlib.Path, _Seen]] = []
-    views = 0
-    found = read_ahead.in_order(
-      self._seen, paths, lambda seen: seen.views.nbytes
-    )
+  def stream(
+    self,
+    paths: Iterable[str | os.PathLike],
+    told: Mapping[str, micrographs.Told] | None = None,
+    *,
+    facts: bool = False,
+  ) -> Iterator[Prediction]:
+    """Yields a prediction for each file, reading ahead of the network.
+
+    Args:
+      paths: files, as many as there may be: a few are in memory at a time.
+      told: what is known of some files in place of what is of all, by path.
+      facts: whether their brightness, contrast and size are measured.
+    """
+    told = told or {}
+
+    def seen_in(path: str | os.PathLike) -> _Seen:
+      return self._seen(path, told.get(str(path)), facts)
+
+    waiting: list[tuple[str | os.PathLike, _Seen]] = []
+    views, enough = 0, 1
+    found = read_ahead.in_order(seen_in, paths, lambda seen: seen.views.nbytes)
     for path, seen in found:
       waiting.append((path, seen))
       views += len(seen.views)
-      if views >= 256:  # a few batches, however many tiles a file has
+      if views >= enough:
         yield from self._classify(waiting)
         waiting, views = [], 0
+        enough = min(2 * enough, _MOST_BATCHES * self._forward.batch_size)
     yield from self._classify(waiting)
 
-  def _seen(self, path: pathlib.Path) -> _Seen:
+  def identity(self) -> str:
+    """Returns hexadecimal digits of all that answers for a file depend on.
+
+    The weights, the classes, how files are cleaned and cut, what is told of
+    them all, and the orientations that are looked at.
+    """
+    dataset = self._dataset
+    decides = {
+      "classes": self.class_names,
+      "levels": self._forward.levels,
+      "dataset": [dataset[k] for k in ("view", "image_px", "tile_px")],
+      "told": dataclasses.asdict(self.told),
+      "orientations": self._orientations,
+    }
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
+    for leaf in jax.tree.leaves(self._variables):
+      digest.update(sharding.fetch(leaf).tobytes())
+    return digest.hexdigest()[:_ID_CHARACTERS]
+
+  def _seen(
+    self,
+    path: str | os.PathLike,
+    told: micrographs.Told | None,
+    facts: bool,
+  ) -> _Seen:
     dataset = self._dataset
     side = dataset["image_px"]
+    said = _as_trained(told, dataset) if told else self.told
     try:
-      micrograph = self._readers.read(path, self._told)
+      micrograph = self._readers.read(path, said)
       views = micrographs.views(
         micrograph.image, dataset["view"], side, dataset["tile_px"]
       )
     except micrographs.MicrographError as error:
       nothing = np.empty((0, side, side, 1), np.uint8)
       return _Seen(nothing, error=str(error))
-    return _Seen(views[..., None], micrograph.crop_rows, micrograph.remarks)
+    corners = np.zeros((1, 2), np.int64)
+    if dataset["view"] == "tiles":
+      height, width = micrograph.image.shape
+      corners = micrographs.corners(height, width, dataset["tile_px"])
+    return _Seen(
+      views[..., None],
+      corners,
+      micrograph.crop_rows,
+      micrograph.remarks,
+      facts=picture_facts.measure(micrograph.image) if facts else None,
+      um_per_px=micrograph.um_per_px,
+    )
 
   def _looked_at(
     self, images: np.ndarray
@@ -185,7 +286,7 @@ class Classifier:
     return logits, distances
 
   def _classify(
-    self, waiting: Sequence[tuple[pathlib.Path, _Seen]]
+    self, waiting: Sequence[tuple[str | os.PathLike, _Seen]]
   ) -> Iterator[Prediction]:
     counts = [len(seen.views) for _, seen in waiting]
     if not sum(counts):
@@ -199,7 +300,8 @@ class Classifier:
       if seen.error:
         yield Prediction(str(path), error=seen.error)
         continue
-      own = logits[end - len(seen.views) : end]
+      mine = slice(end - len(seen.views), end)
+      own = logits[mine]
       mean = forward_pass.probabilities(own).mean(0)
       best = int(mean.argmax())
       yield Prediction(
@@ -208,11 +310,13 @@ class Classifier:
         probability=float(mean[best]),
         probabilities=mean,
         logits=own,
-        novelty=None
-        if distances is None
-        else float(distances[end - len(seen.views) : end].mean()),
+        novelty=None if distances is None else float(distances[mine].mean()),
         crop_rows=seen.crop_rows,
         remarks=seen.remarks,
+        novelties=None if distances is None else distances[mine],
+        corners=seen.corners,
+        facts=seen.facts,
+        um_per_px=seen.um_per_px,
       )
 
 
