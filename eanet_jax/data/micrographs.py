@@ -204,11 +204,24 @@ def tiles(image: np.ndarray, tile_px: int) -> np.ndarray:
     raise MicrographError(
       f"{width} x {height} pixels: too small for a tile of {tile_px}"
     )
-  top = (height - rows * tile_px) // 2
-  left = (width - columns * tile_px) // 2
+  top, left = _corner(height, tile_px), _corner(width, tile_px)
   grid = image[top : top + rows * tile_px, left : left + columns * tile_px]
   grid = grid.reshape(rows, tile_px, columns, tile_px).swapaxes(1, 2)
   return grid.reshape(rows * columns, tile_px, tile_px)
+
+
+def _corner(side_px: int, tile_px: int) -> int:
+  """Where a centred grid of tiles begins."""
+  return side_px % tile_px // 2
+
+
+def corners(height_px: int, width_px: int, tile_px: int) -> np.ndarray:
+  """Returns int64 (tiles, 2): (top, left) of what `tiles` gives, in order."""
+  rows, columns = (
+    _corner(side, tile_px) + tile_px * np.arange(side // tile_px)
+    for side in (height_px, width_px)
+  )
+  return np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
 
 
 def views(

@@ -7,6 +7,8 @@ never imports TensorFlow.
 """
 
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ from eanet_jax.data import (
   file_readers,
   image_folders,
   micrographs,
+  picture_facts,
   read_ahead,
 )
 from eanet_jax.inference import confidence, forward_pass, neighbours, novelty
@@ -45,6 +48,14 @@ class Neighbour:
   label: str
   specimen: str
   distance: float
+
+
+# Files are answered for in groups, each of twice as many views as the one
+# before, from one view to so many batches: the first answer comes at once, and
+# devices are kept busy.
+_MOST_BATCHES = 4
+# Of what an answer depends on, so many characters name it.
+_ID_CHARACTERS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +84,10 @@ class Prediction:
     crop_rows, bar_from: rows of the data bar that were removed and what told.
     remarks: what a person should know of the file, a line each.
     error: why the file could not be used; "" if it could.
+    novelties: float64 (views,), which `novelty` is the mean of; None likewise.
+    corners: int64 (views, 2), the top and left pixel of each view in the
+      specimen rows; None if the file could not be used.
+    facts: of the specimen rows, where they were asked for.
   """
 
   file: str
@@ -92,6 +107,9 @@ class Prediction:
   bar_from: str = ""
   remarks: tuple[str, ...] = ()
   error: str = ""
+  novelties: np.ndarray | None = None
+  corners: np.ndarray | None = None
+  facts: picture_facts.Facts | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,17 +119,24 @@ class _Seen:
   Attributes:
     views: none if there is an error.
     field_um: how wide a view is, see `micrographs.field_um`.
-    told: the fields of a `Prediction` that the file alone decides.
+    of_file: the fields of a `Prediction` that the file alone decides.
   """
 
   views: np.ndarray
   field_um: float | None = None
-  told: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  of_file: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   error: str = ""
 
 
 class Classifier:
-  """A trained network, ready to classify files."""
+  """A trained network, ready to classify files.
+
+  Attributes:
+    class_names: in the order of the network's outputs.
+    told: what is said of all files, and how they are cleaned.
+    trained_on: the folder or table of the data set it was trained with, as it
+      was called then; "" for drawings.
+  """
 
   def __init__(
     self,
@@ -121,8 +146,16 @@ class Classifier:
     told: micrographs.Told = micrographs.NOTHING_TOLD,
     kept: trained_on.TrainedOn | None = None,
     coverage: int | None = None,
+    *,
+    fast: bool = False,
   ):
-    """Takes a network whose variables are on the devices of `mesh`."""
+    """Takes a network whose variables are on the devices of `mesh`.
+
+    Args:
+      network, mesh: see above.
+      readers, told, coverage, fast: see `restore`.
+      kept: what its workdir keeps of the training; None if nothing.
+    """
     self._readers = readers or file_readers.Readers(
       file_limits.Limits(option="Limits({}=N)")
     )
@@ -135,15 +168,19 @@ class Classifier:
     self._known = (
       {each.digest: each.file for each in kept.micrographs} if kept else {}
     )
+    self.trained_on: str = config["dataset"]["path"]
     self._variables = network.variables
     self._familiar: novelty.Familiar | None = None
-    if "familiar" in network.variables:
+    self._dataset = config["dataset"]
+    self.told = _as_trained(told, self._dataset)
+    usual = config["evaluation"]["orientations"]
+    self._orientations = 1 if fast else usual
+    # How far is far was found with the mean over the usual orientations; of
+    # images as they are, every single one would be foreign.
+    if "familiar" in network.variables and self._orientations == usual:
       familiar = jax.tree.map(sharding.fetch, network.variables["familiar"])
       self._threshold = float(familiar.pop("threshold"))
       self._familiar = novelty.Familiar(**familiar)
-    self._dataset = config["dataset"]
-    self._told = _as_trained(told, self._dataset)
-    self._orientations = config["evaluation"]["orientations"]
     self._forward = forward_pass.ForwardPass(
       network.model,
       meta.mean,
@@ -161,6 +198,7 @@ class Classifier:
     *,
     coverage: int | None = None,
     calibrated: bool = True,
+    fast: bool = False,
   ) -> "Classifier":
     """Returns the best checkpoint of a training run's workdir.
 
@@ -172,6 +210,8 @@ class Classifier:
         specimens; by default 90, or as much as can be promised.
       calibrated: whether probabilities are as sure as left-out micrographs were
         right. If not there are no sets, which are of probabilities that are.
+      fast: whether views are looked at as they are, not in all orientations;
+        then nothing is said of novelty, and there are no sets.
 
     Raises:
       UserError: there is no such folder, no sound checkpoint in it, or the
@@ -189,9 +229,14 @@ class Classifier:
     if not calibrated:
       variables = ensemble.uncalibrated(network.variables)
       network = network._replace(variables=variables)
-      if kept is not None:
-        kept = dataclasses.replace(kept, least=kept.least[:0])
-    return cls(network, mesh, readers, told, kept, coverage)
+    if kept is not None and (fast or not calibrated):
+      kept = dataclasses.replace(kept, least=kept.least[:0])
+    return cls(network, mesh, readers, told, kept, coverage, fast=fast)
+
+  @property
+  def knows_its_training(self) -> bool:
+    """Whether it can tell of a file that it was trained on."""
+    return self._kept is not None
 
   @property
   def promise(self) -> str:
@@ -214,26 +259,68 @@ class Classifier:
       paths = [paths]
     return list(self.stream(image_folders.expand(paths)))
 
-  def stream(self, paths: Iterable[pathlib.Path]) -> Iterator[Prediction]:
-    """Yields a prediction for each file, reading ahead of the network."""
-    waiting: list[tuple[pathlib.Path, _Seen]] = []
-    views = 0
-    found = read_ahead.in_order(
-      self._seen, paths, lambda seen: seen.views.nbytes
-    )
+  def stream(
+    self,
+    paths: Iterable[str | os.PathLike],
+    told: Mapping[str, micrographs.Told] | None = None,
+    *,
+    facts: bool = False,
+  ) -> Iterator[Prediction]:
+    """Yields a prediction for each file, reading ahead of the network.
+
+    Args:
+      paths: files, as many as there may be: a few are in memory at a time.
+      told: what is known of some files in place of what is of all, by path.
+      facts: whether their brightness, contrast and size are measured.
+    """
+    told = told or {}
+
+    def seen_in(path: str | os.PathLike) -> _Seen:
+      return self._seen(path, told.get(str(path)), facts)
+
+    waiting: list[tuple[str | os.PathLike, _Seen]] = []
+    views, enough = 0, 1
+    found = read_ahead.in_order(seen_in, paths, lambda seen: seen.views.nbytes)
     for path, seen in found:
       waiting.append((path, seen))
       views += len(seen.views)
-      if views >= 256:  # a few batches, however many tiles a file has
+      if views >= enough:
         yield from self._classify(waiting)
         waiting, views = [], 0
+        enough = min(2 * enough, _MOST_BATCHES * self._forward.batch_size)
     yield from self._classify(waiting)
 
-  def _seen(self, path: pathlib.Path) -> _Seen:
+  def identity(self) -> str:
+    """Returns hexadecimal digits of all that answers for a file depend on.
+
+    The weights, the classes, how files are cleaned and cut, what is told of
+    them all, and the orientations that are looked at.
+    """
+    dataset = self._dataset
+    decides = {
+      "classes": self.class_names,
+      "levels": self._forward.levels,
+      "dataset": [dataset[k] for k in ("view", "image_px", "tile_px")],
+      "told": dataclasses.asdict(self.told),
+      "orientations": self._orientations,
+      "coverage": self._confidence.coverage,
+    }
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
+    for leaf in jax.tree.leaves(self._variables):
+      digest.update(sharding.fetch(leaf).tobytes())
+    return digest.hexdigest()[:_ID_CHARACTERS]
+
+  def _seen(
+    self,
+    path: str | os.PathLike,
+    told: micrographs.Told | None,
+    facts: bool,
+  ) -> _Seen:
     dataset = self._dataset
     side = dataset["image_px"]
+    said = _as_trained(told, dataset) if told else self.told
     try:
-      micrograph = self._readers.read(path, self._told)
+      micrograph = self._readers.read(path, said)
       views = micrographs.views(
         micrograph.image, dataset["view"], side, dataset["tile_px"]
       )
@@ -246,18 +333,26 @@ class Classifier:
       dataset["view"],
       dataset["tile_px"],
     )
-    told = {
+    corners = np.zeros((1, 2), np.int64)
+    if dataset["view"] == "tiles":
+      height, width = micrograph.image.shape
+      corners = micrographs.corners(height, width, dataset["tile_px"])
+    of_file = {
       "um_per_px": micrograph.um_per_px,
       "um_from": micrograph.um_from,
       "crop_rows": micrograph.crop_rows,
       "bar_from": micrograph.bar_from,
       "remarks": micrograph.remarks,
+      "corners": corners,
+      "facts": picture_facts.measure(micrograph.image) if facts else None,
     }
-    return _Seen(views[..., None], field_um, told)
+    return _Seen(views[..., None], field_um, of_file)
 
   def _classify(
-    self, waiting: Sequence[tuple[pathlib.Path, _Seen]]
+    self, waiting: Sequence[tuple[str | os.PathLike, _Seen]]
   ) -> Iterator[Prediction]:
+    if not waiting:
+      return
     counts = [len(seen.views) for _, seen in waiting]
     groups = np.repeat(np.arange(len(waiting)), counts)
     logits, features = self._looked_at([seen.views for _, seen in waiting])
@@ -286,7 +381,7 @@ class Classifier:
 
   def _prediction(
     self,
-    path: pathlib.Path,
+    path: str | os.PathLike,
     seen: _Seen,
     logits: np.ndarray,
     features: np.ndarray | None,
@@ -294,10 +389,10 @@ class Classifier:
     """Of one file: logits (t, l) and features (t, f) of its views."""
     mean = forward_pass.probabilities(logits).mean(0)
     best = int(mean.argmax())
-    far = None
+    far = novelties = None
     if features is not None and self._familiar is not None:
-      distances = self._familiar.distances(features)
-      far = float(distances.mean()) / self._threshold
+      novelties = self._familiar.distances(features) / self._threshold
+      far = float(novelties.mean())
     verdict, reason = self._confidence.verdict(mean, far, seen.field_um)
     return Prediction(
       file=str(path),
@@ -311,7 +406,8 @@ class Classifier:
       reason=reason,
       nearest=() if features is None else self._nearest(features),
       trained_on=self._known.get(trained_on.digest(seen.views), ""),
-      **seen.told,
+      novelties=novelties,
+      **seen.of_file,
     )
 
   def _nearest(self, features: np.ndarray) -> tuple[Neighbour, ...]:

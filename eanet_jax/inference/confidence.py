@@ -26,6 +26,13 @@ _SAME_FIELD = 2**0.5
 _SHOWN = 4  # classes in a sentence
 
 
+def by_novelty(novelty: float | None) -> str:
+  """Returns the verdict where nothing but novelty is known; "" without it."""
+  if novelty is None:
+    return ""
+  return FOREIGN if novelty > 1 else KNOWN
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Confidence:
   """What is known of how a network answers for what it was not trained on.
@@ -140,7 +147,7 @@ class Confidence:
         " below 1",
       )
     if self.sets is None:
-      return (KNOWN if novelty is not None else "", "")
+      return by_novelty(novelty), ""
     inside = self.sets.of(probabilities, self.coverage)
     if len(inside) > 1:
       named = [f"{self.class_names[i]} {probabilities[i]:.2f}" for i in inside]

@@ -33,7 +33,7 @@ def table(
   for score in metrics.HEADLINE:
     line = f"{score.replace('_', ' '):19}"
     for level in levels:
-      line += f"{_with_interval(test[level], score):>23}"
+      line += f"{with_interval(test[level], score):>23}"
     lines.append(line)
   counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
   lines.append(f"{'examples':19}{counts}")
@@ -81,14 +81,15 @@ def baseline_table(
     scores = baselines[name]["micrograph"]
     lines.append(
       f"{label:{width}}"
-      + "".join(f"{_with_interval(scores, s):>23}" for s in shown)
+      + "".join(f"{with_interval(scores, s):>23}" for s in shown)
     )
   return "\n".join(lines)
 
 
-def _with_interval(
+def with_interval(
   scores: results_json.Scores, name: results_json.Headline
 ) -> str:
+  """Returns a score with its interval, where it has one."""
   text = f"{scores[name]:.3f}"
   if "interval_95" in scores:
     low, high = scores["interval_95"][name]

@@ -89,8 +89,8 @@ from eanet_jax.inference import classify
 
 stream = classify.Classifier.stream
 
-def slow(self, paths):
-  yield from stream(self, paths[:1])
+def slow(self, paths, *more):
+  yield from stream(self, paths[:1], *more)
   print("waiting", flush=True)
   time.sleep(300)
 
