@@ -179,7 +179,21 @@ def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
 
 def tiles(image: np.ndarray, tile_px: int) -> np.ndarray:
   """Returns uint8 (tiles, tile_px, tile_px): a centred grid, no overlap."""
-  height, width = image.shape
+  top, left, rows, columns = tile_grid(image.shape, tile_px)
+  grid = image[top : top + rows * tile_px, left : left + columns * tile_px]
+  grid = grid.reshape(rows, tile_px, columns, tile_px).swapaxes(1, 2)
+  return grid.reshape(rows * columns, tile_px, tile_px)
+
+
+def tile_grid(
+  shape: tuple[int, ...], tile_px: int
+) -> tuple[int, int, int, int]:
+  """Returns where tiles begin, and how many they are: y, x, rows, columns.
+
+  Raises:
+    MicrographError: not one tile fits into an image of the shape (y, x).
+  """
+  height, width = shape
   rows, columns = height // tile_px, width // tile_px
   if not rows or not columns:
     raise MicrographError(
@@ -187,9 +201,7 @@ def tiles(image: np.ndarray, tile_px: int) -> np.ndarray:
     )
   top = (height - rows * tile_px) // 2
   left = (width - columns * tile_px) // 2
-  grid = image[top : top + rows * tile_px, left : left + columns * tile_px]
-  grid = grid.reshape(rows, tile_px, columns, tile_px).swapaxes(1, 2)
-  return grid.reshape(rows * columns, tile_px, tile_px)
+  return top, left, rows, columns
 
 
 def views(

@@ -73,8 +73,29 @@ class _Seen:
   error: str = ""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examined:
+  """The answer for one file beside what it is the answer for.
+
+  Attributes:
+    prediction: as for any file.
+    micrograph: cleaned; None if the file could not be used.
+    views: uint8 (v, y, x, 1), what the network saw of it.
+  """
+
+  prediction: Prediction
+  micrograph: micrographs.Micrograph | None
+  views: np.ndarray
+
+
 class Classifier:
-  """A trained network, ready to classify files."""
+  """A trained network, ready to classify files.
+
+  Attributes:
+    class_names: in the order of logits and probabilities.
+    network: with its variables and what is known of its training.
+    mesh: the devices that hold the variables.
+  """
 
   def __init__(
     self,
@@ -89,6 +110,7 @@ class Classifier:
     )
     meta, config = network.meta, network.meta.config
     self.class_names = meta.class_names
+    self.network, self.mesh = network, mesh
     self._variables = network.variables
     self._familiar: novelty.Familiar | None = None
     if "familiar" in network.variables:
@@ -158,7 +180,18 @@ class Classifier:
         waiting, views = [], 0
     yield from self._classify(waiting)
 
+  def examine(self, path: pathlib.Path) -> Examined:
+    """Returns the prediction for one file, and what it was made from."""
+    micrograph, seen = self._read(path)
+    (prediction,) = self._classify([(path, seen)])
+    return Examined(prediction, micrograph, seen.views)
+
   def _seen(self, path: pathlib.Path) -> _Seen:
+    return self._read(path)[1]
+
+  def _read(
+    self, path: pathlib.Path
+  ) -> tuple[micrographs.Micrograph | None, _Seen]:
     dataset = self._dataset
     side = dataset["image_px"]
     try:
@@ -168,8 +201,9 @@ class Classifier:
       )
     except micrographs.MicrographError as error:
       nothing = np.empty((0, side, side, 1), np.uint8)
-      return _Seen(nothing, error=str(error))
-    return _Seen(views[..., None], micrograph.crop_rows, micrograph.remarks)
+      return None, _Seen(nothing, error=str(error))
+    seen = _Seen(views[..., None], micrograph.crop_rows, micrograph.remarks)
+    return micrograph, seen
 
   def _looked_at(
     self, images: np.ndarray
