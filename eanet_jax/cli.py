@@ -8,6 +8,7 @@ from eanet_jax.commands import (
   compare,
   draw,
   evaluate,
+  explain,
   inspect,
   predict,
   report,
@@ -17,7 +18,7 @@ from eanet_jax.runtime import console
 
 # In the order in which a new user needs them, which --help keeps. Each imports
 # what it needs only when it runs, so that --help answers at once.
-_VERBS = (inspect, train, predict, evaluate, report, compare, draw)
+_VERBS = (inspect, train, predict, evaluate, explain, report, compare, draw)
 
 
 def main() -> int:

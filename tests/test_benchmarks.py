@@ -446,3 +446,44 @@ def test_the_compilers_grouped_convolution_is_the_trunks():
       benchmark("trunk").by_xla(maps, kernel, stride),
       atol=1e-4,
     )
+
+
+def test_explanations_find_the_places_that_decide():
+  explanations = benchmark("explanations")
+  rng = np.random.default_rng(0)
+  image = rng.integers(0, 256, (48, 48), dtype=np.uint8)
+  image[:12, 36:] = 255  # what the "network" asks for
+  nothing = np.full_like(image, 100)
+  corner = lambda images: images[:, :12, 36:, 0].mean(axis=(1, 2)) / 255
+  order = np.zeros((4, 4))
+  order[0, 3] = 1
+  deleted, inserted = explanations.curves(image, nothing, order, corner)
+  assert deleted.max() < 0.4
+  assert inserted.min() == 1
+  late, early = explanations.curves(image, nothing, -order, corner)
+  assert late.min() == 1
+  assert early.max() < 0.4
+  maps = rng.normal(size=(2, 3, 64, 64))
+  assert explanations.squares(maps).shape == (2, 3, 22, 22)
+  np.testing.assert_allclose(
+    explanations.squares(maps).sum((2, 3)), maps.sum((2, 3))
+  )
+  fine = explanations.by_square(image.astype(float), 4)
+  assert fine[0, 3] == 255
+  assert explanations.by_square(fine, 8)[1, 6] == 255
+
+
+def test_explanations_tabulates_every_order_and_weight(trained):
+  done = script("benchmarks/explanations.py", str(trained), "--views=2")
+  assert done.returncode == 0, done.stderr
+  rows = {
+    line.split("|")[1].strip(): line.split("|")[2].strip()
+    for line in done.stdout.splitlines()
+    if line.startswith("| ")
+  }
+  for kind in ("deletion", "insertion"):
+    for what in ("p", "lead"):
+      assert ";" not in rows[f"{kind}, {what}, the map"]
+      for order in ("random", "centre first", "attention"):
+        assert ";" in rows[f"{kind}, {what}, {order}"]
+  assert "rank, last layer" in rows

@@ -198,30 +198,36 @@ def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
 
 def tiles(image: np.ndarray, tile_px: int) -> np.ndarray:
   """Returns uint8 (tiles, tile_px, tile_px): a centred grid, no overlap."""
-  height, width = image.shape
-  rows, columns = height // tile_px, width // tile_px
-  if not rows or not columns:
-    raise MicrographError(
-      f"{width} x {height} pixels: too small for a tile of {tile_px}"
-    )
-  top, left = _corner(height, tile_px), _corner(width, tile_px)
+  top, left, rows, columns = tile_grid(image.shape, tile_px)
   grid = image[top : top + rows * tile_px, left : left + columns * tile_px]
   grid = grid.reshape(rows, tile_px, columns, tile_px).swapaxes(1, 2)
   return grid.reshape(rows * columns, tile_px, tile_px)
 
 
-def _corner(side_px: int, tile_px: int) -> int:
-  """Where a centred grid of tiles begins."""
-  return side_px % tile_px // 2
+def tile_grid(
+  shape: tuple[int, ...], tile_px: int
+) -> tuple[int, int, int, int]:
+  """Returns where tiles begin, and how many they are: y, x, rows, columns.
+
+  Raises:
+    MicrographError: not one tile fits into an image of the shape (y, x).
+  """
+  height, width = shape
+  rows, columns = height // tile_px, width // tile_px
+  if not rows or not columns:
+    raise MicrographError(
+      f"{width} x {height} pixels: too small for a tile of {tile_px}"
+    )
+  top = (height - rows * tile_px) // 2
+  left = (width - columns * tile_px) // 2
+  return top, left, rows, columns
 
 
 def corners(height_px: int, width_px: int, tile_px: int) -> np.ndarray:
   """Returns int64 (tiles, 2): (top, left) of what `tiles` gives, in order."""
-  rows, columns = (
-    _corner(side, tile_px) + tile_px * np.arange(side // tile_px)
-    for side in (height_px, width_px)
-  )
-  return np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
+  top, left, rows, columns = tile_grid((height_px, width_px), tile_px)
+  found = np.mgrid[:rows, :columns].reshape(2, -1).T * tile_px
+  return found + np.array([top, left])
 
 
 def views(

@@ -26,7 +26,7 @@ from eanet_jax.evaluation import (
   knowledge,
   scoring,
 )
-from eanet_jax.explanation import attention_maps, evidence_maps
+from eanet_jax.explanation import attention_maps, contributions
 from eanet_jax.inference import forward_pass, view_features
 from eanet_jax.models import cost, networks, transfer
 from eanet_jax.runtime import peers, pytrees, versions
@@ -188,7 +188,7 @@ def maps_of(
   variables: pytrees.Variables,
   chosen: Sequence[int],
 ) -> tuple[np.ndarray, list[str]] | None:
-  """Returns maps of attention, or of evidence, of some views.
+  """Returns maps of attention, or of what speaks for a class, of some views.
 
   Args:
     trained: the training.
@@ -197,10 +197,19 @@ def maps_of(
   """
   data, model = trained.data, trained.forward.model
   shown = data.views.images[list(chosen)]
-  of_them = variables, shown, data.mean, data.std, trained.mesh
-  if isinstance(model, transfer.Transfer):
-    return evidence_maps.evidence_maps(model, *of_them)
-  return attention_maps.attention_maps(model, *of_them)
+  levels = data.mean, data.std
+  if not isinstance(model, transfer.Transfer):
+    return attention_maps.attention_maps(
+      model, variables, shown, *levels, trained.mesh
+    )
+  if not len(shown):
+    return None
+  orientations = trained.config.evaluation.orientations
+  return contributions.for_and_against(
+    *contributions.contributions(
+      model, variables, shown, *levels, orientations, trained.mesh
+    )
+  )
 
 
 def images_per_s(

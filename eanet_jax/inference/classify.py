@@ -128,6 +128,21 @@ class _Seen:
   error: str = ""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examined:
+  """The answer for one file beside what it is the answer for.
+
+  Attributes:
+    prediction: as for any file.
+    micrograph: cleaned; None if the file could not be used.
+    views: uint8 (v, y, x, 1), what the network saw of it.
+  """
+
+  prediction: Prediction
+  micrograph: micrographs.Micrograph | None
+  views: np.ndarray
+
+
 class Classifier:
   """A trained network, ready to classify files.
 
@@ -136,6 +151,8 @@ class Classifier:
     told: what is said of all files, and how they are cleaned.
     trained_on: the folder or table of the data set it was trained with, as it
       was called then; "" for drawings.
+    network: with its variables and what is known of its training.
+    mesh: the devices that hold the variables.
   """
 
   def __init__(
@@ -169,6 +186,7 @@ class Classifier:
       {each.digest: each.file for each in kept.micrographs} if kept else {}
     )
     self.trained_on: str = config["dataset"]["path"]
+    self.network, self.mesh = network, mesh
     self._variables = network.variables
     self._familiar: novelty.Familiar | None = None
     self._dataset = config["dataset"]
@@ -276,7 +294,7 @@ class Classifier:
     told = told or {}
 
     def seen_in(path: str | os.PathLike) -> _Seen:
-      return self._seen(path, told.get(str(path)), facts)
+      return self._read(path, told.get(str(path)), facts)[1]
 
     waiting: list[tuple[str | os.PathLike, _Seen]] = []
     views, enough = 0, 1
@@ -310,12 +328,18 @@ class Classifier:
       digest.update(sharding.fetch(leaf).tobytes())
     return digest.hexdigest()[:_ID_CHARACTERS]
 
-  def _seen(
+  def examine(self, path: str | os.PathLike) -> Examined:
+    """Returns the prediction for one file, and what it was made from."""
+    micrograph, seen = self._read(path, None, False)
+    (prediction,) = self._classify([(path, seen)])
+    return Examined(prediction, micrograph, seen.views)
+
+  def _read(
     self,
     path: str | os.PathLike,
     told: micrographs.Told | None,
     facts: bool,
-  ) -> _Seen:
+  ) -> tuple[micrographs.Micrograph | None, _Seen]:
     dataset = self._dataset
     side = dataset["image_px"]
     said = _as_trained(told, dataset) if told else self.told
@@ -326,7 +350,7 @@ class Classifier:
       )
     except micrographs.MicrographError as error:
       nothing = np.empty((0, side, side, 1), np.uint8)
-      return _Seen(nothing, error=str(error))
+      return None, _Seen(nothing, error=str(error))
     field_um = micrographs.field_um(
       micrograph.um_per_px,
       micrograph.image.size,
@@ -346,7 +370,7 @@ class Classifier:
       "corners": corners,
       "facts": picture_facts.measure(micrograph.image) if facts else None,
     }
-    return _Seen(views[..., None], field_um, of_file)
+    return micrograph, _Seen(views[..., None], field_um, of_file)
 
   def _classify(
     self, waiting: Sequence[tuple[str | os.PathLike, _Seen]]

@@ -154,7 +154,7 @@ class ForwardPass:
       batch[: len(chosen)] = chosen
       outs = [
         network(variables, on_devices, number)
-        for turned in _orientations(batch, orientations)
+        for turned in inputs.orientations(batch, orientations)
         for on_devices in [sharding.put(turned, self._over_batch)]
         for number in members
       ]
@@ -212,19 +212,6 @@ def _features(
     )
 
   return jax.jit(features, out_shardings=sharding.replicated(mesh))
-
-
-def _orientations(batch: np.ndarray, count: int) -> Iterator[np.ndarray]:
-  """Yields the first `count` of the 8 orientations of images (b, y, x, c).
-
-  Of 1, rows of any kind will do.
-  """
-  if count == 1:
-    yield batch
-    return
-  for k in range(count):
-    turned = np.rot90(batch, k % 4, axes=(1, 2))
-    yield turned if k < 4 else turned[:, :, ::-1]
 
 
 def _log_mean_probability(logits: list[np.ndarray]) -> np.ndarray:

@@ -72,6 +72,12 @@ def write_predictions(
     ) from None
 
 
+def write_explanations(path: pathlib.Path, contents: dict[str, Any]) -> None:
+  """Writes the page of `explanation_page.contents`; may raise OSError."""
+  text = _render("explanation.html.jinja", contents)
+  atomic_files.write_text(path, text)
+
+
 @contextlib.contextmanager
 def malformed_is_told(workdir: pathlib.Path) -> Iterator[None]:
   """Whoever shows results that were read from a workdir does so in this block.
