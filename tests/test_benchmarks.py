@@ -241,6 +241,24 @@ def test_a_change_of_scale_keeps_the_middle():
   assert (bar[-2:] != 60).all()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs os.wait4")
+def test_predicting_measures_a_growing_table(trained, monkeypatch, capsys):
+  predicting = benchmark("predicting")
+  monkeypatch.setattr(predicting, "_ENOUGH_S", 0.1)
+  arguments = ["predicting.py", str(trained), "--files", "12", "--fast"]
+  monkeypatch.setattr(sys, "argv", arguments)
+  predicting.main()
+  _, _, row = capsys.readouterr().out.splitlines()
+  files, first, rate, share, peak = (
+    cell.strip() for cell in row.split("|")[1:-1]
+  )
+  assert files == "12"
+  assert 0 < float(first) < 120
+  assert float(rate) > 0
+  assert "% of " in share
+  assert 100 < float(peak) < 4000
+
+
 @pytest.mark.slow
 def test_label_efficiency_trains_both_ways_and_prints_the_gain(
   tmp_path, data_dir, monkeypatch

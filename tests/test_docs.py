@@ -72,6 +72,7 @@ def as_a_reader_has_it(here):
     here / "four_specimens", [s for s in named if s[-1] in "78"] + named[1:2]
   )
   (here / "new_images").symlink_to(here / "my_steels" / "bainite")
+  (here / "new_steels").symlink_to(here / "four_specimens")
 
 
 @pytest.fixture(scope="session")

@@ -247,7 +247,9 @@ class Classifier:
     if not calibrated:
       variables = ensemble.uncalibrated(network.variables)
       network = network._replace(variables=variables)
-    if kept is not None and (fast or not calibrated):
+    # They are of probabilities in the usual orientations, as calibrated.
+    other = fast and network.meta.config["evaluation"]["orientations"] != 1
+    if kept is not None and (other or not calibrated):
       kept = dataclasses.replace(kept, least=kept.least[:0])
     return cls(network, mesh, readers, told, kept, coverage, fast=fast)
 

@@ -57,8 +57,8 @@ def test_a_page_has_foreign_ones_first_and_counts_all(tmp_path, monkeypatch):
   answers = [
     answer("sure.png", 0.99996, novelty=0.2),
     answer("unsure.png", 0.61, novelty=0.9, remarks=("enlarged 3 times",)),
-    answer("strange.png", 0.9, novelty=1.5),
-    answer("<b>stranger</b>.png", 0.9, "b", novelty=2.5),
+    answer("strange.png", 0.9, novelty=1.5, verdict="foreign"),
+    answer("<b>stranger</b>.png", 0.9, "b", novelty=2.5, verdict="foreign"),
     classify.Prediction("bad.png", error="the file is empty"),
   ]
   path = tmp_path / "page.html"
