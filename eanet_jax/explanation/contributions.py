@@ -151,7 +151,7 @@ def _of_means(
   _, sown = model.apply(
     variables, images, deterministic=True, mutable=["intermediates"]
   )
-  (maps,) = sown["intermediates"][layers.POOLED]
+  maps = sown["intermediates"][layers.POOLED]
   head = variables["params"]["head"]
   slopes, constants = head["kernel"], head["bias"]
   start = jnp.zeros(len(slopes))

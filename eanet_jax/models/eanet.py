@@ -235,7 +235,8 @@ class EANet(nn.Module):
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, d)
     last = tokens.reshape(-1, *grid, tokens.shape[-1])
     maps = [*maps, last] if self.pool_maps else [last]
-    self.sow("intermediates", layers.POOLED, maps)
+    for each in maps:
+      self.sow("intermediates", layers.POOLED, each)
     if self.pool_maps:
       means = [each.astype(jnp.float32).mean(axis=(1, 2)) for each in maps[:-1]]
       pooled = jnp.concatenate([*means, pooled], axis=-1)
