@@ -53,10 +53,10 @@ def alone(classifier: classify.Classifier, side_px: int) -> float:
   rng = np.random.default_rng(0)
   size = classifier._forward.batch_size
   views = rng.integers(0, 256, (4 * size, side_px, side_px, 1)).astype(np.uint8)
-  classifier._looked_at(views[:1])  # compiles
+  classifier._looked_at([views[:1]])  # compiles
   done, begun = 0, time.perf_counter()
   while (took := time.perf_counter() - begun) < _ENOUGH_S:
-    classifier._looked_at(views)
+    classifier._looked_at([views])
     done += len(views)
   return done / took
 
@@ -87,8 +87,12 @@ def predict(
     if ended:
       break
     time.sleep(_POLL_S)
+  # It was waited for here, to learn of its memory.
+  process.returncode = os.waitstatus_to_exitcode(status)
+  with process.stderr as stream:
+    said = stream.read().decode()
   if status:
-    sys.exit(process.stderr.read().decode())
+    sys.exit(said)
   rows = out.read_bytes().count(b"\n") - 1
   rate = (rows - first_rows) / max(took - first_s, 1e-9)
   return first_s, rate, used.ru_maxrss / 1000

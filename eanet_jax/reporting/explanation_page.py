@@ -78,6 +78,7 @@ def card(
     "probability": told.probability,
     "asked": a if a != named else "",
     "verdict": told.verdict,
+    "reason": wording.printable(told.reason),
     "novelty": told.novelty,
     "sentence": _sentence(of, a, b, label, rival),
     "full": drawn.full,
@@ -119,6 +120,8 @@ def summary(of: "explained.Explained") -> str:
   parts = [wording.printable(told.label), f"probability {told.probability:.3f}"]
   if told.novelty is not None:
     parts.append(f"{told.verdict} (novelty {told.novelty:.2f})")
+  elif told.verdict:
+    parts.append(told.verdict)
   return ", ".join(parts)
 
 

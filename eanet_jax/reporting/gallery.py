@@ -95,6 +95,7 @@ class Gallery:
         self._errors.append((prediction.file, prediction.error))
       return
     probability = prediction.probability
+    why = f"{prediction.verdict}: {prediction.reason}"
     self._remarked += bool(prediction.remarks)
     self._tells_novelty |= prediction.novelty is not None
 
@@ -104,7 +105,7 @@ class Gallery:
         prediction.label,
         probability,
         prediction.novelty,
-        prediction.remarks,
+        (why, *prediction.remarks) if prediction.reason else prediction.remarks,
         thumbnail,
         self._tiles(prediction, thumbnail),
       )

@@ -58,7 +58,14 @@ def test_a_page_has_foreign_ones_first_and_counts_all(tmp_path, monkeypatch):
     answer("sure.png", 0.99996, novelty=0.2),
     answer("unsure.png", 0.61, novelty=0.9, remarks=("enlarged 3 times",)),
     answer("strange.png", 0.9, novelty=1.5, verdict="foreign"),
-    answer("<b>stranger</b>.png", 0.9, "b", novelty=2.5, verdict="foreign"),
+    answer(
+      "<b>stranger</b>.png",
+      0.9,
+      "b",
+      novelty=2.5,
+      verdict="foreign",
+      reason="novelty 2.5",
+    ),
     classify.Prediction("bad.png", error="the file is empty"),
   ]
   path = tmp_path / "page.html"
@@ -67,6 +74,7 @@ def test_a_page_has_foreign_ones_first_and_counts_all(tmp_path, monkeypatch):
   for part in (
     "4 micrographs classified",
     "Foreign: 2",
+    "foreign: novelty 2.5",
     "&lt;b&gt;stranger&lt;/b&gt;.png",
     "The 1 most doubtful of 2",
     "a: 2",
