@@ -36,6 +36,7 @@ class Card(TypedDict):
   probability: float
   asked: str
   verdict: str
+  reason: str
   novelty: float | None
   sentence: str
   full: float
