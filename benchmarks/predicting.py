@@ -77,25 +77,38 @@ def predict(
     stdout=subprocess.DEVNULL,
     stderr=subprocess.PIPE,
   )
-  first_s, first_rows = 0.0, 0
+  first_s, first_rows, peak = 0.0, 0, 0.0
   while True:
-    ended, status, used = os.wait4(process.pid, os.WNOHANG)
+    ended = process.poll() is not None
     took = time.perf_counter() - begun
+    peak = max(peak, _peak_mb(process.pid))
     if not first_rows and out.exists():
       first_rows = max(0, out.read_bytes().count(b"\n") - 1)
       first_s = took
     if ended:
       break
     time.sleep(_POLL_S)
-  # It was waited for here, to learn of its memory.
-  process.returncode = os.waitstatus_to_exitcode(status)
   with process.stderr as stream:
     said = stream.read().decode()
-  if status:
+  if process.returncode:
     sys.exit(said)
   rows = out.read_bytes().count(b"\n") - 1
   rate = (rows - first_rows) / max(took - first_s, 1e-9)
-  return first_s, rate, used.ru_maxrss / 1000
+  return first_s, rate, peak
+
+
+def _peak_mb(pid: int) -> float:
+  """Returns the most memory a process had so far, in MB; 0 where not known.
+
+  What the system tells of a child that ended counts what its parent had when
+  it began.
+  """
+  try:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    (line,) = (each for each in status.splitlines() if "VmHWM" in each)
+  except (OSError, ValueError):  # it has ended, or the system is another
+    return 0.0
+  return int(line.split()[1]) / 1000
 
 
 def main() -> None:
