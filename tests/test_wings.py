@@ -20,6 +20,7 @@ ORDER = (
   {"explanation", "inference"},
   {"evaluation"},
   {"training", "reporting"},
+  {"exporting"},
   {"commands"},
   {"cli"},
 )

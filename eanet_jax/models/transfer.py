@@ -18,7 +18,7 @@ Array = jax.Array
 _LEAST_STD = 1e-3  # of a map that is the same everywhere
 LEAST_SQUARE = 1e-6  # of an image like the mean of all
 # Blocks before it see edges and lines, which say little of a structure.
-_FIRST_BLOCK = 5
+FIRST_BLOCK = 5
 
 
 def moments(maps: list[Array]) -> Array:
@@ -92,12 +92,12 @@ class Transfer(nn.Module):
   @property
   def sizes(self) -> tuple[int, ...]:
     """The moments of each block that is looked at."""
-    blocks = efficientnet_lite.BLOCKS[_FIRST_BLOCK:]
+    blocks = efficientnet_lite.BLOCKS[FIRST_BLOCK:]
     return tuple(2 * block.channels_out for block in blocks)
 
   def maps(self, images: Array) -> list[Array]:
     """Returns what is looked at of standardised images (b, y, x, 1)."""
-    return self.trunk(images)[1 + _FIRST_BLOCK :]
+    return self.trunk(images)[1 + FIRST_BLOCK :]
 
   def features(self, images: Array) -> Array:
     """Returns the moments (b, f) of standardised images (b, y, x, 1)."""

@@ -13,8 +13,8 @@ Array = jax.Array
 
 # Configuration D of Simonyan & Zisserman, "Very Deep Convolutional Networks
 # for Large-Scale Image Recognition", table 1: 13 convolutions in five stages.
-_STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-MIN_PX = 2 ** len(_STAGES)
+STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+MIN_PX = 2 ** len(STAGES)
 
 
 class Backbone(nn.Module):
@@ -42,10 +42,10 @@ class Backbone(nn.Module):
     if min(height, width) < MIN_PX:
       raise ValueError(
         f"an image of {height} x {width} px is too small for VGG, which halves"
-        f" it {len(_STAGES)} times: {MIN_PX} px is the least"
+        f" it {len(STAGES)} times: {MIN_PX} px is the least"
       )
     features = images.astype(self.dtype)
-    for stage, (depth, channels) in enumerate(_STAGES, start=1):
+    for stage, (depth, channels) in enumerate(STAGES, start=1):
       for layer in range(1, depth + 1):
         features = nn.Conv(
           max(1, round(channels * self.width_multiplier)),

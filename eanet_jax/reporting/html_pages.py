@@ -65,7 +65,7 @@ def write_predictions(
   """
   contents = _printable(shown.contents(str(workdir)))
   try:
-    atomic_files.write_text(path, _render("predictions.html.jinja", contents))
+    atomic_files.write_text(path, render("predictions.html.jinja", contents))
   except OSError as error:
     raise errors.UserError(
       f"cannot write --report={path}: {errors.reason(error)}"
@@ -74,7 +74,7 @@ def write_predictions(
 
 def write_explanations(path: pathlib.Path, contents: dict[str, Any]) -> None:
   """Writes the page of `explanation_page.contents`; may raise OSError."""
-  text = _render("explanation.html.jinja", contents)
+  text = render("explanation.html.jinja", contents)
   atomic_files.write_text(path, text)
 
 
@@ -99,11 +99,11 @@ def _page(workdir: pathlib.Path) -> str:
   comparison = comparison_json.read(workdir)
   if comparison is not None:
     contents = comparison_page.contents(workdir, _printable(comparison))
-    return _render("comparison.html.jinja", contents)
+    return render("comparison.html.jinja", contents)
   run = results_json.read(workdir)
   if isinstance(run, results_json.RunResults):
     contents = run_page.contents(workdir, _printable(run))
-    return _render("report.html.jinja", contents)
+    return render("report.html.jinja", contents)
   if run is not None:
     raise errors.UserError(
       f"{workdir} holds a pre-training, which has no scores to report"
@@ -136,9 +136,16 @@ def _printable(value: Any) -> Any:
   return value
 
 
-def _render(template: str, contents: dict[str, Any]) -> str:
+def render(template: str | pathlib.Path, contents: dict[str, Any]) -> str:
+  """Returns a page.
+
+  Args:
+    template: a file of this folder, or the path of one that extends those.
+    contents: what it takes; text is escaped, except for `markupsafe.Markup`.
+  """
+  path = _HERE / template
   environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_HERE),
+    loader=jinja2.FileSystemLoader([path.parent, _HERE]),
     autoescape=True,  # names come from users' files and folders
     undefined=jinja2.ChainableUndefined,
     trim_blocks=True,
@@ -157,7 +164,7 @@ def _render(template: str, contents: dict[str, Any]) -> str:
     "duration": _duration,
   }
   environment.globals["term"] = glossary.Glossary()
-  return environment.get_template(template).render(contents)
+  return environment.get_template(path.name).render(contents)
 
 
 def _number(value: Any, form: str, form_from_100: str = "") -> str:

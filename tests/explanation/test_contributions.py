@@ -3,57 +3,15 @@
 import jax
 import numpy as np
 import pytest
-from made_networks import eanet, shapes
+from made_networks import eanet, from_nothing, of_trunk, pictures
 
 from eanet_jax.explanation import contributions
 from eanet_jax.inference import forward_pass
-from eanet_jax.models import efficientnet_lite, ensemble, inputs, transfer, vgg
-from eanet_jax.models.pretrained import efficientnet_lite0
+from eanet_jax.models import ensemble, inputs, vgg
 from eanet_jax.runtime import sharding
 
 MESH = sharding.data_mesh()
 SLOW = pytest.mark.slow  # VGG alone takes as long to compile as the others
-
-
-def pictures(count, side):
-  rng = np.random.default_rng(1)
-  coarse = rng.integers(0, 256, (count, side // 4, side // 4))
-  noise = rng.integers(-40, 40, (count, side, side))
-  images = coarse.repeat(4, axis=1).repeat(4, axis=2) + noise
-  return np.clip(images, 0, 255).astype(np.uint8)[..., None]
-
-
-def of_trunk(seed=0, temperature=1.7):
-  """An ensemble of one: a linear classifier of what the frozen trunk sees."""
-  model = transfer.Transfer(3, efficientnet_lite.Trunk())
-  size = sum(model.sizes)
-  rng = np.random.default_rng(seed)
-  one = {
-    "batch_stats": {
-      "mean": rng.normal(0, 0.5, size).astype("f4"),
-      "std": rng.uniform(0.5, 2, size).astype("f4"),
-      "power": np.float32(0.5),
-    },
-    "params": {
-      "head": {
-        "kernel": rng.normal(0, 0.05, (size, 3)).astype("f4"),
-        "bias": rng.normal(size=3).astype("f4"),
-      }
-    },
-    "frozen": {"trunk": efficientnet_lite0.load()},
-  }
-  variables = ensemble.stack([one])
-  variables["calibration"] = {"temperature": np.float32(temperature)}
-  return ensemble.Ensemble(model, 1), variables
-
-
-def from_nothing(model, images, seed=0):
-  """Random weights and running averages of a network."""
-  rng = np.random.default_rng(seed)
-  return jax.tree.map(
-    lambda leaf: rng.uniform(-0.2, 0.4, leaf.shape).astype("f4") ** 2,
-    dict(shapes(model, images.shape)),
-  )
 
 
 BEST = {
