@@ -22,7 +22,7 @@ OTHER_MAGNIFICATION = "other magnification"
 USUAL_COVERAGE = 90
 # Fields of view of half the width, or of twice, are another magnification; the
 # factor between is taken as the bound.
-_SAME_FIELD = 2**0.5
+SAME_FIELD = 2**0.5
 _SHOWN = 4  # classes in a sentence
 
 
@@ -168,7 +168,7 @@ class Confidence:
     if field_um is None or self.fields_um is None:
       return ""
     low, high = self.fields_um
-    if low / _SAME_FIELD < field_um < high * _SAME_FIELD:
+    if low / SAME_FIELD < field_um < high * SAME_FIELD:
       return ""
     trained = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
     return (
