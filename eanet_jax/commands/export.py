@@ -6,7 +6,7 @@ import sys
 
 from eanet_jax.commands import output_file
 
-_FORMATS = ("stablehlo", "onnx", "savedmodel")
+_FORMATS = ("stablehlo", "onnx", "bioimageio", "savedmodel")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -30,7 +30,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     choices=_FORMATS,
     required=True,
     help="stablehlo: for JAX on CPUs, CUDA GPUs and TPUs; onnx: for onnxruntime"
-    " and others, float32; savedmodel: a folder, for TensorFlow",
+    " and others, float32; bioimageio: a folder with it and rdf.yaml, for the"
+    " BioImage Model Zoo; savedmodel: a folder, for TensorFlow",
   )
   parser.add_argument(
     "--out",

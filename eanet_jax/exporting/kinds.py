@@ -46,6 +46,14 @@ def _onnx(classifier: classify.Classifier, path: pathlib.Path) -> None:
   onnx_file.write(function, classifier.image_px, said, path)
 
 
+def _bioimage(classifier: classify.Classifier, path: pathlib.Path) -> None:
+  from eanet_jax.exporting import bioimage, onnx_operators
+
+  path.mkdir()
+  _onnx(classifier, path / bioimage.NETWORK)
+  bioimage.write(classifier, onnx_operators.OPSET, path)
+
+
 def _saved_model(classifier: classify.Classifier, path: pathlib.Path) -> None:
   from eanet_jax.exporting import saved_model
 
@@ -60,5 +68,6 @@ def _saved_model(classifier: classify.Classifier, path: pathlib.Path) -> None:
 KINDS: Mapping[str, Kind] = {
   "stablehlo": Kind(".stablehlo", (), _stablehlo),
   "onnx": Kind(".onnx", ("onnx", "onnxruntime"), _onnx),
+  "bioimageio": Kind(".bioimageio", ("onnx", "onnxruntime"), _bioimage),
   "savedmodel": Kind(".savedmodel", ("tensorflow",), _saved_model),
 }

@@ -59,6 +59,7 @@ def _saved_model(path: pathlib.Path) -> Loaded:
 _LOADERS: dict[str, Callable[[pathlib.Path], Loaded]] = {
   "stablehlo": _stablehlo,
   "onnx": _onnx,
+  "bioimageio": lambda folder: _onnx(folder / "network.onnx"),
   "savedmodel": _saved_model,
 }
 
