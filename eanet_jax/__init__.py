@@ -14,11 +14,12 @@ above it in this list:
   evaluation      what answers are worth: scores, intervals, baselines
   training        objectives, the jitted step, the loop, saving
   reporting       pages, plots and tables for people; imports no JAX
+  exporting       networks as files for others, a page among them, and their proof
   commands        one file for each verb, and the jobs that launch.py runs
   cli             the command `eanet`
 
 (configuration, data and models do not import each other, nor do explanation and
-inference, nor training and reporting.)
+inference, training and reporting.)
 
 The path of one micrograph: data.micrographs reads and cleans the file, in a
 process of data.file_readers; data keeps it as TFRecord and view, and splits by

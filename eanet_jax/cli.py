@@ -9,6 +9,7 @@ from eanet_jax.commands import (
   draw,
   evaluate,
   explain,
+  export,
   inspect,
   predict,
   report,
@@ -18,7 +19,17 @@ from eanet_jax.runtime import console
 
 # In the order in which a new user needs them, which --help keeps. Each imports
 # what it needs only when it runs, so that --help answers at once.
-_VERBS = (inspect, train, predict, evaluate, explain, report, compare, draw)
+_VERBS = (
+  inspect,
+  train,
+  predict,
+  evaluate,
+  explain,
+  export,
+  report,
+  compare,
+  draw,
+)
 
 
 def main() -> int:

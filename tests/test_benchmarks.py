@@ -538,3 +538,15 @@ def test_explanations_tabulates_every_order_and_weight(trained):
       for order in ("random", "centre first", "attention"):
         assert ";" in rows[f"{kind}, {what}, {order}"]
   assert "rank, last layer" in rows
+
+
+@pytest.mark.slow
+def test_exports_are_timed_beside_this_program(trained):
+  pytest.importorskip("onnxruntime")
+  fast = ("--turns=1", "--seconds=0.05", "--formats", "stablehlo", "onnx")
+  done = run("benchmarks/exports.py", str(trained), *fast)
+  assert done.returncode == 0, done.stderr
+  rows = [line.split("|")[1:-1] for line in done.stdout.splitlines()[2:]]
+  assert [row[0].strip() for row in rows] == ["eanet_jax", "stablehlo", "onnx"]
+  assert all(float(row[1]) < 1e-4 for row in rows[1:])
+  assert all(float(row[4]) > 0 for row in rows)

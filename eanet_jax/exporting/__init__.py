@@ -1,1 +1,1 @@
-"""Trained networks as files for programs that have never heard of this one."""
+"""Trained networks for other programs: one file, and what is to know of it."""

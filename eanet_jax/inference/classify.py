@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -27,7 +27,7 @@ from eanet_jax.data import (
   read_ahead,
 )
 from eanet_jax.inference import confidence, forward_pass, neighbours, novelty
-from eanet_jax.models import ensemble
+from eanet_jax.models import ensemble, transfer
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import restore, trained_on
 
@@ -110,6 +110,21 @@ class Prediction:
   novelties: np.ndarray | None = None
   corners: np.ndarray | None = None
   facts: picture_facts.Facts | None = None
+
+
+class ViewAnswers(NamedTuple):
+  """The network's answers for views, for each by itself.
+
+  Attributes:
+    probabilities: float64 (v, l).
+    novelties: float64 (v,); None of a network that cannot tell.
+    features: float32 (v, f), which novelty is found from; None of a network
+      without.
+  """
+
+  probabilities: np.ndarray
+  novelties: np.ndarray | None
+  features: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,6 +279,11 @@ class Classifier:
     return self._confidence.promise
 
   @property
+  def image_px(self) -> int:
+    """Side of what the network looks at, a square."""
+    return self._dataset["image_px"]
+
+  @property
   def tile_px(self) -> int | None:
     """Side of the tiles that are looked at; None of whole micrographs."""
     tiled = self._dataset["view"] == "tiles"
@@ -335,6 +355,23 @@ class Classifier:
     micrograph, seen = self._read(path, None, False)
     (prediction,) = self._classify([(path, seen)])
     return Examined(prediction, micrograph, seen.views)
+
+  def answers(self, views: np.ndarray) -> ViewAnswers:
+    """Returns the answers for views uint8 (v, y, x, 1), at least one.
+
+    Their sides are those of the training images. The answer for a file is the
+    mean over its views.
+    """
+    images, chosen, features = views, np.arange(len(views)), None
+    if isinstance(self._forward.model, transfer.Transfer):
+      features = images = self._forward.features(
+        self._variables, views, chosen, self._orientations
+      )
+    logits = self._forward(self._variables, images, chosen, self._orientations)
+    novelties = None
+    if features is not None and self._familiar is not None:
+      novelties = self._familiar.distances(features) / self._threshold
+    return ViewAnswers(forward_pass.probabilities(logits), novelties, features)
 
   def _read(
     self,

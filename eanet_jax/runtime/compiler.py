@@ -5,10 +5,15 @@ more than all the arithmetic: jaxlib 0.12 pulls a matrix product into the
 reductions that read it and then computes it several times; 0.10.1 repeats an
 image's resampling for each use. A fence keeps the two sides apart on a CPU.
 Other devices have none, because fusing makes element-wise work cheap there.
+
+A program that is traced for other runtimes than XLA is `plain`: fences mean
+nothing to them, and their own convolutions are fast.
 """
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 import jax
@@ -16,11 +21,27 @@ import jax
 T = TypeVar("T")  # a pytree of arrays
 P = ParamSpec("P")
 _PRECISION = "jax_default_matmul_precision"
+_PLAIN = contextvars.ContextVar("plain", default=False)
+
+
+@contextlib.contextmanager
+def plain() -> Iterator[None]:
+  """Within it, programs are traced as other runtimes than XLA want them."""
+  token = _PLAIN.set(True)
+  try:
+    yield
+  finally:
+    _PLAIN.reset(token)
+
+
+def is_plain() -> bool:
+  """Whether what is traced now is for another runtime than XLA."""
+  return _PLAIN.get()
 
 
 def fence(values: T) -> T:
   """Returns a pytree of arrays unchanged; on a CPU, as arrays in memory."""
-  if jax.default_backend() == "cpu":
+  if jax.default_backend() == "cpu" and not is_plain():
     return jax.lax.optimization_barrier(values)
   return values
 

@@ -1,0 +1,62 @@
+"""`eanet export`: a trained network as a file for other programs."""
+
+import argparse
+import pathlib
+import sys
+
+from eanet_jax.commands import output_file
+
+_FORMATS = ("stablehlo", "onnx", "bioimageio", "savedmodel")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+  """Adds the verb to the command line."""
+  parser = commands.add_parser(
+    "export",
+    help="write a trained network as one file for other programs",
+    description="Writes the network as a function from views (uint8, any number"
+    " of them) to probabilities, novelty and features, with standardising, all"
+    " orientations and calibration inside, and a JSON file beside it that says"
+    " the rest: class names, how a micrograph is cut, what an answer is worth."
+    " The file is then loaded in a process of its own and compared with the"
+    " network on the workdir's examples and on noise. If any number differs by"
+    " more than 0.0001, or any label, nothing is kept and the exit code is 1.",
+  )
+  parser.add_argument(
+    "workdir", type=pathlib.Path, help="workdir of a training run"
+  )
+  parser.add_argument(
+    "--format",
+    choices=_FORMATS,
+    required=True,
+    help="stablehlo: for JAX on CPUs, CUDA GPUs and TPUs; onnx: for onnxruntime"
+    " and others, float32; bioimageio: a folder with it and rdf.yaml, for the"
+    " BioImage Model Zoo; savedmodel: a folder, for TensorFlow",
+  )
+  parser.add_argument(
+    "--out",
+    type=pathlib.Path,
+    metavar="PATH",
+    help="new file to write; the JSON file is called PATH.json"
+    " [<name of the workdir>.<format>]",
+  )
+  parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+  """Exports a network; returns 1 if the file does not answer as it does."""
+  from eanet_jax.exporting import exported, proof
+
+  kind, workdir = arguments.format, arguments.workdir.expanduser()
+  out = arguments.out or exported.default_path(workdir, kind)
+  out = out.expanduser()
+  exported.check_new(out)
+  output_file.check(out)
+  exported.check_installed(kind)
+  try:
+    found = exported.write(workdir, kind, out)
+  except proof.Unsound as error:
+    print(f"eanet: nothing is kept of {out}: {error}", file=sys.stderr)
+    return 1
+  print(f"{out}: {exported.size_mb(out):.1f} MB, {found}")
+  return 0
