@@ -8,6 +8,7 @@ from eanet_jax.commands import (
   compare,
   draw,
   inspect,
+  memory,
   predict,
   report,
   train,
@@ -16,7 +17,7 @@ from eanet_jax.runtime import console
 
 # In the order in which a new user needs them, which --help keeps. Each imports
 # what it needs only when it runs, so that --help answers at once.
-_VERBS = (inspect, train, predict, report, compare, draw)
+_VERBS = (inspect, train, predict, report, memory, compare, draw)
 
 
 def main() -> int:

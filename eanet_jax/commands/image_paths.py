@@ -6,14 +6,22 @@ import sys
 from collections.abc import Sequence
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-  """Adds the PATH arguments, one or more."""
+def add(
+  parser: argparse.ArgumentParser, *, nargs: str = "+", more: str = ""
+) -> None:
+  """Adds the PATH arguments.
+
+  Args:
+    parser: the verb's.
+    nargs: how many; one or more.
+    more: of the help.
+  """
   parser.add_argument(
     "paths",
-    nargs="+",
+    nargs=nargs,
     type=pathlib.Path,
     metavar="PATH",
-    help="image files, or folders that are searched to any depth",
+    help=f"image files, or folders that are searched to any depth{more}",
   )
 
 

@@ -64,22 +64,30 @@ def _predict(
   files: Sequence[pathlib.Path],
   readers: "file_readers.Readers",
 ) -> int:
+  from eanet_jax.explanation import named_structure
   from eanet_jax.inference import classify
   from eanet_jax.runtime import console, wording
   from eanet_jax.workdir import predictions_csv
 
   classifier = classify.Classifier.restore(
-    arguments.workdir, readers, reading_options.told(arguments)
+    arguments.workdir,
+    readers,
+    reading_options.told(arguments),
+    named_structure.of_network,
   )
   names = classifier.class_names
   failed, count = [], 0
+  structures = named_structure.BySpecimen()
   predictions = console.progress(
     classifier.stream(files), total=len(files), unit="file", leave=False
   )
   try:
-    with predictions_csv.table_of_files(arguments.out, names) as add:
+    with predictions_csv.table_of_files(
+      arguments.out, names, structure=classifier.describes
+    ) as add:
       for each in predictions:
         add(_row(each, names))
+        structures.add(each.file, each.structure)
         count += 1
         if each.error:
           failed.append(each)
@@ -94,6 +102,8 @@ def _predict(
   for each in failed:
     line = wording.printable(f"{each.file}: {each.error}")
     print(line, file=sys.stderr)
+  for line in structures.lines():
+    print(wording.printable(line))
   used = wording.count(count - len(failed), "file")
   print(f"{used} classified, {len(failed)} could not be used: {arguments.out}")
   return 1 if failed and not arguments.keep_going else 0
@@ -103,12 +113,14 @@ def _row(
   prediction: "classify.Prediction", class_names: Sequence[str]
 ) -> dict[str, object]:
   """The cells of one file; empty except its name and error if unusable."""
+  from eanet_jax.explanation import named_structure
   from eanet_jax.workdir import predictions_csv
 
   row: dict[str, object] = {
     "file": prediction.file,
     "label": prediction.label,
     "error": prediction.error,
+    "structure": named_structure.in_words(prediction.structure),
   }
   if prediction.probabilities is not None:
     # More digits would say more than is known.

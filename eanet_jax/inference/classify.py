@@ -9,7 +9,7 @@ never imports TensorFlow.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -27,6 +27,9 @@ from eanet_jax.inference import forward_pass, novelty
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import restore
 
+# From the views of a file, uint8 (v, y, x, 1), to the share of each structure.
+Describe = Callable[[np.ndarray], Mapping[str, float]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
@@ -43,6 +46,8 @@ class Prediction:
     crop_rows: rows of the data bar that were removed.
     remarks: what a person should know of the file, a line each.
     error: why the file could not be used; "" if it could.
+    structure: shares of what somebody named in the network's memory; {} if
+      nobody did.
   """
 
   file: str
@@ -54,6 +59,7 @@ class Prediction:
   crop_rows: int = 0
   remarks: tuple[str, ...] = ()
   error: str = ""
+  structure: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
   @property
   def verdict(self) -> str:
@@ -82,8 +88,10 @@ class Classifier:
     mesh: jax.sharding.Mesh,
     readers: file_readers.Readers | None = None,
     told: micrographs.Told = micrographs.NOTHING_TOLD,
+    describe: Describe | None = None,
   ):
     """Takes a network whose variables are on the devices of `mesh`."""
+    self._describe = describe
     self._readers = readers or file_readers.Readers(
       file_limits.Limits(option="Limits({}=N)")
     )
@@ -96,7 +104,7 @@ class Classifier:
       self._threshold = float(kept.pop("threshold"))
       self._familiar = novelty.Familiar(**kept)
     self._dataset = config["dataset"]
-    self._told = _as_trained(told, self._dataset)
+    self._told = as_trained(told, self._dataset)
     self._orientations = config["evaluation"]["orientations"]
     self._forward = forward_pass.ForwardPass(
       network.model,
@@ -112,6 +120,10 @@ class Classifier:
     workdir: str | os.PathLike,
     readers: file_readers.Readers | None = None,
     told: micrographs.Told = micrographs.NOTHING_TOLD,
+    describer: Callable[
+      [restore.TrainedNetwork, pathlib.Path, jax.sharding.Mesh],
+      Describe | None,
+    ] = lambda *_: None,
   ) -> "Classifier":
     """Returns the best checkpoint of a training run's workdir.
 
@@ -119,6 +131,8 @@ class Classifier:
       workdir: of the run.
       readers: of the files; by default they have the usual limits.
       told: what is known of the files. How they are cleaned is as in training.
+      describer: what finds the structures of files with the network, if there
+        are any to find.
 
     Raises:
       UserError: there is no such folder, or no sound checkpoint in it.
@@ -131,7 +145,13 @@ class Classifier:
         f"{workdir} is a pre-training and knows no classes: train a network"
         f" from it first, with the field init_from={workdir}"
       )
-    return cls(network, mesh, readers, told)
+    describe = describer(network, workdir, mesh)
+    return cls(network, mesh, readers, told, describe)
+
+  @property
+  def describes(self) -> bool:
+    """Whether predictions have structures."""
+    return self._describe is not None
 
   def __call__(self, paths: Iterable[str | os.PathLike]) -> list[Prediction]:
     """Returns a prediction for each file of `paths`, in order.
@@ -213,10 +233,11 @@ class Classifier:
         else float(distances[end - len(seen.views) : end].mean()),
         crop_rows=seen.crop_rows,
         remarks=seen.remarks,
+        structure=self._describe(seen.views) if self._describe else {},
       )
 
 
-def _as_trained(
+def as_trained(
   told: micrographs.Told, dataset: Mapping[str, Any]
 ) -> micrographs.Told:
   """Returns what is told of files, which are to be cleaned as in training.

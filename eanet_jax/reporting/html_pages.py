@@ -69,12 +69,12 @@ def _page(workdir: pathlib.Path) -> str:
   """The page of what a workdir holds."""
   comparison = comparison_json.read(workdir)
   if comparison is not None:
-    contents = comparison_page.contents(workdir, _printable(comparison))
-    return _render("comparison.html.jinja", contents)
+    contents = comparison_page.contents(workdir, printable(comparison))
+    return render("comparison.html.jinja", contents)
   run = results_json.read(workdir)
   if isinstance(run, results_json.RunResults):
-    contents = run_page.contents(workdir, _printable(run))
-    return _render("report.html.jinja", contents)
+    contents = run_page.contents(workdir, printable(run))
+    return render("report.html.jinja", contents)
   if run is not None:
     raise errors.UserError(
       f"{workdir} holds a pre-training, which has no scores to report"
@@ -85,7 +85,7 @@ def _page(workdir: pathlib.Path) -> str:
   )
 
 
-def _printable(value: Any) -> Any:
+def printable(value: Any) -> Any:
   """Returns results with the unprintable characters of their text escaped.
 
   File names may hold control characters and bytes that are not UTF-8, which
@@ -94,20 +94,21 @@ def _printable(value: Any) -> Any:
   if dataclasses.is_dataclass(value) and not isinstance(value, type):
     return type(value)(
       **{
-        field.name: _printable(getattr(value, field.name))
+        field.name: printable(getattr(value, field.name))
         for field in dataclasses.fields(value)
       }
     )
   if isinstance(value, dict):
-    return {_printable(k): _printable(v) for k, v in value.items()}
+    return {printable(k): printable(v) for k, v in value.items()}
   if isinstance(value, list):
-    return [_printable(each) for each in value]
+    return [printable(each) for each in value]
   if isinstance(value, str):
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
   return value
 
 
-def _render(template: str, contents: dict[str, Any]) -> str:
+def render(template: str, contents: dict[str, Any]) -> str:
+  """Returns the page of a template of this folder, with these contents."""
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
     autoescape=True,  # names come from users' files and folders
@@ -119,6 +120,7 @@ def _render(template: str, contents: dict[str, Any]) -> str:
     "score": lambda value: _number(value, ".3f"),
     "signed": lambda value: _number(value, "+.3f"),
     "percent": lambda value: _number(value, ".0%").replace("%", "\N{NBSP}%"),
+    "fine": lambda value: _number(value, ".1%").replace("%", "\N{NBSP}%"),
     "interval": _interval,
     "count": lambda value: _number(value, ",.0f"),
     "capitalize_first": lambda text: text[:1].upper() + text[1:],

@@ -26,6 +26,7 @@ _RESERVED = frozenset(
     "probability",
     "novelty",
     "verdict",
+    "structure",
     "crop_rows",
     "remarks",
     "error",
@@ -65,7 +66,7 @@ def by_column(
 
 @contextlib.contextmanager
 def table_of_files(
-  path: pathlib.Path, class_names: Sequence[str]
+  path: pathlib.Path, class_names: Sequence[str], *, structure: bool = False
 ) -> Iterator[Callable[[Mapping[str, object]], None]]:
   """Yields a function that adds the row of a file to a new table.
 
@@ -75,10 +76,12 @@ def table_of_files(
   Args:
     path: the CSV file.
     class_names: in the order of the network's outputs.
+    structure: whether there is a column of what slots of a memory were named.
   """
   classes = class_columns(class_names)
   columns = ["file", "label", "probability", *classes]
-  columns += ["novelty", "verdict", "crop_rows", "remarks", "error"]
+  columns += ["novelty", "verdict"] + ["structure"] * structure
+  columns += ["crop_rows", "remarks", "error"]
   with path.open(
     "w", newline="", encoding="utf-8", errors="surrogateescape"
   ) as file:

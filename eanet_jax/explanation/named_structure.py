@@ -1,0 +1,192 @@
+"""How much of an image is what somebody called the slots of a memory.
+
+Takes a network, the names of its slots and images, gives a share for each name.
+"""
+
+import pathlib
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from eanet_jax import errors
+from eanet_jax.explanation import slot_weights
+from eanet_jax.workdir import restore, slot_names_csv
+
+
+def of_network(
+  network: restore.TrainedNetwork,
+  workdir: pathlib.Path,
+  mesh: jax.sharding.Mesh,
+) -> "NamedStructure | None":
+  """Returns what tells the structures of images; None if none has a name.
+
+  Raises:
+    UserError: WORKDIR/names.csv is not of slots of this network.
+  """
+  named = names(workdir, network, mesh)
+  return NamedStructure(network, workdir, named, mesh) if named else None
+
+
+def in_words(shares: Mapping[str, float]) -> str:
+  """Returns shares as people say them, "41 % coarse lath, 12 % carbides"."""
+  return ", ".join(
+    f"{100 * share:.0f} % {name}" for name, share in _largest_first(shares)
+  )
+
+
+def _largest_first(shares: Mapping[str, float]) -> list[tuple[str, float]]:
+  return sorted(shares.items(), key=lambda each: -each[1])
+
+
+class BySpecimen:
+  """Structures of files, gathered by the folder that they lie in."""
+
+  def __init__(self) -> None:
+    """Has none yet."""
+    self._found: dict[str, list[Mapping[str, float]]] = {}
+
+  def add(self, file: str, shares: Mapping[str, float]) -> None:
+    """Takes what `NamedStructure` gives of a file; {} is nothing."""
+    if shares:
+      specimen = pathlib.Path(file).absolute().parent.name
+      self._found.setdefault(specimen, []).append(shares)
+
+  def lines(self) -> list[str]:
+    """Returns a line for each specimen, beside the others; [] for one."""
+    means = {
+      specimen: {
+        name: float(np.mean([each[name] for each in files]))
+        for name in files[0]
+      }
+      for specimen, files in self._found.items()
+    }
+    if len(means) < 2:
+      return []
+    return [self._line(specimen, means) for specimen in means]
+
+  def _line(self, specimen: str, means: dict[str, dict[str, float]]) -> str:
+    others = [shares for other, shares in means.items() if other != specimen]
+    (name_of_one,) = (
+      {*means} - {specimen} if len(means) == 2 else {"the others"}
+    )
+    parts = []
+    for name, share in _largest_first(means[specimen]):
+      beside = float(np.mean([shares[name] for shares in others]))
+      times = f", {share / beside:.1f} x {name_of_one}" if beside else ""
+      parts.append(f"{100 * share:.0f} % {name}{times}")
+    return f"{specimen}: {'; '.join(parts)}"
+
+
+def weights_of(
+  network: restore.TrainedNetwork,
+  workdir: pathlib.Path,
+  mesh: jax.sharding.Mesh,
+  block: int | None = None,
+) -> slot_weights.SlotWeights:
+  """Returns the attention over a block's memory.
+
+  Args:
+    network: what `restore.restore` gives of
+    workdir: for messages.
+    mesh: the devices that hold its variables.
+    block: from 1; None is the last that has a memory.
+
+  Raises:
+    UserError: it has none.
+  """
+  meta = network.meta
+  try:
+    return slot_weights.SlotWeights(
+      network.model, network.variables, meta.mean, meta.std, mesh, block
+    )
+  except errors.UserError as error:
+    advice = ""
+    if block is None:
+      advice = (
+        ": train one that has, with eanet train --recipe eanet_best or"
+        " launch.py --config configs/eanet_best.py"
+      )
+    raise errors.UserError(f"{workdir}: {error}{advice}") from None
+
+
+def names(
+  workdir: pathlib.Path,
+  network: restore.TrainedNetwork,
+  mesh: jax.sharding.Mesh,
+) -> Mapping[slot_names_csv.Slot, str]:
+  """Returns the names of WORKDIR/names.csv, {} if there is none.
+
+  Raises:
+    UserError: they are not of slots of this network.
+  """
+  path = workdir / slot_names_csv.FILE
+  found = slot_names_csv.read(path)
+  if not found:
+    return {}
+  of_block: dict[int, slot_weights.SlotWeights] = {}
+  for slot, named in found.items():
+    if slot.block not in of_block:
+      of_block[slot.block] = weights_of(network, path, mesh, slot.block)
+    weights = of_block[slot.block]
+    heads, slots = weights.shape
+    least = int(weights.members > 0)
+    if (
+      not least <= slot.member <= weights.members
+      or slot.head > heads
+      or slot.slot > slots
+    ):
+      raise errors.UserError(f"{path}: the network has no slot {slot}")
+    memory = weights.memory(max(0, slot.member - 1))
+    if named.memory and named.memory != memory:
+      raise errors.UserError(
+        f"{path}: slot {slot} was named in another network, whose memory is"
+        f" {named.memory}; that of this one is {memory}: look at its slots with"
+        " eanet memory"
+      )
+  return {slot: named.name for slot, named in found.items()}
+
+
+class NamedStructure:
+  """Shares of what the slots of a network's memory were called."""
+
+  def __init__(
+    self,
+    network: restore.TrainedNetwork,
+    workdir: pathlib.Path,
+    named: Mapping[slot_names_csv.Slot, str],
+    mesh: jax.sharding.Mesh,
+  ):
+    """Takes what `names` gives of the workdir, not {}."""
+    self._named = named
+    self._weights = {
+      block: weights_of(network, workdir, mesh, block)
+      for block in sorted({slot.block for slot in named})
+    }
+
+  def __call__(self, images: np.ndarray) -> dict[str, float]:
+    """Returns the share of each name in the views of a micrograph.
+
+    The share of tokens for which a slot of that name is the strongest of its
+    head: of any head. So shares of several names may add up to more than 1. Of
+    the members of an ensemble that have the name it is the mean.
+
+    Args:
+      images: uint8 (v, y, x, 1).
+    """
+    found: dict[tuple[str, int], list[np.ndarray]] = {}
+    for block, weights in self._weights.items():
+      own = {slot: n for slot, n in self._named.items() if slot.block == block}
+      for member in sorted({slot.member for slot in own}):
+        strongest = np.concatenate(
+          [w.argmax(-1) for w in weights(images, max(0, member - 1))]
+        )  # (v, n, h)
+        for slot, name in own.items():
+          if slot.member == member:
+            there = strongest[..., slot.head - 1] == slot.slot - 1
+            found.setdefault((name, member), []).append(there)
+    of_name: dict[str, list[float]] = {}
+    for (name, _), maps in found.items():
+      share = float(np.any(maps, axis=0).mean())
+      of_name.setdefault(name, []).append(share)
+    return {name: float(np.mean(each)) for name, each in of_name.items()}
