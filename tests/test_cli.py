@@ -8,7 +8,15 @@ from conftest import ROOT, eanet, run
 def test_help_names_every_verb_and_loads_nothing_heavy():
   done = eanet("--help")
   assert done.returncode == 0
-  for verb in ("inspect", "train", "predict", "report", "compare", "draw"):
+  for verb in (
+    "inspect",
+    "train",
+    "predict",
+    "report",
+    "memory",
+    "compare",
+    "draw",
+  ):
     assert re.search(rf"^    {verb} ", done.stdout, re.MULTILINE)
   heavy = "{'jax', 'numpy', 'ml_collections', 'tensorflow', 'matplotlib'}"
   code = (
@@ -28,7 +36,15 @@ def test_version_names_the_packages_that_decide_figures():
 
 
 def test_every_verb_is_a_file_of_its_own():
-  for verb in ("inspect", "train", "predict", "report", "compare", "draw"):
+  for verb in (
+    "inspect",
+    "train",
+    "predict",
+    "report",
+    "memory",
+    "compare",
+    "draw",
+  ):
     assert (ROOT / "eanet_jax" / "commands" / f"{verb}.py").exists()
     assert eanet(verb, "--help").returncode == 0
   assert eanet("fly").returncode == 2

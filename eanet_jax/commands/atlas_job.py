@@ -24,7 +24,7 @@ from eanet_jax.explanation import memory_atlas, named_structure, slot_weights
 from eanet_jax.inference import classify
 from eanet_jax.models import networks
 from eanet_jax.reporting import memory_page
-from eanet_jax.runtime import console, sharding, wording
+from eanet_jax.runtime import console, progress, sharding, wording
 from eanet_jax.training import choosing
 from eanet_jax.workdir import restore, slot_names_csv
 
@@ -226,7 +226,10 @@ def _see(
   compared = memory_atlas.compared_views(specimens)
   members = range(weights.members or 1)
   total = len(members) * len(material.images)
-  with console.progress(total=total, unit="image", leave=False) as bar:
+  shown: progress.Progress[None] = console.progress(
+    total=total, unit="image", leave=False
+  )
+  with shown as bar:
     return [
       memory_atlas.see(weights(material.images, member), compared, bar.update)
       for member in members

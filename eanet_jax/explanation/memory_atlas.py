@@ -9,6 +9,7 @@ of g specimens of l classes.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -254,12 +255,24 @@ def match(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   return fitting, correlation[np.arange(len(fitting)), fitting]
 
 
-def agreement(members: Sequence[np.ndarray]) -> tuple[float, float] | None:
-  """Returns how far the memories of networks agree, and by chance.
+class Agreement(NamedTuple):
+  """How far the memories of several networks agree, the mean over pairs.
 
-  The median correlation of matched slots, the mean over all pairs of members.
-  By chance: the same, matched anew, where one of the two has seen the images in
-  another order. What is alike in all images stays alike in that.
+  Attributes:
+    found: the median correlation of matched slots.
+    chance: the same, matched anew, where one of two networks has seen the
+      images in another order. What is alike in all images stays alike in that.
+    in_place: the share of slots whose match has the same number. Networks that
+      were initialised alike may keep what they began with; by chance it is 1/S.
+  """
+
+  found: float
+  chance: float
+  in_place: float
+
+
+def agreement(members: Sequence[np.ndarray]) -> Agreement | None:
+  """Returns how far the memories of networks agree.
 
   Args:
     members: of each (c, n, S), the maps of the same views. None comes back for
@@ -267,11 +280,13 @@ def agreement(members: Sequence[np.ndarray]) -> tuple[float, float] | None:
   """
   if len(members) < 2 or len(members[0]) < 2:
     return None
-  found, chance = [], []
+  rows = []
   for i, one in enumerate(members):
     for other in members[i + 1 :]:
-      found.append(np.median(match(correlations(one, other))[1]))
+      fitting, found = match(correlations(one, other))
       # No image keeps its place.
       moved = np.roll(other, len(other) // 2, axis=0)
-      chance.append(np.median(match(correlations(one, moved))[1]))
-  return float(np.mean(found)), float(np.mean(chance))
+      _, chance = match(correlations(one, moved))
+      in_place = (fitting == np.arange(len(fitting))).mean()
+      rows.append((np.median(found), np.median(chance), in_place))
+  return Agreement(*map(float, np.mean(rows, axis=0)))

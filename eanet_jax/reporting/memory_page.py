@@ -51,7 +51,7 @@ class Page:
   slots: Sequence[slot_names_csv.Slot]
   names: Mapping[slot_names_csv.Slot, str]
   atlas: memory_atlas.Atlas
-  agreement: tuple[float, float] | None
+  agreement: memory_atlas.Agreement | None
   members: int
   tokens: int
   images: np.ndarray
@@ -69,10 +69,11 @@ class Page:
       f" {wording.count(len(self.specimen_names), 'specimen')}"
     ]
     if self.agreement is not None:
-      found, chance = self.agreement
+      found, chance, in_place = self.agreement
       lines.append(
         f"{self.members} networks: the median correlation of matched slots is"
-        f" {found:.2f}, by chance {chance:.2f}"
+        f" {found:.2f}, by chance {chance:.2f}; {in_place:.0%} of slots match"
+        " those of the same number, which were initialised alike"
       )
     return lines
 
@@ -148,7 +149,7 @@ def _contents(page: Page) -> dict[str, Any]:
   some = some and len(page.specimen_names) > len(page.class_names)
   return {
     "title": page.title,
-    "page_": {
+    "shown": {
       "block": page.slots[0].block,
       "member": page.slots[0].member,
       "members": page.members,

@@ -112,12 +112,13 @@ def test_permuted_slots_are_found_again_and_shuffled_images_are_not():
   fitting, values = memory_atlas.match(memory_atlas.correlations(maps, other))
   np.testing.assert_array_equal(order[fitting], np.arange(12))
   np.testing.assert_allclose(values, 1)
-  one, by_chance = memory_atlas.agreement([maps, other, other])
-  assert one == pytest.approx(1)
-  assert abs(by_chance) < 0.3
+  agreement = memory_atlas.agreement([maps, other])
+  assert agreement.found == pytest.approx(1)
+  assert abs(agreement.chance) < 0.3
+  assert agreement.in_place == (order == np.arange(12)).mean()
   # What is the same in all images is no agreement on images.
   constant = np.broadcast_to(maps[:1], maps.shape)
-  assert memory_atlas.agreement([constant, constant])[1] == pytest.approx(1)
+  assert memory_atlas.agreement([constant, constant]).chance == pytest.approx(1)
   assert memory_atlas.agreement([maps]) is None
 
 
