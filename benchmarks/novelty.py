@@ -35,6 +35,8 @@ class Seen:
     images: uint8 (m, y, x).
     features: float32 (m, f).
     labels: int (m,).
+    specimens: str (m,).
+    sizes: of the blocks of features.
     folds: int (m,), which fold leaves it out.
     find: features of other images.
   """
@@ -42,6 +44,8 @@ class Seen:
   images: np.ndarray
   features: np.ndarray
   labels: np.ndarray
+  specimens: np.ndarray
+  sizes: tuple[int, ...]
   folds: np.ndarray
   find: Callable[[np.ndarray], np.ndarray]
 
@@ -90,7 +94,15 @@ def look(name: str, arguments: argparse.Namespace) -> Seen:
     forward, state.variables, data.views.images, orientations
   )
   images = data.views.images[..., 0]
-  return Seen(images, features, data.views.labels, folds, find)
+  return Seen(
+    images=images,
+    features=features,
+    labels=data.views.labels,
+    specimens=np.asarray(data.views.specimens),
+    sizes=model.sizes,
+    folds=folds,
+    find=find,
+  )
 
 
 def pictures(side: int) -> np.ndarray:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from eanet_jax.commands import (
   compare,
   draw,
+  evaluate,
+  explain,
   inspect,
   memory,
   predict,
@@ -17,7 +19,17 @@ from eanet_jax.runtime import console
 
 # In the order in which a new user needs them, which --help keeps. Each imports
 # what it needs only when it runs, so that --help answers at once.
-_VERBS = (inspect, train, predict, report, memory, compare, draw)
+_VERBS = (
+  inspect,
+  train,
+  predict,
+  evaluate,
+  explain,
+  memory,
+  report,
+  compare,
+  draw,
+)
 
 
 def main() -> int:

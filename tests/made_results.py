@@ -3,7 +3,7 @@
 import numpy as np
 
 from eanet_jax.evaluation import metrics
-from eanet_jax.workdir import comparison_json, results_json
+from eanet_jax.workdir import comparison_json, dataset_facts, results_json
 
 CLASSES = ("CPJ", "HR", "P92")
 
@@ -47,6 +47,30 @@ def _bins(accuracy: float) -> list[results_json.Bin]:
   ]
 
 
+def facts() -> dataset_facts.DatasetFacts:
+  """What was found in the files of a made-up data set of 120."""
+  return {
+    "specimens_known": True,
+    "classes": [
+      {"class": name, "specimens": 4, "micrographs": 40, "train": 20}
+      | {"validation": 8, "test": 12, "with_scale": 40 * (name != "HR")}
+      | {"um_per_px": [] if name == "HR" else [0.04, 0.06]}
+      for name in CLASSES
+    ],
+    "sizes_px": [[1024, 768, 110], [640, 480, 10]],
+    "sizes": 2,
+    "points": [
+      {"class": name, "specimen": f"S{i}", "micrographs": 20}
+      | {"brightness": 100.0 + i, "contrast": 30.0}
+      for i, name in enumerate(CLASSES)
+    ],
+    "point_count": 12,
+    "copies": [{"one": "IMG_0001.bmp", "other": "IMG_0002.bmp"}],
+    "copy_count": 1,
+    "remarks": [{"said": "out of focus (IMG_0003.bmp)", "files": 3}],
+  }
+
+
 def run_results(**changes) -> results_json.RunResults:
   """Results of a run on 60 micrographs; changes by field."""
   fields = {
@@ -83,7 +107,7 @@ def run_results(**changes) -> results_json.RunResults:
     "skipped": [["IMG_0099.bmp", "truncated"]],
     "unmatched": ["TAF"],
     "dataset": {"source": "folder", "path": "/steels", "view": "whole"}
-    | {"image_px": 256},
+    | {"image_px": 256, "facts": facts()},
     "device": "1 x cpu",
     "versions": {"jax": "0.10.1"},
     "examples": {
@@ -117,6 +141,8 @@ def many_classes(number: int) -> results_json.RunResults:
       | {"accuracy": float(predicted[i] == label)}
       for i, (specimen, label) in enumerate(zip(specimens, labels, strict=True))
     ],
+    dataset={"source": "folder", "path": "/steels", "view": "whole"}
+    | {"image_px": 256},
     split={"by": "specimen", "train": 8000, "validation": 2000}
     | {"test": 2000, "test_specimens": specimens, "fold": 0, "folds": 0},
   )

@@ -241,6 +241,24 @@ def test_a_change_of_scale_keeps_the_middle():
   assert (bar[-2:] != 60).all()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs os.wait4")
+def test_predicting_measures_a_growing_table(trained, monkeypatch, capsys):
+  predicting = benchmark("predicting")
+  monkeypatch.setattr(predicting, "_ENOUGH_S", 0.1)
+  arguments = ["predicting.py", str(trained), "--files", "12", "--fast"]
+  monkeypatch.setattr(sys, "argv", arguments)
+  predicting.main()
+  _, _, row = capsys.readouterr().out.splitlines()
+  files, first, rate, share, peak = (
+    cell.strip() for cell in row.split("|")[1:-1]
+  )
+  assert files == "12"
+  assert 0 < float(first) < 120
+  assert float(rate) > 0
+  assert "% of " in share
+  assert 100 < float(peak) < 4000
+
+
 @pytest.mark.slow
 def test_label_efficiency_trains_both_ways_and_prints_the_gain(
   tmp_path, data_dir, monkeypatch
@@ -397,6 +415,28 @@ def test_novelty_tells_pictures_of_no_material_from_a_set(tmp_path, data_dir):
   assert "a class not trained on" not in cells  # there are but two
 
 
+@pytest.mark.slow  # it draws 360 micrographs
+def test_coverage_is_of_specimens_that_were_not_trained_on(tmp_path, data_dir):
+  done = run(
+    "benchmarks/coverage.py",
+    str(tmp_path / "sets"),
+    f"--workdir={tmp_path / 'runs'}",
+    *("--trials=2", "--specimens=5"),
+    *("--set=dataset.image_px=64", "--set=evaluation.orientations=1"),
+    env={**os.environ, "TFDS_DATA_DIR": str(data_dir)},
+  )
+  assert done.returncode == 0, done.stderr
+  assert "kth_tips2b_grey: not in" in done.stdout
+  table = (tmp_path / "runs" / "coverage.md").read_text().splitlines()
+  rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[2:]]
+  # Of each class 5 / 6 can be promised, of all together 15 / 16.
+  assert [row[1:3] for row in rows] == [
+    ["each class", "80 %"],
+    ["all together", "90 %"],
+  ]
+  assert all(float(row[3].split("%")[0]) > 70 for row in rows)
+
+
 def test_real_sets_without_a_set_is_no_success(tmp_path):
   command = ("benchmarks/real_sets.py", str(tmp_path), f"--workdir={tmp_path}")
   assert script(*command).returncode == 2
@@ -445,9 +485,50 @@ def test_memory_judges_a_slot_by_specimens_it_was_not_chosen_by():
 
 @pytest.mark.slow
 def test_memory_prints_a_row_for_each_property_alone_and_together(trained):
-  done = run(
+  done = script(
     "benchmarks/memory.py", str(trained), "--specimens=6", "--images=1"
   )
   assert done.returncode == 0, done.stderr
   rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
   assert len(rows) == 2 + 10
+
+
+def test_explanations_find_the_places_that_decide():
+  explanations = benchmark("explanations")
+  rng = np.random.default_rng(0)
+  image = rng.integers(0, 256, (48, 48), dtype=np.uint8)
+  image[:12, 36:] = 255  # what the "network" asks for
+  nothing = np.full_like(image, 100)
+  corner = lambda images: images[:, :12, 36:, 0].mean(axis=(1, 2)) / 255
+  order = np.zeros((4, 4))
+  order[0, 3] = 1
+  deleted, inserted = explanations.curves(image, nothing, order, corner)
+  assert deleted.max() < 0.4
+  assert inserted.min() == 1
+  late, early = explanations.curves(image, nothing, -order, corner)
+  assert late.min() == 1
+  assert early.max() < 0.4
+  maps = rng.normal(size=(2, 3, 64, 64))
+  assert explanations.squares(maps).shape == (2, 3, 22, 22)
+  np.testing.assert_allclose(
+    explanations.squares(maps).sum((2, 3)), maps.sum((2, 3))
+  )
+  fine = explanations.by_square(image.astype(float), 4)
+  assert fine[0, 3] == 255
+  assert explanations.by_square(fine, 8)[1, 6] == 255
+
+
+def test_explanations_tabulates_every_order_and_weight(trained):
+  done = script("benchmarks/explanations.py", str(trained), "--views=2")
+  assert done.returncode == 0, done.stderr
+  rows = {
+    line.split("|")[1].strip(): line.split("|")[2].strip()
+    for line in done.stdout.splitlines()
+    if line.startswith("| ")
+  }
+  for kind in ("deletion", "insertion"):
+    for what in ("p", "lead"):
+      assert ";" not in rows[f"{kind}, {what}, the map"]
+      for order in ("random", "centre first", "attention"):
+        assert ";" in rows[f"{kind}, {what}, {order}"]
+  assert "rank, last layer" in rows

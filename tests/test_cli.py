@@ -12,8 +12,10 @@ def test_help_names_every_verb_and_loads_nothing_heavy():
     "inspect",
     "train",
     "predict",
-    "report",
+    "evaluate",
+    "explain",
     "memory",
+    "report",
     "compare",
     "draw",
   ):
@@ -40,8 +42,10 @@ def test_every_verb_is_a_file_of_its_own():
     "inspect",
     "train",
     "predict",
-    "report",
+    "evaluate",
+    "explain",
     "memory",
+    "report",
     "compare",
     "draw",
   ):

@@ -1,6 +1,7 @@
 """The atlas of a network's memory: from a workdir to a folder of files.
 
-Takes a workdir and perhaps files, writes index.html, slots.csv and names.csv.
+Takes a workdir and perhaps files, writes index.html, slots.csv, specimens.csv
+and names.csv.
 """
 
 import dataclasses
@@ -23,10 +24,12 @@ from eanet_jax.data import (
 from eanet_jax.explanation import memory_atlas, named_structure, slot_weights
 from eanet_jax.inference import classify
 from eanet_jax.models import networks
-from eanet_jax.reporting import memory_page
+from eanet_jax.reporting import html_pages, memory_page
 from eanet_jax.runtime import console, progress, sharding, wording
 from eanet_jax.training import choosing
 from eanet_jax.workdir import restore, slot_names_csv
+
+PAGE = "index.html"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,10 +110,12 @@ def run(
     agreement=agreement,
     members=weights.members,
     tokens=seen[shown].maps.shape[1],
-    **{
-      name: getattr(material, name)
-      for name in ("images", "specimen_names", "class_names", "told")
-    },
+    images=material.images,
+    specimen_names=material.specimen_names,
+    class_names=material.class_names,
+    classes=material.classes,
+    micrographs=np.bincount(material.specimens),
+    told=material.told,
   )
   _write(out, workdir, page, weights.memory(shown))
   return failed
@@ -242,11 +247,12 @@ def _write(
   page: memory_page.Page,
   memory: str,
 ) -> None:
-  """Writes the three files, and says what is in them."""
+  """Writes the files, and says what is in them."""
   names = out / slot_names_csv.FILE
   try:
     out.mkdir(parents=True, exist_ok=True)
-    memory_page.write(out, page)
+    memory_page.write_tables(out, page)
+    html_pages.write_atlas(out / PAGE, memory_page.contents(page))
     new = not names.exists()  # else somebody may be at work on it
     if new:
       slot_names_csv.write(
@@ -264,4 +270,4 @@ def _write(
     f"names for slots go into {names}{kept}; as {workdir / slot_names_csv.FILE}"
     " they are shown by this command and by eanet predict"
   )
-  console.say(str(out / memory_page.FILE))
+  console.say(str(out / PAGE))

@@ -70,9 +70,12 @@ def train_and_evaluate(
     parts.append(of_fold.split)
     console.say(f"fold {fold + 1} of {folds}: {_tested(of_fold)}")
     folder = workdir / FOLDER / str(fold)
-    done = training_job.finished(own, folder)
+    # `eanet report` makes the page of a fold for those who want it.
+    done = training_job.finished(own, folder, report=False)
     if done is None:
-      done = training_job.train_and_evaluate(own, folder, of_fold, objective)
+      done = training_job.train_and_evaluate(
+        own, folder, of_fold, objective, report=False
+      )
     if isinstance(done, results_json.RunResults):
       results.append(done)
   assert data is not None  # there are at least two folds

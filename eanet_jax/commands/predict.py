@@ -7,13 +7,19 @@ import typing
 from collections.abc import Sequence
 
 from eanet_jax import errors
-from eanet_jax.commands import image_paths, output_file, reading_options
+from eanet_jax.commands import (
+  answer_options,
+  image_paths,
+  output_file,
+  reading_options,
+)
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
-  from eanet_jax.data import file_readers
-  from eanet_jax.inference import classify
+  from eanet_jax.data import file_readers, given_files
+  from eanet_jax.inference import answer_rows
+  from eanet_jax.workdir import answer_tables
 
-_DIGITS = 4  # of a probability
+_SHOWN = 20  # files that could not be used
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -21,23 +27,52 @@ def add(commands: argparse._SubParsersAction) -> None:
   parser = commands.add_parser(
     "predict",
     help="classify files with a trained network",
-    description="Writes one row for each file: file, label, probability, a"
-    " column of probabilities for each class, novelty (how unlike everything"
-    " trained on: 5 % of images like those are above 1), verdict (known, or"
-    " foreign above 1), crop_rows (rows of the data bar removed), remarks (what"
-    " is unsure about a file) and error (why it could not be used). Exit code 1"
-    " if any file could not be used.",
+    description="Writes one row for each file, as soon as it is known: file,"
+    " label, probability, a column of probabilities for each class, share of"
+    " (whatever slots of the memory were called, see eanet memory), set (the"
+    " classes of which one is the true one as often as is promised), novelty"
+    " (how unlike everything trained on: 5 % of images like those are above 1),"
+    " verdict (known, unsure, foreign or other magnification) and reason,"
+    " nearest (the training micrograph most like it), nearest_specimen and"
+    " nearest_distance (1 is usual), trained_on (the training micrograph that"
+    " it is), um_per_px and um_from, crop_rows (rows of the data bar removed)"
+    " and bar_from (what told them), remarks (what is unsure about a file),"
+    " error (why it could not be used) and network_id (the same wherever the"
+    " same network answered in the same way). Exit code 1 if any file could not"
+    " be used.",
   )
   parser.add_argument(
     "workdir", type=pathlib.Path, help="workdir of a training run"
   )
-  image_paths.add(parser)
+  image_paths.add(parser, tables=True)
   parser.add_argument(
     "--out",
     type=pathlib.Path,
     default=pathlib.Path("predictions.csv"),
-    help="CSV file to write [predictions.csv]",
+    help="table to write, as its ending says: .csv, .jsonl (JSON Lines) or"
+    " .parquet, which is written whole at the end [predictions.csv]",
   )
+  parser.add_argument(
+    "--coverage",
+    type=int,
+    metavar="N",
+    help="per cent of micrographs of new specimens whose true class shall be in"
+    " their set [90, or as many as can be promised]",
+  )
+  parser.add_argument(
+    "--uncalibrated",
+    action="store_true",
+    help="probabilities as the network gives them; no sets",
+  )
+  parser.add_argument(
+    "--report",
+    type=pathlib.Path,
+    metavar="PAGE",
+    help="HTML page to write besides, to look at: thumbnails by class, the"
+    " least sure first; those unlike all that was trained on at the top",
+  )
+  _add_parts(parser)
+  answer_options.add(parser)
   reading_options.add(parser)
   parser.add_argument(
     "--keep-going",
@@ -47,90 +82,243 @@ def add(commands: argparse._SubParsersAction) -> None:
   parser.set_defaults(run=run)
 
 
+def _add_parts(parser: argparse.ArgumentParser) -> None:
+  """Adds what a row is of, and which of all rows are made."""
+  parser.add_argument(
+    "--level",
+    choices=("tile", "micrograph", "specimen"),
+    default="micrograph",
+    help="what a row is of. The tiles of a micrograph are told by the number"
+    " and the top left pixel of each. A specimen is the folder of a file, or"
+    " what a table says; its micrographs vote: its probabilities are the mean"
+    " of theirs [micrograph]",
+  )
+  parser.add_argument(
+    "--resume",
+    action="store_true",
+    help="go on with the table that --out names, where there is one: files that"
+    " are in it are not done again",
+  )
+  parser.add_argument(
+    "--shard",
+    type=answer_options.shard,
+    metavar="I/N",
+    help="only every N-th of the sorted files, from the I-th on; of specimens,"
+    " with --level specimen. N jobs with 1/N to N/N do each once",
+  )
+
+
 def run(arguments: argparse.Namespace) -> int:
   """Classifies files and writes the table; returns 1 if a file is unusable."""
-  from eanet_jax.data import file_readers
+  from eanet_jax.data import file_readers, thumbnails
+  from eanet_jax.workdir import answer_tables
 
-  output_file.check(arguments.out)
-  files = image_paths.expand(arguments.paths)
+  if arguments.uncalibrated and arguments.coverage is not None:
+    raise errors.UserError(
+      "--coverage is of sets of calibrated probabilities: leave it or"
+      " --uncalibrated out"
+    )
+  whole = answer_tables.kind(arguments.out) == "parquet"
+  if whole and arguments.resume:
+    raise errors.UserError(
+      f"--resume: --out={arguments.out} is written whole at the end, there is"
+      " nothing to go on with: use .csv or .jsonl"
+    )
+  output_file.check(arguments.out, whole=whole)
+  if arguments.report:
+    output_file.check(arguments.report, whole=True, option="--report")
+  # As * names it where an earlier table lies among the files.
+  absolute = pathlib.Path.absolute
+  if absolute(arguments.out) in map(absolute, arguments.paths):
+    raise errors.UserError(
+      f"{arguments.out} is what --out names, and a PATH too: it would be taken"
+      " for a table of files"
+    )
+  given = image_paths.given(arguments.paths, reading_options.told(arguments))
+  if arguments.shard:
+    of_specimens = arguments.level == "specimen"
+    given = given.shard(*arguments.shard, whole_specimens=of_specimens)
   limits = reading_options.limits(arguments)
-  with file_readers.Readers(limits, len(files)) as readers:
+  kind = thumbnails.Readers if arguments.report else file_readers.Readers
+  with kind(limits, len(given.files)) as readers:
     readers.start()  # while JAX is imported and starts
-    return _predict(arguments, files, readers)
+    return _predict(arguments, given, readers)
 
 
 def _predict(
   arguments: argparse.Namespace,
-  files: Sequence[pathlib.Path],
+  given: "given_files.Given",
   readers: "file_readers.Readers",
 ) -> int:
-  from eanet_jax.explanation import named_structure
-  from eanet_jax.inference import classify
-  from eanet_jax.runtime import console, wording
-  from eanet_jax.workdir import predictions_csv
+  from eanet_jax.data import thumbnails
+  from eanet_jax.explanation import named_structure, structure_words
+  from eanet_jax.inference import answer_rows, classify
+  from eanet_jax.runtime import console
+  from eanet_jax.workdir import answer_tables
 
   classifier = classify.Classifier.restore(
     arguments.workdir,
     readers,
     reading_options.told(arguments),
-    named_structure.of_network,
+    coverage=arguments.coverage,
+    calibrated=not arguments.uncalibrated,
+    fast=arguments.fast,
   )
-  names = classifier.class_names
-  failed, count = [], 0
-  structures = named_structure.BySpecimen()
+  named = named_structure.of_network(
+    classifier.network, arguments.workdir, classifier.mesh
+  )
+  table = answer_rows.Table(
+    arguments.level,
+    classifier.class_names,
+    classifier.identity(named.key if named else ""),
+    arguments.top_k,
+    structure=named.names if named else (),
+  )
+  shown = None
+  if isinstance(readers, thumbnails.Readers):  # as --report needs
+    from eanet_jax.reporting import gallery, html_pages
+
+    shown = gallery.Gallery(
+      classifier.class_names, classifier.tile_px, readers.take
+    )
+  begun = None
+  if arguments.resume:
+    begun = answer_tables.done(
+      arguments.out, table.columns, table.key, table.network_id
+    )
+    given = _left(given, table, begun)
+  counted = _Count(arguments.out, len(given.files), begun)
   predictions = console.progress(
-    classifier.stream(files), total=len(files), unit="file", leave=False
+    classifier.stream(given.files, given.told, describe=named),
+    total=len(given.files),
+    unit="file",
+    leave=False,
   )
+  votes = answer_rows.Votes(
+    map(given.specimen, given.files) if table.level == "specimen" else ()
+  )
+  structures = structure_words.BySpecimen()
   try:
-    with predictions_csv.table_of_files(
-      arguments.out, names, structure=classifier.describes
-    ) as add:
+    with answer_tables.opened(arguments.out, table.columns, begun) as add:
       for each in predictions:
-        add(_row(each, names))
-        structures.add(each.file, each.structure)
-        count += 1
-        if each.error:
-          failed.append(each)
+        if table.level != "specimen":
+          for row in table.rows(each):
+            add(row)
+        elif vote := votes.add(given.specimen(each.file), each):
+          add(table.of_specimen(vote))
+        counted.add(each.file, each.error)
+        structures.add(given.specimen(each.file), each.structure)
+        if shown:
+          shown.add(each)
   except KeyboardInterrupt:
-    print(f"{count} of {wording.count(len(files), 'file')}: {arguments.out}")
+    counted.say_stopped()
     raise
   except OSError as error:
     raise errors.UserError(
       f"cannot write --out={arguments.out}: {errors.reason(error)};"
-      f" {count} of {wording.count(len(files), 'file')} may be in it"
+      f" {counted.so_far()} may be in it"
     ) from None
-  for each in failed:
-    line = wording.printable(f"{each.file}: {each.error}")
-    print(line, file=sys.stderr)
-  for line in structures.lines():
-    print(wording.printable(line))
-  used = wording.count(count - len(failed), "file")
-  print(f"{used} classified, {len(failed)} could not be used: {arguments.out}")
-  return 1 if failed and not arguments.keep_going else 0
+  # What was in the table before is not known of its specimens.
+  lines = [] if begun and begun.rows else structures.lines()
+  if shown:
+    html_pages.write_predictions(
+      arguments.report, shown, arguments.workdir, lines
+    )
+  counted.say([*lines, classifier.promise], arguments.report)
+  return 1 if counted.failed and not arguments.keep_going else 0
 
 
-def _row(
-  prediction: "classify.Prediction", class_names: Sequence[str]
-) -> dict[str, object]:
-  """The cells of one file; empty except its name and error if unusable."""
-  from eanet_jax.explanation import named_structure
-  from eanet_jax.workdir import predictions_csv
+def _left(
+  given: "given_files.Given",
+  table: "answer_rows.Table",
+  begun: "answer_tables.Done",
+) -> "given_files.Given":
+  """What a table that was begun does not have."""
+  import dataclasses
 
-  row: dict[str, object] = {
-    "file": prediction.file,
-    "label": prediction.label,
-    "error": prediction.error,
-    "structure": named_structure.in_words(prediction.structure),
-  }
-  if prediction.probabilities is not None:
-    # More digits would say more than is known.
-    rounded = prediction.probabilities.round(_DIGITS)
-    row |= predictions_csv.by_column(class_names, rounded)
-    row |= {
-      "probability": float(rounded.max()),
-      "novelty": prediction.novelty and round(prediction.novelty, _DIGITS),
-      "verdict": prediction.verdict,
-      "crop_rows": prediction.crop_rows,
-      "remarks": "; ".join(prediction.remarks),
-    }
-  return row
+  rows = begun.rows.copy()
+  left = []
+  for file in given.files:
+    if table.level == "specimen":
+      is_there = given.specimen(file) in rows
+    elif is_there := rows[file] > 0:
+      # A file that is named twice has two rows; its tiles are one time.
+      rows[file] -= 1 if table.level == "micrograph" else 0
+    if not is_there:
+      left.append(file)
+  return dataclasses.replace(given, files=tuple(left))
+
+
+class _Count:
+  """What became of the files, for people; the memory it takes does not grow."""
+
+  def __init__(
+    self,
+    out: pathlib.Path,
+    total: int,
+    begun: "answer_tables.Done | None",
+  ):
+    from eanet_jax.workdir import answer_tables
+
+    self._out, self._total = out, total
+    self._before = len(begun.rows) if begun else 0
+    self._done = self._failed_now = 0
+    self._failed_before = begun.errors if begun else 0
+    self._lines: list[str] = []
+    # What is written to the standard output is not to be mixed with words.
+    to_stdout = answer_tables.is_stdout(out)
+    self._stream = sys.stderr if to_stdout else sys.stdout
+
+  @property
+  def failed(self) -> int:
+    """How many rows of the table are of files that could not be used."""
+    return self._failed_now + self._failed_before
+
+  def add(self, file: str, error: str) -> None:
+    """Counts a file."""
+    self._done += 1
+    if error:
+      self._failed_now += 1
+      if self._failed_now <= _SHOWN:
+        self._lines.append(f"{file}: {error}")
+
+  def so_far(self) -> str:
+    """Returns how many files were answered for."""
+    from eanet_jax.runtime import wording
+
+    return f"{self._done} of {wording.count(self._total, 'file')}"
+
+  def say_stopped(self) -> None:
+    """Prints how far the table is."""
+    from eanet_jax.workdir import answer_tables
+
+    if answer_tables.kind(self._out) == "parquet":
+      line = f"{self._out} is not written: Parquet is written whole at the end"
+    else:
+      line = f"{self.so_far()}: {self._out}"
+    print(line, file=self._stream)
+
+  def say(self, lines: Sequence[str], page: pathlib.Path | None) -> None:
+    """Prints the files that could not be used, and how many could.
+
+    Args:
+      lines: of all that could.
+      page: that was written, too.
+    """
+    from eanet_jax.runtime import wording
+
+    for line in self._lines:
+      print(wording.printable(line), file=sys.stderr)
+    if (more := self._failed_now - len(self._lines)) > 0:
+      files = wording.count(more, "more file")
+      print(f"{files} could not be used, see the table", file=sys.stderr)
+    for line in lines:
+      print(wording.printable(line), file=self._stream)
+    used = wording.count(self._done - self._failed_now, "file")
+    line = f"{used} classified, {self._failed_now} could not be used"
+    if self._before:
+      line += f", {self._before} in the table before"
+      if self._failed_before:
+        line += f" ({self._failed_before} with an error)"
+    written = f"{self._out}, {page}" if page else f"{self._out}"
+    print(f"{line}: {written}", file=self._stream)

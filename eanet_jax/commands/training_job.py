@@ -85,13 +85,13 @@ def load(
 
 
 def finished(
-  config: ml_collections.ConfigDict, workdir: pathlib.Path
+  config: ml_collections.ConfigDict, workdir: pathlib.Path, report: bool = True
 ) -> results_json.Results | None:
   """Returns the results in a workdir, None if its run is not finished.
 
-  A run that was stopped between its results and its report gets its report. One
-  whose micrographs are at another path is not finished until they have been
-  found to be the same.
+  A run that was stopped between its results and its report gets its report, if
+  it is to have one. One whose micrographs are at another path is not finished
+  until they have been found to be the same.
 
   Raises:
     UserError: the workdir holds a run with another configuration.
@@ -105,7 +105,7 @@ def finished(
         f" {checkpoints.FOLDER} to compare them by: choose another --workdir"
       )
     return None
-  if results and jax.process_index() == 0:
+  if results and report and jax.process_index() == 0:
     _report(workdir, results)
   return results
 
@@ -125,6 +125,7 @@ def train_and_evaluate(
   objective: objectives.Objective,
   bar: progress.Progress | None = None,
   label: str = "",
+  report: bool = True,
 ) -> results_json.Results | None:
   """Returns the results of a run, after writing all that is in its workdir.
 
@@ -137,6 +138,7 @@ def train_and_evaluate(
     bar: counts the images trained on, over several runs; None for a bar of this
       run alone.
     label: the run's, on the bar.
+    report: whether it is to have one.
 
   Raises:
     UserError: anything the user can put right.
@@ -167,7 +169,7 @@ def train_and_evaluate(
       results = objective.results(_best(config, workdir, data, saved, training))
       if results is None or jax.process_index() > 0:
         return None
-      keep(workdir, results)
+      keep(workdir, results, report)
       return results
   except OSError as error:
     raise errors.UserError(
@@ -175,14 +177,17 @@ def train_and_evaluate(
     ) from None
 
 
-def keep(workdir: pathlib.Path, results: results_json.Results) -> None:
-  """Writes the results of a run, and its report."""
+def keep(
+  workdir: pathlib.Path, results: results_json.Results, report: bool = True
+) -> None:
+  """Writes the results of a run, and its report if it is to have one."""
   # A report that is there is of results that were lost: made anew.
   (workdir / html_pages.FILE).unlink(missing_ok=True)
   checksums_json.remove(workdir)
   results_json.write(workdir, results)
   checksums_json.write(workdir)
-  _report(workdir, results)
+  if report:
+    _report(workdir, results)
 
 
 def _run_alone(

@@ -13,6 +13,7 @@ from typing import Any
 from eanet_jax import errors
 from eanet_jax.data import (
   data_bar,
+  entries,
   file_limits,
   file_readers,
   micrographs,
@@ -31,7 +32,7 @@ _Found = tuple[
 
 
 # What is measured of each usable micrograph; see `shortcuts.remarks`.
-NUMBERS = ("um_per_px", "pixels", "mean", "std")
+NUMBERS = ("um_per_px", "pixels", "mean", "std", "width", "height")
 
 
 @dataclasses.dataclass
@@ -95,6 +96,7 @@ def usable(
     notes.remarks += [[entry.file, remark] for remark in remarks]
     size = facts.width * facts.height / 1e6
     numbers = [found.um_per_px, size, facts.mean, facts.std]
+    numbers += [float(facts.width), float(facts.height)]
     notes.numbers[entry.file] = numbers
     yield entry, found
   _check_classes(source.classes, counts, notes.skipped)
@@ -121,21 +123,11 @@ def _read(
       entry: sources.Entry,
     ) -> micrographs.Micrograph | micrographs.MicrographError:
       try:
-        return readers.read(root / entry.file, _told(source.told, entry))
+        return readers.read(root / entry.file, entries.told(entry, source.told))
       except micrographs.MicrographError as error:
         return error
 
     yield from read_ahead.in_order(read, source.entries, _size)
-
-
-def _told(of_all: micrographs.Told, entry: sources.Entry) -> micrographs.Told:
-  """What is said of one file: of it alone, or else of all."""
-  own = {
-    name: value
-    for name in ("bar_rows", "um_per_px")
-    if (value := getattr(entry, name)) is not None
-  }
-  return dataclasses.replace(of_all, **own)
 
 
 def _size(

@@ -7,13 +7,14 @@ import dataclasses
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import ml_collections
 import numpy as np
 
 from eanet_jax.data import (
   file_limits,
+  known_specimens,
   micrographs,
   shortcuts,
   sources,
@@ -85,9 +86,15 @@ class Dataset:
       listed: where all that was left out is listed.
     """
     views, split = self.views, self.split
+    of_specimens = ""
+    if not known_specimens.known(views.specimens, views.labels):
+      if len(views.class_names) > 1:
+        of_specimens = " (specimens not known)"
+    else:
+      count = wording.count(len(set(views.specimens)), "specimen")
+      of_specimens = f" of {count}"
     lines = [
-      f"{wording.count(len(views.labels), 'micrograph')} of"
-      f" {wording.count(len(set(views.specimens)), 'specimen')}:"
+      f"{wording.count(len(views.labels), 'micrograph')}{of_specimens}:"
       f" {len(split.train)} to train on, {len(split.validation)} to validate,"
       f" {len(split.test)} to test"
     ]
@@ -120,12 +127,15 @@ class Dataset:
         for name, part in zip(("train", "validate", "test"), parts, strict=True)
       },
     }
+    if not known_specimens.known(views.specimens, views.labels):
+      del columns["specimens"]
     names = list(views.class_names)
+    images = list(columns).index("images")
     counts = np.stack(
       [np.bincount(of, minlength=len(names)) for of in columns.values()], -1
     )  # (l, columns)
     if len(names) > _CLASSES_SHOWN + 1:
-      order = np.argsort(counts[:, 1], kind="stable")
+      order = np.argsort(counts[:, images], kind="stable")
       few, others = np.split(order, [_CLASSES_SHOWN])
       names = [*(names[i] for i in few), f"{len(others)} more"]
       counts = np.concatenate([counts[few], counts[others].sum(0)[None]])
@@ -204,14 +214,23 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
   )
 
 
+def kinds(said: Iterable[tuple[str, str]]) -> list[list[str]]:
+  """Returns "remark (file)" of files, alike ones together, commonest first.
+
+  Args:
+    said: (file, remark); remarks that differ only in numbers are alike.
+  """
+  found: dict[str, list[str]] = {}
+  for file, remark in said:
+    kind = re.sub(r"\d[\d.,]*", "#", remark)
+    found.setdefault(kind, []).append(f"{remark} ({file})")
+  return sorted(found.values(), key=len, reverse=True)
+
+
 def _of_files(remarks: Sequence[tuple[str, str]]) -> list[str]:
   """A line for each kind of remark on files, the commonest first."""
-  kinds: dict[str, list[str]] = {}
-  for file, remark in remarks:
-    kind = re.sub(r"\d[\d.,]*", "#", remark)
-    kinds.setdefault(kind, []).append(f"{remark} ({file})")
   lines = []
-  for found in sorted(kinds.values(), key=len, reverse=True):
+  for found in kinds(remarks):
     beside = f", and {wording.count(len(found) - 1, 'file')} like it"
     lines.append(found[0] + beside * (len(found) > 1))
   return lines

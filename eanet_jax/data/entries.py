@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from eanet_jax import errors
-from eanet_jax.data import spelling
+from eanet_jax.data import micrographs, spelling
 from eanet_jax.runtime import wording
 
 # Names of the parts of a split, as people write them, by `spelling.key`.
@@ -59,6 +59,16 @@ def specimen_of(label: str, own: str, part: str) -> str:
   """
   # Nothing says whether images of one class in two parts are of one piece.
   return "/".join(name for name in (label, own or part) if name)
+
+
+def told(entry: Entry, of_all: micrographs.Told) -> micrographs.Told:
+  """Returns what is said of one file: of it alone, or else of all."""
+  own = {
+    name: value
+    for name in ("bar_rows", "um_per_px")
+    if (value := getattr(entry, name)) is not None
+  }
+  return dataclasses.replace(of_all, **own)
 
 
 def agree(entries: Iterable[Entry]) -> tuple[list[Entry], tuple[str, ...]]:

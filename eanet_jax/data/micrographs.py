@@ -169,6 +169,25 @@ def resampled(micrograph: Micrograph, told: Told) -> Micrograph:
   )
 
 
+def field_um(
+  um_per_px: float | None, pixels: float, view: str, tile_px: int
+) -> float | None:
+  """Returns how wide what a network sees at once is, in micrometres.
+
+  None where nothing says how wide a pixel is. A micrograph that is seen as a
+  whole counts as a square one, as which it is seen.
+
+  Args:
+    um_per_px: of the micrograph.
+    pixels: how many it has.
+    view: "whole" or "tiles".
+    tile_px: side of a tile.
+  """
+  if um_per_px is None:
+    return None
+  return um_per_px * (tile_px if view == "tiles" else pixels**0.5)
+
+
 def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
   """Returns uint8 (height_px, width_px), antialiased when it gets smaller."""
   picture = Image.fromarray(image)
@@ -179,7 +198,21 @@ def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
 
 def tiles(image: np.ndarray, tile_px: int) -> np.ndarray:
   """Returns uint8 (tiles, tile_px, tile_px): a centred grid, no overlap."""
-  height, width = image.shape
+  top, left, rows, columns = tile_grid(image.shape, tile_px)
+  grid = image[top : top + rows * tile_px, left : left + columns * tile_px]
+  grid = grid.reshape(rows, tile_px, columns, tile_px).swapaxes(1, 2)
+  return grid.reshape(rows * columns, tile_px, tile_px)
+
+
+def tile_grid(
+  shape: tuple[int, ...], tile_px: int
+) -> tuple[int, int, int, int]:
+  """Returns where tiles begin, and how many they are: y, x, rows, columns.
+
+  Raises:
+    MicrographError: not one tile fits into an image of the shape (y, x).
+  """
+  height, width = shape
   rows, columns = height // tile_px, width // tile_px
   if not rows or not columns:
     raise MicrographError(
@@ -187,9 +220,14 @@ def tiles(image: np.ndarray, tile_px: int) -> np.ndarray:
     )
   top = (height - rows * tile_px) // 2
   left = (width - columns * tile_px) // 2
-  grid = image[top : top + rows * tile_px, left : left + columns * tile_px]
-  grid = grid.reshape(rows, tile_px, columns, tile_px).swapaxes(1, 2)
-  return grid.reshape(rows * columns, tile_px, tile_px)
+  return top, left, rows, columns
+
+
+def corners(height_px: int, width_px: int, tile_px: int) -> np.ndarray:
+  """Returns int64 (tiles, 2): (top, left) of what `tiles` gives, in order."""
+  top, left, rows, columns = tile_grid((height_px, width_px), tile_px)
+  found = np.mgrid[:rows, :columns].reshape(2, -1).T * tile_px
+  return found + np.array([top, left])
 
 
 def views(

@@ -27,7 +27,7 @@ from eanet_jax.data import (
 from eanet_jax.runtime import wording
 
 # Changed when cleaning or the record schema changes what is on disk.
-VERSION = "1.2.0"
+VERSION = "1.3.0"
 NAMES = ("synthetic", "folder", "nine_cr", "unlabelled", "table")
 _MEMORY = "known-files"  # folder of the data folder, for hashes of contents
 
@@ -113,6 +113,29 @@ def find(
   return dataclasses.replace(found, entries=kept, digest=digest, told=told)
 
 
+def labelled(path: str) -> Source:
+  """Returns what a folder or table says of its files, be it of one class.
+
+  Nothing is read of the files: there is no digest. Their parts of a split, if
+  they are said, are kept and not checked.
+
+  Raises:
+    UserError: there is no such folder, a table cannot be used, or no file is
+      of a class.
+  """
+  if table_cells.is_table(path):
+    found = _named_by_table(path)
+  else:
+    found, _ = _below_folder("folder", path)
+  if not found.entries:
+    told = "".join(f"; left out: {line}" for line in found.unmatched[:3])
+    raise errors.UserError(
+      f"{path}: no image in it is of a class: expected <class>/<specimen>/image"
+      f" files, or a table with the columns file and class{told}"
+    )
+  return found
+
+
 def _drawings() -> list[Entry]:
   return [
     Entry(label, specimen, f"{specimen}_{index:03d}", index)
@@ -122,15 +145,20 @@ def _drawings() -> list[Entry]:
 
 def _of_table(path: str) -> Source:
   """All that a table names; without a digest."""
-  table = tables.read(path)
-  agreed, remarks = entries.agree(table.entries)
-  entries.check_parts(path, agreed)
-  if len({entry.label for entry in agreed}) < 2:
-    count = wording.count(len({entry.label for entry in agreed}), "class")
+  found = _named_by_table(path)
+  entries.check_parts(path, found.entries)
+  if len(found.classes) < 2:
+    count = wording.count(len(found.classes), "class")
     raise errors.UserError(
       f"{path}: {count} of images that are there; at least 2 are needed"
-      + "".join(f"; left out: {line}" for line in table.left_out[:3])
+      + "".join(f"; left out: {line}" for line in found.unmatched[:3])
     )
+  return found
+
+
+def _named_by_table(path: str) -> Source:
+  table = tables.read(path)
+  agreed, remarks = entries.agree(table.entries)
   return Source(
     "table",
     str(table.root),
@@ -144,6 +172,13 @@ def _of_table(path: str) -> Source:
 
 def _of_folder(name: str, path: str) -> Source:
   """All that lies below a folder; without a digest."""
+  found, listing = _below_folder(name, path)
+  _check_classes(name, path, found.entries, found.unmatched, listing)
+  entries.check_parts(path, found.entries)
+  return found
+
+
+def _below_folder(name: str, path: str) -> tuple[Source, image_folders.Listing]:
   root = _folder(path)
   listing = image_folders.search(root)
   match = class_folders.matcher(name, path, listing.images)
@@ -166,9 +201,9 @@ def _of_folder(name: str, path: str) -> Source:
   if name == "folder":
     lines += _without_images(listing, matched)
   lines += listing.left_out()
-  _check_classes(name, path, matched, lines, listing)
-  entries.check_parts(path, matched)
-  return Source(name, str(root), 0, tuple(matched), tuple(lines), "", remarks)
+  return Source(
+    name, str(root), 0, tuple(matched), tuple(lines), "", remarks
+  ), listing
 
 
 def _without_images(

@@ -17,7 +17,7 @@ from eanet_jax.runtime import wording
 
 # What a reader of any figures by micrograph must know.
 LEAKAGE = (
-  "split by micrograph: images of one specimen are in training and test, so"
+  "split by micrograph: images of one specimen may be in training and test, so"
   " that these figures are higher than for a new specimen"
 )
 

@@ -57,8 +57,12 @@ def is_table(path: str | os.PathLike) -> bool:
     return False
 
 
-def read(path: pathlib.Path) -> Cells:
+def read(path: pathlib.Path, needed: Sequence[str] = NEEDED) -> Cells:
   """Returns the cells of a table.
+
+  Args:
+    path: the table.
+    needed: the columns that it must have.
 
   Raises:
     UserError: it is no table, or its first row does not name what is needed.
@@ -76,7 +80,7 @@ def read(path: pathlib.Path) -> Cells:
       f" {', '.join(COLUMNS)}"
     )
   (place, first), *others = filled
-  header, ignored = _header(f"{path.name}, row {place}", first)
+  header, ignored = _header(f"{path.name}, row {place}", first, needed)
   if ignored:
     named = wording.listed(ignored, _SHOWN)
     remarks.append(f"{path.name}: columns that are not used: {named}")
@@ -198,7 +202,7 @@ def _column(cell: str) -> str:
 
 
 def _header(
-  place: str, first: Sequence[str]
+  place: str, first: Sequence[str], needed: Sequence[str]
 ) -> tuple[dict[int, str], list[str]]:
   """Columns by their position, and the names of those that are not used."""
   header: dict[int, str] = {}
@@ -211,11 +215,15 @@ def _header(
     if column in header.values():
       raise errors.UserError(f"{place}: two columns are called {column}")
     header[position] = column
-  if missing := [each for each in NEEDED if each not in header.values()]:
+  if missing := [each for each in needed if each not in header.values()]:
     there = wording.listed([cell for cell in first if cell], 10)
+    which = f"column {needed[0]} is"
+    if len(needed) > 1:
+      which = f"columns {' and '.join(needed)} are"
+    *others, last = (each for each in COLUMNS if each not in needed)
     raise errors.UserError(
       f"{place}: no column is called {' or '.join(missing)}; there are"
-      f" {there}. The columns file and class are needed; specimen, um_per_px,"
-      " bar_rows and split may be there"
+      f" {there}. The {which} needed; {', '.join(others)} and {last} may be"
+      " there"
     )
   return header, ignored

@@ -37,8 +37,14 @@ class Table:
   remarks: tuple[str, ...]
 
 
-def read(path: str | os.PathLike) -> Table:
+def read(path: str | os.PathLike, *, labelled: bool = True) -> Table:
   """Returns what a table names.
+
+  Args:
+    path: the table.
+    labelled: whether it must say of each file what class it is of. If not, a
+      file that is not there, or is no image, is an entry too: who reads it says
+      what is wrong with it.
 
   Raises:
     UserError: it cannot be read, lacks columns, or rows contradict one another
@@ -46,12 +52,13 @@ def read(path: str | os.PathLike) -> Table:
   """
   try:
     path = pathlib.Path(path).expanduser().absolute()
-    cells = table_cells.read(path)
+    needed = table_cells.NEEDED if labelled else ("file",)
+    cells = table_cells.read(path, needed)
   except OSError as error:
     raise errors.UserError(f"{path}: {error.strerror or error}") from None
   except RuntimeError:
     raise errors.UserError(f"{path}: there is no such home folder") from None
-  reading = _Reading(path)
+  reading = _Reading(path, labelled)
   for number, row in cells.rows:
     reading.add(number, row, too_long=number in cells.long_rows)
   return reading.table(cells)
@@ -64,8 +71,9 @@ class _BadRow(ValueError):
 class _Reading:
   """Rows on their way to entries."""
 
-  def __init__(self, path: pathlib.Path):
+  def __init__(self, path: pathlib.Path, labelled: bool):
     self._name, self._root = path.name, path.parent
+    self._labelled = labelled
     self._files = _Files(self._root)
     self._entries: dict[str, tuple[int, entries.Entry]] = {}  # by file
     self._left_out: list[str] = []
@@ -88,7 +96,8 @@ class _Reading:
   def _add(self, number: int, row: Mapping[str, str]) -> None:
     if not row["file"]:
       raise _BadRow("no file")
-    if not row["class"]:
+    label = row.get("class", "")
+    if not label and self._labelled:
       raise _BadRow("no class")
     um_per_px = _number(row, "um_per_px")
     if um_per_px is not None and um_per_px <= 0:
@@ -101,10 +110,12 @@ class _Reading:
       raise _BadRow(f"split {row['split']}: must be train, validation or test")
     place = f"{self._name}, row {number}:"
     file = self._files.find(row["file"])
-    if not file:
+    if not self._labelled:
+      file = file or row["file"]
+    elif not file:
       self._left_out.append(f"{place} no file {row['file']}")
       return
-    if not file_kinds.is_image(file):
+    elif not file_kinds.is_image(file):
       self._left_out.append(
         f"{place} {row['file']} is no image that can be read"
       )
@@ -115,9 +126,9 @@ class _Reading:
       # Where a split is stated, one folder may hold images of all its parts.
       folder = pathlib.PurePath(file).parent.as_posix().strip("./")
       own = "" if part else folder
-    specimen = entries.specimen_of(row["class"], own, part)
+    specimen = entries.specimen_of(label, own, part)
     entry = entries.Entry(
-      row["class"],
+      label,
       specimen,
       file,
       part=part,

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from eanet_jax.data import view_store
+from eanet_jax.data import known_specimens, view_store
 from eanet_jax.evaluation import metrics
 from eanet_jax.inference import forward_pass
 
@@ -100,7 +100,7 @@ class Answers:
     Its specimen; or itself, if no class of the data set has two specimens.
     """
     # Of the whole data set: a test split may have one specimen of each class.
-    known = metrics.specimens_known(
+    known = known_specimens.known(
       np.asarray(self.views.specimens), self.views.labels
     )
     return self.specimen_groups if known else self.members

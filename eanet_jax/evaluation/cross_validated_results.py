@@ -16,6 +16,7 @@ from eanet_jax.evaluation import (
   answers,
   baselines,
   example_images,
+  knowledge,
   metrics,
   run_results,
   scoring,
@@ -34,11 +35,15 @@ class OutOfFold:
     folds: int (k,), the fold that each of these views is in.
     familiar: what the training images have in common, and the distance that
       few of those left out are beyond; {} of a network without features.
+    places: float32 (m, d), where all micrographs lie in that; (0, 0) likewise.
+    typical: see `trained_on.TrainedOn`.
   """
 
   answered: answers.Answers
   folds: np.ndarray
   familiar: dict[str, np.ndarray]
+  places: np.ndarray
+  typical: float
 
 
 def answer(
@@ -71,16 +76,30 @@ def answer(
     alone(variables, seen, own, config.evaluation.orientations)
     for variables, own in zip(networks, chosen, strict=True)
   ]
+  familiar, places, typical = {}, np.empty((0, 0), np.float32), 1.0
+  if seen.ndim == 2:
+    everything = novelty.fit(seen)
+    familiar = {
+      **dataclasses.asdict(everything),
+      "threshold": np.float32(_threshold(views, seen, parts)),
+    }
+    places, typical = knowledge.placed(
+      everything, seen, views, [(split.train, split.test) for split in parts]
+    )
   return OutOfFold(
-    answers.Answers(views, np.concatenate(chosen), np.concatenate(logits)),
-    np.repeat(np.arange(len(parts)), [len(own) for own in chosen]),
-    _familiar(views, seen, parts) if seen.ndim == 2 else {},
+    answered=answers.Answers(
+      views, np.concatenate(chosen), np.concatenate(logits)
+    ),
+    folds=np.repeat(np.arange(len(parts)), [len(own) for own in chosen]),
+    familiar=familiar,
+    places=places,
+    typical=typical,
   )
 
 
-def _familiar(
+def _threshold(
   views: view_store.Views, features: np.ndarray, parts: Sequence[splits.Split]
-) -> dict[str, np.ndarray]:
+) -> float:
   """What makes an image foreign, by images that were left out."""
   distances = []
   for split in parts:
@@ -90,12 +109,7 @@ def _familiar(
       features[own]
     )
     distances.append(metrics.mean_by_group(found[:, None], groups)[:, 0])
-  everything = novelty.fit(features)
-  threshold = novelty.threshold(np.concatenate(distances))
-  return {
-    **dataclasses.asdict(everything),
-    "threshold": np.float32(threshold),
-  }
+  return novelty.threshold(np.concatenate(distances))
 
 
 def results(
@@ -148,7 +162,22 @@ def results(
       _beside(trained, parts),
       _split(trained, parts),
       _warnings(trained, parts),
+      knowledge.of(
+        trained.config,
+        data.views,
+        np.arange(len(data.views.labels)),
+        test,
+        _temperature(calibrated),
+        parts[0].by,
+        found.places,
+        found.typical,
+      ),
     )
+
+
+def _temperature(calibrated: results_json.Calibration) -> float:
+  """What logits are divided by at prediction."""
+  return calibrated["temperature"] if calibrated["applied"] else 1.0
 
 
 def _beside(
@@ -226,11 +255,8 @@ def completed(
     variables: of an `ensemble.Ensemble`.
     found, calibrated: as `results` takes them.
   """
-  temperature = calibrated["temperature"] if calibrated["applied"] else 1.0
-  variables = {
-    **variables,
-    "calibration": {"temperature": np.float32(temperature)},
-  }
+  temperature = np.float32(_temperature(calibrated))
+  variables = {**variables, "calibration": {"temperature": temperature}}
   if found.familiar:
     variables["familiar"] = found.familiar
   return variables

@@ -194,20 +194,6 @@ def _confusion(
   return found
 
 
-def specimens_known(specimens: np.ndarray, labels: np.ndarray) -> bool:
-  """Returns whether any class of a data set has two specimens.
-
-  If none has, as in folders of images sorted only by class, a bootstrap draws
-  micrographs: its intervals are for other images of the same specimens, and
-  narrower than they would be for other specimens.
-
-  Args:
-    specimens: (m,), of each micrograph.
-    labels: int (m,).
-  """
-  return len(np.unique(specimens)) > len(np.unique(labels))
-
-
 def _intervals(
   labels: np.ndarray,
   predicted: np.ndarray,
@@ -277,3 +263,16 @@ def _draw_within_classes(
 def interval(values: np.ndarray) -> list[float]:
   """Returns the central 95 % of resampled values."""
   return [float(v) for v in np.quantile(values, [0.025, 0.975])]
+
+
+def least_if_all_right(units: int) -> float:
+  """Returns the share of right answers that so many right ones leave likely.
+
+  With a smaller share, fewer than 5 of 100 such tests would have no mistake:
+  0.05^(1/n), the one-sided bound of Clopper and Pearson (1934). A bootstrap
+  says nothing there: all its draws are right.
+
+  Args:
+    units: n >= 1 independent ones, such as specimens.
+  """
+  return float(0.05 ** (1 / units))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from eanet_jax.data import known_specimens
 from eanet_jax.evaluation import metrics
 from eanet_jax.workdir import comparison_json, predictions_csv
 
@@ -80,7 +81,7 @@ def pool(
   A resample draws specimens with replacement, and seeds if there are several:
   its spread is that of other specimens and other trainings. Systems tested on
   the same specimens get the same draws. If no class has two specimens, it draws
-  micrographs, see `metrics.specimens_known`.
+  micrographs, see `known_specimens.known`.
 
   Args:
     runs: test predictions by (fold, seed).
@@ -92,7 +93,7 @@ def pool(
     name: np.concatenate([getattr(found, name) for found in runs.values()])
     for name in ("files", "specimens", "labels")
   }
-  known = metrics.specimens_known(joined["specimens"], joined["labels"])
+  known = known_specimens.known(joined["specimens"], joined["labels"])
   specimens, files = np.unique(joined["specimens"]), np.unique(joined["files"])
   units = specimens if known else files
   counts = metrics.Tally(

@@ -21,10 +21,12 @@ from eanet_jax.evaluation import (
   answers,
   baselines,
   calibration,
+  dataset_summary,
   example_images,
+  knowledge,
   scoring,
 )
-from eanet_jax.explanation import attention_maps, evidence_maps
+from eanet_jax.explanation import attention_maps, contributions
 from eanet_jax.inference import forward_pass, view_features
 from eanet_jax.models import cost, networks, transfer
 from eanet_jax.runtime import peers, pytrees, versions
@@ -33,6 +35,7 @@ from eanet_jax.workdir import (
   history_csv,
   predictions_csv,
   results_json,
+  trained_on,
 )
 
 _QUICK_S = 0.1  # of a batch: then its speed is that of several
@@ -120,6 +123,15 @@ def of_classes(
       beside,
       _split_summary(trained.config, data),
       data.split.warnings,
+      knowledge.of(
+        trained.config,
+        data.views,
+        # By the validation split an epoch was chosen.
+        np.union1d(data.split.train, data.split.validation),
+        test,
+        1.0,
+        data.split.by,
+      ),
     )
 
 
@@ -176,7 +188,7 @@ def maps_of(
   variables: pytrees.Variables,
   chosen: Sequence[int],
 ) -> tuple[np.ndarray, list[str]] | None:
-  """Returns maps of attention, or of evidence, of some views.
+  """Returns maps of attention, or of what speaks for a class, of some views.
 
   Args:
     trained: the training.
@@ -185,10 +197,19 @@ def maps_of(
   """
   data, model = trained.data, trained.forward.model
   shown = data.views.images[list(chosen)]
-  of_them = variables, shown, data.mean, data.std, trained.mesh
-  if isinstance(model, transfer.Transfer):
-    return evidence_maps.evidence_maps(model, *of_them)
-  return attention_maps.attention_maps(model, *of_them)
+  levels = data.mean, data.std
+  if not isinstance(model, transfer.Transfer):
+    return attention_maps.attention_maps(
+      model, variables, shown, *levels, trained.mesh
+    )
+  if not len(shown):
+    return None
+  orientations = trained.config.evaluation.orientations
+  return contributions.for_and_against(
+    *contributions.contributions(
+      model, variables, shown, *levels, orientations, trained.mesh
+    )
+  )
 
 
 def images_per_s(
@@ -221,8 +242,9 @@ def of_outputs(
   beside: Mapping[str, answers.Answers],
   split: results_json.SplitSummary,
   warnings: Sequence[str],
+  kept: trained_on.TrainedOn,
 ) -> results_json.RunResults:
-  """Returns the results; writes predictions and examples.
+  """Returns the results; writes predictions, examples and what is kept.
 
   Args:
     trained: the training.
@@ -230,12 +252,14 @@ def of_outputs(
     beside: answers of the baselines for the same views.
     split: what was trained on and tested.
     warnings: what a reader of the figures must know of that.
+    kept: what predictions are worth, see `knowledge.of`.
   """
   config, data = trained.config, trained.data
   views, test = data.views, outputs.test
   resamples = config.evaluation.bootstrap_resamples
   for name, answered in {"": test, **beside}.items():
     _write_predictions(trained.workdir, answered, name)
+  trained_on.write(trained.workdir, kept)
   of_baselines = {
     name: scoring.score(answered, resamples=resamples)
     for name, answered in beside.items()
@@ -260,12 +284,7 @@ def of_outputs(
     warnings=[*warnings, *([shortcut] if shortcut else []), *data.remarks],
     skipped=[list(each) for each in views.skipped],
     unmatched=list(views.unmatched),
-    dataset={
-      "source": config.dataset.source,
-      "path": config.dataset.path,
-      "view": config.dataset.view,
-      "image_px": config.dataset.image_px,
-    },
+    dataset=dataset_summary.summary(config, data),
     examples=_write_examples(trained.workdir, outputs, views.images),
     device=versions.device(),
     versions=versions.installed(),

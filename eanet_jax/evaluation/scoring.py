@@ -46,14 +46,6 @@ def score(
   }
 
 
-def cross_entropy(answered: answers.Answers) -> float:
-  """Returns the mean of -log p_y over all views."""
-  logits, labels = answered.logits, answered.labels[answered.groups]
-  shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
-  log_sum = np.log(np.exp(shifted).sum(-1))
-  return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())
-
-
 def by_specimen(
   answered: answers.Answers,
 ) -> list[results_json.SpecimenScore]:

@@ -52,6 +52,8 @@ class Atlas:
     of_specimen: float64 (g, S), the mean over a specimen's micrographs.
     of_class: float64 (l, S), the mean over a class's specimens.
     interval: float64 (l, S, 2), 95 % over specimens; NaN of a class with one.
+    interval_of_specimen: float64 (g, S, 2), 95 % over its micrographs; NaN of a
+      specimen with one.
     telling: float64 (S,), the share of the variance between specimens that is
       between classes (eta squared); 0 where nothing varies.
     dead: bool (S,).
@@ -63,6 +65,7 @@ class Atlas:
   of_specimen: np.ndarray
   of_class: np.ndarray
   interval: np.ndarray
+  interval_of_specimen: np.ndarray
   telling: np.ndarray
   dead: np.ndarray
   typical: Sequence[Sequence[tuple[int, int]]]
@@ -151,7 +154,8 @@ def make(
     specimens: int (m,), of each micrograph, from 0.
     classes: int (g,), of each specimen, from 0.
   """
-  of_specimen = means(means(seen.shares, micrographs), specimens)
+  of_micrograph = means(seen.shares, micrographs)
+  of_specimen = means(of_micrograph, specimens)
   share = of_specimen.mean(0)
   dead = share <= DEAD_SHARE
   return Atlas(
@@ -159,6 +163,7 @@ def make(
     of_specimen=of_specimen,
     of_class=means(of_specimen, classes),
     interval=_intervals(of_specimen, classes),
+    interval_of_specimen=_intervals(of_micrograph, specimens),
     telling=_telling(of_specimen, classes),
     dead=dead,
     typical=_typical(seen, specimens[micrographs], dead),
@@ -166,16 +171,16 @@ def make(
   )
 
 
-def _intervals(of_specimen: np.ndarray, classes: np.ndarray) -> np.ndarray:
-  """(l, S, 2): percentile bootstrap over the specimens of each class."""
-  found = np.full((classes.max() + 1, of_specimen.shape[1], 2), np.nan)
+def _intervals(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+  """(g, S, 2) of values (k, S): percentile bootstrap within each group."""
+  found = np.full((groups.max() + 1, values.shape[1], 2), np.nan)
   rng = np.random.default_rng(0)
-  for label in range(len(found)):
-    own = of_specimen[classes == label]
+  for group in range(len(found)):
+    own = values[groups == group]
     if len(own) > 1:
       share = np.full(len(own), 1 / len(own))
       drawn = rng.multinomial(len(own), share, _RESAMPLES) / len(own)
-      found[label] = np.quantile(drawn @ own, [0.025, 0.975], axis=0).T
+      found[group] = np.quantile(drawn @ own, [0.025, 0.975], axis=0).T
   return found
 
 

@@ -3,6 +3,7 @@
 Takes a network, the names of its slots and images, gives a share for each name.
 """
 
+import json
 import pathlib
 from collections.abc import Mapping
 
@@ -24,58 +25,9 @@ def of_network(
   Raises:
     UserError: WORKDIR/names.csv is not of slots of this network.
   """
+  workdir = workdir.expanduser()
   named = names(workdir, network, mesh)
   return NamedStructure(network, workdir, named, mesh) if named else None
-
-
-def in_words(shares: Mapping[str, float]) -> str:
-  """Returns shares as people say them, "41 % coarse lath, 12 % carbides"."""
-  return ", ".join(
-    f"{100 * share:.0f} % {name}" for name, share in _largest_first(shares)
-  )
-
-
-def _largest_first(shares: Mapping[str, float]) -> list[tuple[str, float]]:
-  return sorted(shares.items(), key=lambda each: -each[1])
-
-
-class BySpecimen:
-  """Structures of files, gathered by the folder that they lie in."""
-
-  def __init__(self) -> None:
-    """Has none yet."""
-    self._found: dict[str, list[Mapping[str, float]]] = {}
-
-  def add(self, file: str, shares: Mapping[str, float]) -> None:
-    """Takes what `NamedStructure` gives of a file; {} is nothing."""
-    if shares:
-      specimen = pathlib.Path(file).absolute().parent.name
-      self._found.setdefault(specimen, []).append(shares)
-
-  def lines(self) -> list[str]:
-    """Returns a line for each specimen, beside the others; [] for one."""
-    means = {
-      specimen: {
-        name: float(np.mean([each[name] for each in files]))
-        for name in files[0]
-      }
-      for specimen, files in self._found.items()
-    }
-    if len(means) < 2:
-      return []
-    return [self._line(specimen, means) for specimen in means]
-
-  def _line(self, specimen: str, means: dict[str, dict[str, float]]) -> str:
-    others = [shares for other, shares in means.items() if other != specimen]
-    (name_of_one,) = (
-      {*means} - {specimen} if len(means) == 2 else {"the others"}
-    )
-    parts = []
-    for name, share in _largest_first(means[specimen]):
-      beside = float(np.mean([shares[name] for shares in others]))
-      times = f", {share / beside:.1f} x {name_of_one}" if beside else ""
-      parts.append(f"{100 * share:.0f} % {name}{times}")
-    return f"{specimen}: {'; '.join(parts)}"
 
 
 def weights_of(
@@ -104,7 +56,7 @@ def weights_of(
     advice = ""
     if block is None:
       advice = (
-        ": train one that has, with eanet train --recipe eanet_best or"
+        ": train one that has, with eanet train FOLDER --recipe eanet_best or"
         " launch.py --config configs/eanet_best.py"
       )
     raise errors.UserError(f"{workdir}: {error}{advice}") from None
@@ -148,7 +100,12 @@ def names(
 
 
 class NamedStructure:
-  """Shares of what the slots of a network's memory were called."""
+  """Shares of what the slots of a network's memory were called.
+
+  Attributes:
+    names: that there are, in the order of names.csv.
+    key: the same wherever the same slots have the same names.
+  """
 
   def __init__(
     self,
@@ -158,35 +115,41 @@ class NamedStructure:
     mesh: jax.sharding.Mesh,
   ):
     """Takes what `names` gives of the workdir, not {}."""
+    self.names = tuple(dict.fromkeys(named.values()))
+    self.key = json.dumps(sorted((str(s), name) for s, name in named.items()))
     self._named = named
     self._weights = {
       block: weights_of(network, workdir, mesh, block)
       for block in sorted({slot.block for slot in named})
     }
 
-  def __call__(self, images: np.ndarray) -> dict[str, float]:
-    """Returns the share of each name in the views of a micrograph.
+  def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the share of each name in each view, float64 (v,).
 
     The share of tokens for which a slot of that name is the strongest of its
     head: of any head. So shares of several names may add up to more than 1. Of
     the members of an ensemble that have the name it is the mean.
 
     Args:
-      images: uint8 (v, y, x, 1).
+      images: uint8 (v, y, x, 1), at least one.
     """
-    found: dict[tuple[str, int], list[np.ndarray]] = {}
-    for block, weights in self._weights.items():
-      own = {slot: n for slot, n in self._named.items() if slot.block == block}
-      for member in sorted({slot.member for slot in own}):
+    found: dict[str, list[np.ndarray]] = {name: [] for name in self.names}
+    for member in sorted({slot.member for slot in self._named}):
+      there: dict[str, np.ndarray] = {}  # bool (v, n) by name
+      for block, weights in self._weights.items():
+        own = {
+          slot: name
+          for slot, name in self._named.items()
+          if (slot.member, slot.block) == (member, block)
+        }
+        if not own:
+          continue
         strongest = np.concatenate(
           [w.argmax(-1) for w in weights(images, max(0, member - 1))]
         )  # (v, n, h)
         for slot, name in own.items():
-          if slot.member == member:
-            there = strongest[..., slot.head - 1] == slot.slot - 1
-            found.setdefault((name, member), []).append(there)
-    of_name: dict[str, list[float]] = {}
-    for (name, _), maps in found.items():
-      share = float(np.any(maps, axis=0).mean())
-      of_name.setdefault(name, []).append(share)
-    return {name: float(np.mean(each)) for name, each in of_name.items()}
+          one = strongest[..., slot.head - 1] == slot.slot - 1
+          there[name] = there[name] | one if name in there else one
+      for name, tokens in there.items():
+        found[name].append(tokens.mean(1))
+    return {name: np.mean(each, axis=0) for name, each in found.items()}

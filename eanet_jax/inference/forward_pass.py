@@ -5,6 +5,7 @@ evaluation and prediction all use it.
 """
 
 import collections
+import functools
 from collections.abc import Callable, Iterable, Iterator
 
 import flax.linen as nn
@@ -19,6 +20,10 @@ from eanet_jax.runtime import compiler, pytrees, sharding
 _CPU_BATCH = 16
 # A trunk is as fast with few images, and one file waits for no more than these.
 _CPU_TRUNK_BATCH = 4
+
+# The networks of all folds are alike, and so are those of a comparison in turn:
+# so many programs are kept, and none of them is compiled again.
+_PROGRAMS = 8
 
 # From variables, images as they are stored, and the number of a member of an
 # ensemble, to float32 rows (b, r).
@@ -54,7 +59,6 @@ class ForwardPass:
     self.members = 0
     if isinstance(model, ensemble.Ensemble):
       self.members, model = model.members, model.network
-    alone = not self.members
     if jax.default_backend() == "cpu":
       trunk = isinstance(model, transfer.Transfer)
       most = _CPU_TRUNK_BATCH if trunk else _CPU_BATCH
@@ -63,34 +67,8 @@ class ForwardPass:
     self.levels = mean, std
     self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)
-    whole = sharding.replicated(mesh)
-
-    @compiler.full_precision
-    def logits(
-      variables: pytrees.Variables, images: jax.Array, number: jax.Array
-    ) -> jax.Array:
-      if not alone:
-        variables = ensemble.member(variables, number)
-      if images.ndim == 4:
-        images = inputs.standardise(images, mean, std)
-      # It returns a tuple only if something is mutable.
-      found: jax.Array = model.apply(  # type: ignore[assignment]
-        ensemble.of_network(variables), images, deterministic=True
-      )
-      return found / ensemble.temperature(variables)
-
-    @compiler.full_precision
-    def features(
-      variables: pytrees.Variables, images: jax.Array, _: jax.Array
-    ) -> jax.Array:
-      images = inputs.standardise(images, mean, std)
-      # What is frozen is all it takes, and members have it in common.
-      return model.apply(  # type: ignore[return-value]
-        {"frozen": variables["frozen"]}, images, method="features"
-      )
-
-    self._logits = jax.jit(logits, out_shardings=whole)
-    self._features = jax.jit(features, out_shardings=whole)
+    self._logits = _logits(model, mean, std, self.members > 0, mesh)
+    self._features = _features(model, mean, std, mesh)
 
   def __call__(
     self,
@@ -176,7 +154,7 @@ class ForwardPass:
       batch[: len(chosen)] = chosen
       outs = [
         network(variables, on_devices, number)
-        for turned in _orientations(batch, orientations)
+        for turned in inputs.orientations(batch, orientations)
         for on_devices in [sharding.put(turned, self._over_batch)]
         for number in members
       ]
@@ -187,17 +165,53 @@ class ForwardPass:
       yield fetched(*each)
 
 
-def _orientations(batch: np.ndarray, count: int) -> Iterator[np.ndarray]:
-  """Yields the first `count` of the 8 orientations of images (b, y, x, c).
+@functools.lru_cache(maxsize=_PROGRAMS)
+def _logits(
+  model: nn.Module,
+  mean: float | None,
+  std: float | None,
+  of_ensemble: bool,
+  mesh: jax.sharding.Mesh,
+) -> _Network:
+  """Returns what gives logits (b, l), jitted."""
 
-  Of 1, rows of any kind will do.
-  """
-  if count == 1:
-    yield batch
-    return
-  for k in range(count):
-    turned = np.rot90(batch, k % 4, axes=(1, 2))
-    yield turned if k < 4 else turned[:, :, ::-1]
+  @compiler.full_precision
+  def logits(
+    variables: pytrees.Variables, images: jax.Array, number: jax.Array
+  ) -> jax.Array:
+    if of_ensemble:
+      variables = ensemble.member(variables, number)
+    if images.ndim == 4:
+      images = inputs.standardise(images, mean, std)
+    # It returns a tuple only if something is mutable.
+    found: jax.Array = model.apply(  # type: ignore[assignment]
+      ensemble.of_network(variables), images, deterministic=True
+    )
+    return found / ensemble.temperature(variables)
+
+  return jax.jit(logits, out_shardings=sharding.replicated(mesh))
+
+
+@functools.lru_cache(maxsize=_PROGRAMS)
+def _features(
+  model: nn.Module,
+  mean: float | None,
+  std: float | None,
+  mesh: jax.sharding.Mesh,
+) -> _Network:
+  """Returns what gives features (b, f), jitted."""
+
+  @compiler.full_precision
+  def features(
+    variables: pytrees.Variables, images: jax.Array, _: jax.Array
+  ) -> jax.Array:
+    images = inputs.standardise(images, mean, std)
+    # What is frozen is all it takes, and members have it in common.
+    return model.apply(  # type: ignore[return-value]
+      {"frozen": variables["frozen"]}, images, method="features"
+    )
+
+  return jax.jit(features, out_shardings=sharding.replicated(mesh))
 
 
 def _log_mean_probability(logits: list[np.ndarray]) -> np.ndarray:

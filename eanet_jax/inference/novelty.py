@@ -43,6 +43,11 @@ class Familiar:
     )
     return np.sqrt(np.maximum(left, 0) / scaled.shape[1])
 
+  def places(self, features: np.ndarray) -> np.ndarray:
+    """Returns float (n, DIRECTIONS): where features (n, f) lie along these."""
+    scaled = (features - self.mean) / self.std
+    return scaled @ self.directions.T
+
 
 def fit(features: np.ndarray) -> Familiar:
   """Returns what features (n, f) of training images have in common."""

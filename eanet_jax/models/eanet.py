@@ -12,6 +12,8 @@ from eanet_jax.models import dropout, layers
 
 Array = jax.Array
 
+POOL_EPSILON = 1e-5  # added to the variances of what is pooled
+
 
 def token_grid(images: Array, patch_px: int) -> tuple[int, int]:
   """Returns rows and columns of the tokens of images (b, y, x, c).
@@ -231,11 +233,18 @@ class EANet(nn.Module):
       block = self.block.copy(name=f"block_{i}")
       tokens = block(tokens, grid, None if words is None else words[i])
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, d)
+    last = tokens.reshape(-1, *grid, tokens.shape[-1])
+    maps = [*maps, last] if self.pool_maps else [last]
+    for each in maps:
+      self.sow("intermediates", layers.POOLED, each)
     if self.pool_maps:
-      means = [each.astype(jnp.float32).mean(axis=(1, 2)) for each in maps]
+      means = [each.astype(jnp.float32).mean(axis=(1, 2)) for each in maps[:-1]]
       pooled = jnp.concatenate([*means, pooled], axis=-1)
       pooled = nn.BatchNorm(
-        use_running_average=deterministic, momentum=0.9, name="pool_norm"
+        use_running_average=deterministic,
+        momentum=0.9,
+        epsilon=POOL_EPSILON,
+        name="pool_norm",
       )(pooled)
       word = None if words is None else words[-1][0]
       pooled = dropout.Dropout(self.dropout_rate)(pooled, word)

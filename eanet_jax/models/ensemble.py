@@ -79,6 +79,13 @@ def member(
   }
 
 
+def uncalibrated(variables: pytrees.Variables) -> pytrees.Variables:
+  """Returns the variables with logits as the networks give them."""
+  if "calibration" not in variables:
+    return variables
+  return {**variables, "calibration": {"temperature": jnp.ones(())}}
+
+
 def of_network(variables: pytrees.Variables) -> pytrees.Variables:
   """Returns the variables without what stands beside the networks."""
   return {k: v for k, v in variables.items() if k not in _BESIDE}

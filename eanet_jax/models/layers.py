@@ -19,6 +19,10 @@ from eanet_jax.runtime import compiler
 
 Array = jax.Array
 
+# Networks sow under this name into "intermediates" the maps (b, y, x, c) whose
+# means over the places are all that their last layer takes, in its order.
+POOLED = "pooled"
+
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 3))
 def einsum(

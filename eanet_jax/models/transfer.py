@@ -60,11 +60,18 @@ def equalise(
     sizes: features of each block, in their order; they add up to f.
   """
   scaled = (features - jnp.expand_dims(mean, 0)) / jnp.expand_dims(std, 0)
+  return scaled / divisors(scaled, power, sizes)
+
+
+def divisors(scaled: Array, power: Array, sizes: tuple[int, ...]) -> Array:
+  """Returns (b, f): what `equalise` divides scaled features (b, f) by."""
   parts = jnp.split(scaled, list(itertools.accumulate(sizes))[:-1], axis=-1)
   means = [(part**2).mean(axis=-1, keepdims=True) for part in parts]
   return jnp.concatenate(
     [
-      part / jnp.maximum(mean, LEAST_SQUARE) ** (power / 2)
+      jnp.broadcast_to(
+        jnp.maximum(mean, LEAST_SQUARE) ** (power / 2), part.shape
+      )
       for part, mean in zip(parts, means, strict=True)
     ],
     axis=-1,

@@ -125,6 +125,7 @@ class VGG(nn.Module):
         name="attention_norm",
       )(tokens)
       tokens = tokens + self.attention(y, words[0])
+    self.sow("intermediates", layers.POOLED, tokens.reshape(features.shape))
     pooled = tokens.astype(jnp.float32).mean(axis=1)  # (b, c)
     pooled = dropout.Dropout(self.dropout_rate)(pooled, words[1])
     return nn.Dense(self.num_classes, name="head")(pooled)

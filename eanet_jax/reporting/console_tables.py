@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from eanet_jax.evaluation import metrics
-from eanet_jax.reporting import confusions, html_pages
+from eanet_jax.reporting import confusions, html_pages, verdicts
 from eanet_jax.runtime import wording
 from eanet_jax.workdir import results_json
 
@@ -12,19 +12,28 @@ from eanet_jax.workdir import results_json
 _MATRIX_CLASSES = 10
 
 
-def table(test: results_json.Levels, class_names: Sequence[str]) -> str:
+def table(
+  test: results_json.Levels,
+  class_names: Sequence[str],
+  specimens_known: bool = True,
+) -> str:
   """Returns the scores of the test split as lines of text.
 
   Args:
     test: level -> scores, as `scoring.score` returns them.
     class_names: in the order of the network's outputs.
+    specimens_known: whether scores of specimens are of specimens.
   """
-  levels = [level for level in results_json.LEVELS if level in test]
+  levels = [
+    level
+    for level in results_json.LEVELS
+    if level in test and (specimens_known or level != "specimen")
+  ]
   lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
   for score in metrics.HEADLINE:
     line = f"{score.replace('_', ' '):19}"
     for level in levels:
-      line += f"{_with_interval(test[level], score):>23}"
+      line += f"{with_interval(test[level], score):>23}"
     lines.append(line)
   counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
   lines.append(f"{'examples':19}{counts}")
@@ -72,14 +81,15 @@ def baseline_table(
     scores = baselines[name]["micrograph"]
     lines.append(
       f"{label:{width}}"
-      + "".join(f"{_with_interval(scores, s):>23}" for s in shown)
+      + "".join(f"{with_interval(scores, s):>23}" for s in shown)
     )
   return "\n".join(lines)
 
 
-def _with_interval(
+def with_interval(
   scores: results_json.Scores, name: results_json.Headline
 ) -> str:
+  """Returns a score with its interval, where it has one."""
   text = f"{scores[name]:.3f}"
   if "interval_95" in scores:
     low, high = scores["interval_95"][name]
@@ -102,16 +112,21 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
       f" --config.init_from={workdir} or eanet train --set init_from={workdir}"
     )
   split = results.split
+  known = verdicts.specimens_known(results)
+  of_specimens = " (specimens not known)"
+  if known:
+    count = wording.count(len(split["test_specimens"]), "specimen")
+    of_specimens = f" of {count}"
   intervals = "too few specimens of each class: no intervals"
   if "interval_95" in results.test["micrograph"]:
-    known = "interval_95" in results.test["specimen"]
-    over = "specimens" if known else "micrographs"
+    by_specimen = known and "interval_95" in results.test["specimen"]
+    over = "specimens" if by_specimen else "micrographs"
     intervals = f"95 % intervals: bootstrap over {over}"
   trained = f"best checkpoint: epoch {results.best_epoch} of {results.epochs}"
   if "networks" in split:
     trained = (
       f"each answered for by one of {split['networks']} networks that had not"
-      f" seen its {split['by']}"
+      f" seen {'it' if split['by'] == 'micrograph' else 'its specimen'}"
     )
   elif results.validation and results.objective == "discriminant":
     left_out = results.validation["micrograph"]["accuracy"]
@@ -120,14 +135,23 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
   lines = [
     *(["", opening] if opening else []),
     "",
-    f"test split by {split['by']}: {split['test']} micrographs of"
-    f" {len(split['test_specimens'])} specimens, {trained} ({intervals})",
+    f"test split by {split['by']}: {split['test']} micrographs{of_specimens},"
+    f" {trained} ({intervals})",
     "",
-    table(results.test, results.class_names),
+    table(results.test, results.class_names, known),
     "",
     baseline_table(results.baselines, len(results.class_names)),
     "",
   ]
+  accuracy = results.test["micrograph"]["accuracy"]
+  if accuracy == 1 and known:
+    tested = len(results.per_specimen)
+    least = metrics.least_if_all_right(tested)
+    lines.append(
+      f"note: no answer is wrong, so that intervals of 1 mean nothing:"
+      f" {wording.count(tested, 'specimen')} told right show that at least"
+      f" {least:.0%} of new ones will be (95 % confidence)"
+    )
   lines += [f"note: {warning}" for warning in results.warnings]
   lines += [
     "",

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 ACCENT = CYCLE[0]
 INK, SOFT, FAINT, _RULE = "#1b1f24", "#5b6570", "#a9b2bb", "#e3e7eb"
-_STYLE = (
+STYLE = (
   "default",
   {
     "svg.fonttype": "none",  # text stays text: sharp, small, searchable
@@ -50,7 +50,7 @@ def as_uri(
   @functools.wraps(plot)
   def styled(*args: P.args, **kwargs: P.kwargs) -> str:
     text, nothing = io.BytesIO(), {"Date": None, "Creator": None}
-    with warnings.catch_warnings(), matplotlib.style.context(_STYLE):
+    with warnings.catch_warnings(), matplotlib.style.context(STYLE):
       # The layout's font lacks many scripts that the page's may have.
       warnings.filterwarnings("ignore", "Glyph .* missing")
       figure = plot(*args, **kwargs)

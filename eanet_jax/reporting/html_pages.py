@@ -1,7 +1,8 @@
 """One self-contained HTML page of a finished run, or of a comparison of runs.
 
 Takes what is in a workdir: results.json, history.csv and examples.npz of a run,
-or comparison.json; gives WORKDIR/report.html.
+or comparison.json; gives WORKDIR/report.html. A page of predictions is made of
+those as they came.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import Any
 import jinja2
 
 from eanet_jax import errors
-from eanet_jax.reporting import comparison_page, run_page
+from eanet_jax.reporting import comparison_page, gallery, glossary, run_page
 from eanet_jax.runtime import atomic_files
 from eanet_jax.workdir import comparison_json, results_json
 
@@ -49,6 +50,45 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
   return workdir / FILE
 
 
+def write_predictions(
+  path: pathlib.Path,
+  shown: gallery.Gallery,
+  workdir: pathlib.Path,
+  structure: Sequence[str] = (),
+) -> None:
+  """Writes a page of predictions.
+
+  Args:
+    path: the file.
+    shown: the predictions.
+    workdir: of the network that made them.
+    structure: of specimens, a line each.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  contents = shown.contents(str(workdir)) | {"structure": list(structure)}
+  contents = _printable(contents)
+  try:
+    atomic_files.write_text(path, _render("predictions.html.jinja", contents))
+  except OSError as error:
+    raise errors.UserError(
+      f"cannot write --report={path}: {errors.reason(error)}"
+    ) from None
+
+
+def write_explanations(path: pathlib.Path, contents: dict[str, Any]) -> None:
+  """Writes the page of `explanation_page.contents`; may raise OSError."""
+  text = _render("explanation.html.jinja", contents)
+  atomic_files.write_text(path, text)
+
+
+def write_atlas(path: pathlib.Path, contents: dict[str, Any]) -> None:
+  """Writes the page of `memory_page.contents`; may raise OSError."""
+  text = _render("memory.html.jinja", _printable(contents))
+  atomic_files.write_text(path, text)
+
+
 @contextlib.contextmanager
 def malformed_is_told(workdir: pathlib.Path) -> Iterator[None]:
   """Whoever shows results that were read from a workdir does so in this block.
@@ -69,12 +109,12 @@ def _page(workdir: pathlib.Path) -> str:
   """The page of what a workdir holds."""
   comparison = comparison_json.read(workdir)
   if comparison is not None:
-    contents = comparison_page.contents(workdir, printable(comparison))
-    return render("comparison.html.jinja", contents)
+    contents = comparison_page.contents(workdir, _printable(comparison))
+    return _render("comparison.html.jinja", contents)
   run = results_json.read(workdir)
   if isinstance(run, results_json.RunResults):
-    contents = run_page.contents(workdir, printable(run))
-    return render("report.html.jinja", contents)
+    contents = run_page.contents(workdir, _printable(run))
+    return _render("report.html.jinja", contents)
   if run is not None:
     raise errors.UserError(
       f"{workdir} holds a pre-training, which has no scores to report"
@@ -85,7 +125,7 @@ def _page(workdir: pathlib.Path) -> str:
   )
 
 
-def printable(value: Any) -> Any:
+def _printable(value: Any) -> Any:
   """Returns results with the unprintable characters of their text escaped.
 
   File names may hold control characters and bytes that are not UTF-8, which
@@ -94,21 +134,20 @@ def printable(value: Any) -> Any:
   if dataclasses.is_dataclass(value) and not isinstance(value, type):
     return type(value)(
       **{
-        field.name: printable(getattr(value, field.name))
+        field.name: _printable(getattr(value, field.name))
         for field in dataclasses.fields(value)
       }
     )
   if isinstance(value, dict):
-    return {printable(k): printable(v) for k, v in value.items()}
+    return {_printable(k): _printable(v) for k, v in value.items()}
   if isinstance(value, list):
-    return [printable(each) for each in value]
+    return [_printable(each) for each in value]
   if isinstance(value, str):
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
   return value
 
 
-def render(template: str, contents: dict[str, Any]) -> str:
-  """Returns the page of a template of this folder, with these contents."""
+def _render(template: str, contents: dict[str, Any]) -> str:
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
     autoescape=True,  # names come from users' files and folders
@@ -120,13 +159,15 @@ def render(template: str, contents: dict[str, Any]) -> str:
     "score": lambda value: _number(value, ".3f"),
     "signed": lambda value: _number(value, "+.3f"),
     "percent": lambda value: _number(value, ".0%").replace("%", "\N{NBSP}%"),
-    "fine": lambda value: _number(value, ".1%").replace("%", "\N{NBSP}%"),
+    "share": _share,
+    "span": _span,
     "interval": _interval,
     "count": lambda value: _number(value, ",.0f"),
     "capitalize_first": lambda text: text[:1].upper() + text[1:],
     "rate": lambda value: _number(value, ",.3g", ",.0f"),
     "duration": _duration,
   }
+  environment.globals["term"] = glossary.Glossary()
   return environment.get_template(template).render(contents)
 
 
@@ -136,6 +177,25 @@ def _number(value: Any, form: str, form_from_100: str = "") -> str:
     return _NO_VALUE
   form = form_from_100 if form_from_100 and abs(value) >= 100 else form
   return format(value, form).replace("-", "\N{MINUS SIGN}")
+
+
+def _share(value: Any) -> str:
+  """A share in percent, to a tenth; never 0 or 100 % of what is not."""
+  if not isinstance(value, int | float) or not math.isfinite(value):
+    return _NO_VALUE
+  percent = round(100 * value, 1)
+  if percent >= 100 and value < 1:
+    return "over 99.9\N{NBSP}%"
+  if percent <= 0 and value > 0:
+    return "below 0.1\N{NBSP}%"
+  return f"{percent:.3g}\N{NBSP}%".replace("-", "\N{MINUS SIGN}")
+
+
+def _span(ends: Sequence[float] | None) -> str:
+  """Both ends of a range, once where they are alike; a dash for none."""
+  if not ends:
+    return _NO_VALUE
+  return " to ".join(dict.fromkeys(f"{end:.3g}" for end in ends))
 
 
 def _interval(pair: Sequence[float] | None, form: str = ".2f") -> str:

@@ -1,7 +1,7 @@
 """The atlas of a network's memory for people: a page, and a table of slots.
 
-Takes an atlas and the views it is of, gives index.html and slots.csv. As every
-page it is one file: no script, nothing fetched.
+Takes an atlas and the views it is of, gives what memory.html.jinja shows, and
+slots.csv and specimens.csv.
 """
 
 import base64
@@ -9,19 +9,18 @@ import dataclasses
 import io
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from eanet_jax.explanation import memory_atlas
-from eanet_jax.reporting import html_pages
-from eanet_jax.runtime import atomic_files, csv_files, wording
+from eanet_jax.runtime import csv_files, wording
 from eanet_jax.workdir import slot_names_csv
 
-FILE = "index.html"
 TABLE = "slots.csv"
+SPECIMENS = "specimens.csv"
 _TELLING_SHOWN = 8
 _CLASSES_SHOWN = 6  # of a slot
 _SPECIMENS_SHOWN = 3
@@ -44,6 +43,8 @@ class Page:
     tokens: of each view, in a square grid.
     images: uint8 (v, y, x, 1), the views, y = x.
     specimen_names, class_names: in the order of the atlas.
+    classes: int (g,), of each specimen.
+    micrographs: int (g,), how many of each specimen.
     told: what micrographs they are, for people.
   """
 
@@ -57,6 +58,8 @@ class Page:
   images: np.ndarray
   specimen_names: Sequence[str]
   class_names: Sequence[str]
+  classes: np.ndarray
+  micrographs: np.ndarray
   told: str
 
   def told_in_short(self) -> list[str]:
@@ -78,16 +81,38 @@ class Page:
     return lines
 
 
-def write(folder: pathlib.Path, page: Page) -> None:
-  """Writes index.html and slots.csv to a folder that is there."""
-  columns, rows = _table(page)
-  csv_files.write(folder / TABLE, columns, rows)
-  contents = html_pages.printable(_contents(page))
-  text = html_pages.render("memory.html.jinja", contents)
-  atomic_files.write_text(folder / FILE, text)
+def write_tables(folder: pathlib.Path, page: Page) -> None:
+  """Writes slots.csv and specimens.csv to a folder that is there."""
+  csv_files.write(folder / TABLE, *_slots(page))
+  columns = ["slot", "name", "class", "specimen", "micrographs"]
+  csv_files.write(
+    folder / SPECIMENS, [*columns, "share", "low", "high"], _specimens(page)
+  )
 
 
-def _table(page: Page) -> tuple[list[str], list[dict[str, Any]]]:
+def _specimens(page: Page) -> Iterator[dict[str, Any]]:
+  """The rows of specimens.csv."""
+  atlas = page.atlas
+  for i, slot in enumerate(page.slots):
+    for g, specimen in enumerate(page.specimen_names):
+      low, high = map(_rounded, atlas.interval_of_specimen[g, i])
+      yield {
+        "slot": str(slot),
+        "name": page.names.get(slot, ""),
+        "class": page.class_names[page.classes[g]],
+        "specimen": specimen,
+        "micrographs": int(page.micrographs[g]),
+        "share": _rounded(atlas.of_specimen[g, i]),
+        "low": low,
+        "high": high,
+      }
+
+
+def _rounded(share: float) -> float | None:
+  return None if math.isnan(share) else round(float(share), 5)
+
+
+def _slots(page: Page) -> tuple[list[str], list[dict[str, Any]]]:
   """The columns and rows of slots.csv."""
   atlas, rows = page.atlas, []
   with_others = {
@@ -103,33 +128,44 @@ def _table(page: Page) -> tuple[list[str], list[dict[str, Any]]]:
     row: dict[str, Any] = {
       "slot": str(slot),
       "name": page.names.get(slot, ""),
-      "share": round(float(atlas.share[i]), 5),
+      "share": _rounded(atlas.share[i]),
       "dead": "yes" if atlas.dead[i] else "no",
       "between classes": round(float(atlas.telling[i]), 3),
       "together with": " ".join(with_others.get(i, [])),
       "top specimens": "; ".join(
-        f"{name} {share:.3f}" for name, share in _top(page, i)
+        f"{name} {share:.3f}" for name, share, _ in _top(page, i)
       ),
     }
     for label, (share, low, high) in enumerate(shares):
-      row[share] = round(float(atlas.of_class[label, i]), 5)
-      for name, end in zip((low, high), atlas.interval[label, i], strict=True):
-        row[name] = None if math.isnan(end) else round(float(end), 5)
+      row[share] = _rounded(atlas.of_class[label, i])
+      row[low], row[high] = map(_rounded, atlas.interval[label, i])
     rows.append(row)
   columns = ["slot", "name", "share", "dead", "between classes"]
   columns += [name for names in shares for name in names]
   return [*columns, "together with", "top specimens"], rows
 
 
-def _top(page: Page, slot: int) -> list[tuple[str, float]]:
-  """The specimens with the largest share of a slot."""
+def _top(page: Page, slot: int) -> list[tuple[str, float, list[float] | None]]:
+  """The specimens with the largest share of a slot, and their intervals."""
   own = page.atlas.of_specimen[:, slot]
   order = np.argsort(-own, kind="stable")[:_SPECIMENS_SHOWN]
-  return [(page.specimen_names[i], float(own[i])) for i in order if own[i] > 0]
+  return [
+    (
+      page.specimen_names[i],
+      float(own[i]),
+      _interval(page.atlas.interval_of_specimen[i, slot]),
+    )
+    for i in order
+    if own[i] > 0
+  ]
 
 
-def _contents(page: Page) -> dict[str, Any]:
-  """What memory.html.jinja shows."""
+def _interval(ends: np.ndarray) -> list[float] | None:
+  return None if np.isnan(ends).any() else ends.tolist()
+
+
+def contents(page: Page) -> dict[str, Any]:
+  """Returns what memory.html.jinja shows."""
   atlas = page.atlas
   cards = [_card(page, i) for i in range(len(page.slots))]
   by_share = np.argsort(-atlas.share, kind="stable")
@@ -193,9 +229,7 @@ def _card(page: Page, i: int) -> dict[str, Any]:
       {
         "name": page.class_names[label],
         "share": float(atlas.of_class[label, i]),
-        "interval": None
-        if np.isnan(atlas.interval[label, i]).any()
-        else atlas.interval[label, i].tolist(),
+        "interval": _interval(atlas.interval[label, i]),
         "bar": round(100 * float(atlas.of_class[label, i]) / most, 1),
       }
       for label in shown

@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from eanet_jax.reporting import map_words
 from eanet_jax.workdir import examples_npz, results_json
 
 _LONGEST_PX = 256  # side of a picture
@@ -52,11 +53,12 @@ def read(workdir: pathlib.Path, listed: results_json.Examples) -> Shown:
     images, maps = np.empty((0, 0, 0), np.uint8), np.empty((0, 0, 0, 0))
     arrays = examples_npz.ExampleArrays(images, maps)
   attention = listed["attention"] or {"maps": [], "examples": []}
+  captions = map_words.captions(attention["maps"])
   return {
     "mistakes": [_shown(each, arrays.images) for each in listed["mistakes"]],
     "uncertain": [_shown(each, arrays.images) for each in listed["uncertain"]],
     "attention": [
-      _shown(each, arrays.images, maps, attention["maps"])
+      _shown(each, arrays.images, maps, captions)
       for each, maps in zip(
         attention["examples"], arrays.attention, strict=False
       )

@@ -243,13 +243,13 @@ def reliability(
   top.plot([0, 1], [0, 1], c=figures.FAINT, lw=1)
   for record, style, face, label in (
     (before, "o--", "white", "as trained"),
-    (after, "o-", figures.ACCENT, "temperature-scaled"),
+    (after, "o-", figures.ACCENT, "with the temperature"),
   ):
     bins = [each for each in record["bins"] if each["count"]]
     x = [each["confidence"] for each in bins]
     y = [each["accuracy"] for each in bins]
     colour = figures.ACCENT if record is after else figures.CYCLE[1]
-    label = f"{label}, ECE {record['ece']:.3f}"
+    label = f"{label}: {record['ece']:.3f} apart on average"
     top.plot(x, y, style, c=colour, mfc=face, label=label)
   for each in after["bins"]:
     middle = (each["low"] + each["high"]) / 2

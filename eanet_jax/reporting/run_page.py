@@ -2,9 +2,17 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from eanet_jax.reporting import confusions, pictures, plots
+from eanet_jax.reporting import (
+  answering,
+  confusions,
+  data_section,
+  map_words,
+  pictures,
+  plots,
+  verdicts,
+)
 from eanet_jax.workdir import choice_json, history_csv, results_json
 
 # Of more classes or specimens than that, the page shows those that do worst.
@@ -15,7 +23,7 @@ _Row = TypeVar("_Row", bound=Mapping[str, Any])
 
 
 class System(plots.IntervalRow):
-  """The run's network or a baseline, with its macro F1 by micrograph."""
+  """The run's network or a baseline, with its accuracy by micrograph."""
 
   test: results_json.Levels
 
@@ -33,12 +41,16 @@ def contents(
   ]
   systems = [own, *rivals]
   rival = max(rivals, key=lambda system: system["value"])
+  ahead = _ahead(own["value"], rival["value"])
+  known = verdicts.specimens_known(run)
   scores = run.test["micrograph"]
   confused = confusions.pairs(scores["confusion"])
   classes = [{"name": name, **own} for name, own in scores["per_class"].items()]
   specimens = _worst(run.per_specimen, "accuracy", _SPECIMENS_SHOWN)
   drawn = {
-    "summary": plots.intervals(systems, "macro F1 of the test micrographs"),
+    "summary": plots.intervals(
+      systems, "share of right answers (accuracy), test micrographs"
+    ),
     "confusion": (
       plots.confusion(scores["confusion"], run.class_names)
       if len(classes) <= _CLASSES_SHOWN
@@ -46,14 +58,28 @@ def contents(
       if confused
       else ""
     ),
-    "specimens": plots.specimens(specimens, run.class_names),
+    "specimens": plots.specimens(specimens, run.class_names) if known else "",
     "reliability": plots.reliability(
       run.calibration["before"], run.calibration["after"]
     ),
     **_training_plots(workdir, run.best_epoch),
   }
+  maps = (run.examples["attention"] or {"maps": []})["maps"]
   return {
     "run": run,
+    "known": known,
+    "over": "specimens"
+    if known and "interval_95" in run.test["specimen"]
+    else "micrographs",
+    "headline": verdicts.headline(run),
+    "next_steps": verdicts.next_steps(run, ahead == "rival"),
+    "ahead": ahead,
+    "by_f1": _ahead_by_f1(own, rivals, ahead),
+    "answering": answering.contents(workdir, run),
+    "data": data_section.contents(run),
+    "left_out": data_section.reasons(run.skipped),
+    "map_key": map_words.key(maps),
+    "same_loss": "facts" in run.dataset,
     "choice": choice_json.read(workdir),
     "title": run.title,
     "scores": scores,
@@ -75,10 +101,28 @@ def _system(
   return {
     "title": title,
     "test": test,
-    "value": scores["macro_f1"],
-    "interval": scores.get("interval_95", {}).get("macro_f1"),
+    "value": scores["accuracy"],
+    "interval": scores.get("interval_95", {}).get("accuracy"),
     "strong": strong,
   }
+
+
+def _ahead(own: float, rival: float) -> Literal["own", "rival", "equal"]:
+  """Whose share of right answers is larger."""
+  if own == rival:
+    return "equal"
+  return "own" if own > rival else "rival"
+
+
+def _ahead_by_f1(
+  own: System, rivals: Sequence[System], ahead: str
+) -> System | None:
+  """The best by macro F1, where that is another order; None if it is not."""
+  by_f1 = lambda system: system["test"]["micrograph"]["macro_f1"]
+  best = max(rivals, key=by_f1)
+  if _ahead(by_f1(own), by_f1(best)) == ahead:
+    return None
+  return own if by_f1(own) >= by_f1(best) else best
 
 
 def _worst(rows: Sequence[_Row], score: str, number: int) -> Sequence[_Row]:

@@ -4,6 +4,8 @@ One mesh axis, "data": batches are split along it, parameters are on every
 device. The same code runs on one CPU, one GPU, many devices and many hosts.
 """
 
+import functools
+
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -11,6 +13,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from eanet_jax.runtime import process
 
 
+@functools.cache  # equal meshes have other hashes: programs are kept by them
 def data_mesh() -> Mesh:
   """Returns a mesh of all devices of all processes along "data"."""
   process.hush_loader()  # whoever compiles anything comes here first

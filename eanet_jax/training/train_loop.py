@@ -14,6 +14,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 from clu import parameter_overview
 
 from eanet_jax import errors
@@ -275,8 +276,11 @@ class Training:
     logits = self.forward(self.state.variables, views.images, chosen)
     answered = answers.Answers(views, chosen, logits)
     scores = scoring.score(answered)["micrograph"]
+    # What training minimises, so that a plot can show both on one axis.
+    labels = self._data.view_labels[chosen]
+    each, _ = self._objective.loss(jnp.asarray(logits), jnp.asarray(labels))
     return {
-      "validation_loss": scoring.cross_entropy(answered),
+      "validation_loss": float(np.asarray(each, np.float64).mean()),
       "validation_accuracy": scores["accuracy"],
       "validation_macro_f1": scores["macro_f1"],
     }

@@ -19,6 +19,7 @@ _READ = (
   "examples.npz",
   "choice.json",
   "test_predictions*.csv",
+  "trained_on.*",
 )
 _REMEDY = (
   "delete results.json and checksums.json there, and the command of the run"

@@ -5,10 +5,9 @@ micrograph, test_predictions_NAME.csv those of a baseline. Tables of new files
 name their class columns in the same way.
 """
 
-import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -24,10 +23,18 @@ _RESERVED = frozenset(
     "predicted",
     "label",
     "probability",
+    "set",
     "novelty",
     "verdict",
-    "structure",
+    "reason",
+    "nearest",
+    "nearest_specimen",
+    "nearest_distance",
+    "trained_on",
+    "um_per_px",
+    "um_from",
     "crop_rows",
+    "bar_from",
     "remarks",
     "error",
   }
@@ -51,47 +58,29 @@ class Predictions:
   probabilities: np.ndarray
 
 
-def class_columns(class_names: Sequence[str]) -> list[str]:
-  """Returns the columns of the classes: their names, marked if reserved."""
-  return [f"{n} (class)" if n in _RESERVED else n for n in class_names]
+def class_columns(
+  class_names: Sequence[str], others: Collection[str] = ()
+) -> list[str]:
+  """Returns the columns of the classes: their names, marked if reserved.
+
+  Args:
+    class_names: in the order of the network's outputs.
+    others: columns that a table has besides those that are always reserved.
+  """
+  return [
+    f"{name} (class)" if name in _RESERVED or name in others else name
+    for name in class_names
+  ]
 
 
 def by_column(
-  class_names: Sequence[str], probabilities: Iterable[float]
+  class_names: Sequence[str],
+  probabilities: Iterable[float],
+  others: Collection[str] = (),
 ) -> dict[str, float]:
   """Returns the cells of one micrograph's class probabilities."""
   values = [float(p) for p in probabilities]
-  return dict(zip(class_columns(class_names), values, strict=True))
-
-
-@contextlib.contextmanager
-def table_of_files(
-  path: pathlib.Path, class_names: Sequence[str], *, structure: bool = False
-) -> Iterator[Callable[[Mapping[str, object]], None]]:
-  """Yields a function that adds the row of a file to a new table.
-
-  Each row is written at once: whatever stops the program, the rows before are
-  kept. A link, a device or a pipe stays what it is.
-
-  Args:
-    path: the CSV file.
-    class_names: in the order of the network's outputs.
-    structure: whether there is a column of what slots of a memory were named.
-  """
-  classes = class_columns(class_names)
-  columns = ["file", "label", "probability", *classes]
-  columns += ["novelty", "verdict"] + ["structure"] * structure
-  columns += ["crop_rows", "remarks", "error"]
-  with path.open(
-    "w", newline="", encoding="utf-8", errors="surrogateescape"
-  ) as file:
-    csv_files.write_row(file, columns)
-
-    def add(row: Mapping[str, object]) -> None:
-      csv_files.write_row(file, (row.get(name) for name in columns))
-      file.flush()
-
-    yield add
+  return dict(zip(class_columns(class_names, others), values, strict=True))
 
 
 def file_name(baseline: str = "") -> str:

@@ -9,10 +9,11 @@ import pathlib
 from typing import Literal, NotRequired, TypedDict, get_args
 
 from eanet_jax.runtime import atomic_files
-from eanet_jax.workdir import json_formats
+from eanet_jax.workdir import dataset_facts, json_formats
 
 FILE = "results.json"
-# Raise it whenever a field is added, is removed or changes its meaning.
+# Raise it whenever a field is removed or changes its meaning. One that is added
+# is `NotRequired`, so that results from before it can still be shown.
 FORMAT = 2
 # What every result is compared with.
 BASELINES = ("majority", "grey", "texture")
@@ -133,12 +134,13 @@ class SplitSummary(TypedDict):
 
 
 class DatasetSummary(TypedDict):
-  """The data set, as the configuration names it."""
+  """The data set, as the configuration names it, and what was found in it."""
 
   source: str
   path: str
   view: str
   image_px: int
+  facts: NotRequired[dataset_facts.DatasetFacts]
 
 
 class Example(TypedDict):

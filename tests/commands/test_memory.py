@@ -1,6 +1,8 @@
 """`eanet memory`, and names of slots in `eanet predict`: a small network."""
 
 import csv
+import html
+import json
 import re
 import shutil
 
@@ -46,14 +48,33 @@ def test_an_atlas_is_named_and_predicted_with(workdir, drawn_folder, tmp_path):
   assert again.returncode == 0, again.stderr
   assert "&lt;coarse&gt; lath" in (tmp_path / "atlas/index.html").read_text()
   assert "28 specimens" in again.stdout
-  told = tmp_path / "told.csv"
+  told, page = tmp_path / "told.csv", tmp_path / "told.html"
   some = [drawn_folder / "CPJ" / f"CPJ-{i}" for i in (1, 2)]
-  done = eanet("predict", workdir, *some, "--out", told)
+  done = eanet("predict", workdir, *some, "--out", told, "--report", page)
   assert done.returncode == 0, done.stderr
+  of_folder = {}
   for row in rows(told):
-    assert re.fullmatch(r"\d+ % <coarse> lath", row["structure"])
-  lines = done.stdout.splitlines()
-  assert re.fullmatch(r"CPJ-1: \d+ % <coarse> lath, [\d.]+ x CPJ-2", lines[0])
+    folder = row["file"].split("/")[-2]
+    of_folder.setdefault(folder, []).append(
+      float(row["share of <coarse> lath"])
+    )
+  one, two = (sum(of_folder[f"CPJ-{i}"]) / 3 for i in (1, 2))
+  line = f"CPJ-1: {100 * one:.0f} % <coarse> lath, {one / two:.1f} x CPJ-2"
+  assert done.stdout.splitlines()[0] == line
+  shown = html.unescape(page.read_text())
+  assert line in shown
+  assert shown.count(" % <coarse> lath</span>") == 6
+  both = tmp_path / "specimens.jsonl"
+  again = eanet("predict", workdir, *some, "--out", both, "--level=specimen")
+  assert again.returncode == 0, again.stderr
+  found = [json.loads(text) for text in both.read_text().splitlines()]
+  shares = [row["share of <coarse> lath"] for row in found]
+  assert shares == pytest.approx([one, two], abs=1e-4)
+  # Answers with other slots of that name are no part of one table.
+  table.write_text("slot,name\nb1h16s1,<coarse> lath\n")
+  resumed = eanet("predict", workdir, *some, "--out", told, "--resume")
+  assert resumed.returncode == 2
+  assert "is of another network" in resumed.stderr
 
 
 def test_what_cannot_be_shown_is_told_in_a_line(workdir, tmp_path):

@@ -237,6 +237,10 @@ def test_a_class_of_one_specimen_is_trained_on_and_said_not_to_be_tested(
   rows = list(csv.DictReader(out.read_text().splitlines()))
   assert len(rows) == 9
   assert {row["verdict"] for row in rows} <= {"known", "foreign"}
+  assert "no set of classes can be promised" in done.stdout  # P92 is not tested
+  assert all(row["trained_on"] == row["nearest"] for row in rows)
+  assert all(row["file"].endswith(row["nearest"]) for row in rows)
+  assert {float(row["nearest_distance"]) for row in rows} == {0.0}
   assert all(float(row["novelty"]) >= 0 for row in rows)
   assert all(len(row["probability"]) <= 6 for row in rows)
 

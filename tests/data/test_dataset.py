@@ -19,7 +19,7 @@ def test_a_set_of_one_is_described_in_the_singular():
   )
   split = splits.split(["unlabelled"], ["a"], by="none")
   assert dataset.Dataset(views, split, by_image=False).describe("") == [
-    "1 micrograph of 1 specimen: 1 to train on, 0 to validate, 0 to test",
+    "1 micrograph: 1 to train on, 0 to validate, 0 to test",
     "left out: a/2.png: the file is empty",
     "left out: files beside the class folders (1 image)",
   ]

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
 from eanet_jax.data import view_store
 from eanet_jax.evaluation import answers, scoring
@@ -133,20 +132,6 @@ def test_the_order_of_tiles_does_not_matter():
   micrograph = np.array([0, 0, 0, 5, 5, 5, 4, 4])
   order = np.random.default_rng(0).permutation(8)
   assert scores(p, micrograph) == scores(p[order], micrograph[order])
-
-
-def test_cross_entropy_by_hand():
-  # p of the true class: 5/8 of micrograph 2 (b), 1/4 of micrograph 0 (a).
-  logits = np.log([[3.0, 5.0], [1.0, 3.0]]).astype("f4")
-  answered = answers.Answers(views_of([2, 0]), np.arange(2), logits)
-  expected = -(np.log(5 / 8) + np.log(1 / 4)) / 2
-  assert scoring.cross_entropy(answered) == pytest.approx(expected, rel=1e-6)
-
-
-def test_cross_entropy_of_a_certain_mistake_is_its_margin():
-  logits = np.array([[1e4, -1e4]], "f4")
-  answered = answers.Answers(views_of([2]), np.arange(1), logits)
-  assert scoring.cross_entropy(answered) == 2e4
 
 
 def test_each_specimen_has_its_share_of_right_micrographs():

@@ -69,8 +69,17 @@ def test_every_file_gets_its_row(trained, mixed_folder, tmp_path):
   }.items():
     assert rows[name]["label"] == ""
     assert why in rows[name]["error"]
-  done = eanet("predict", trained, mixed_folder, "--out", out, "--keep-going")
-  assert done.returncode == 0
+  page = tmp_path / "page.html"
+  options = ("--keep-going", "--report", page)
+  done = eanet("predict", trained, mixed_folder, "--out", out, *options)
+  assert done.returncode == 0, done.stderr
+  assert done.stdout.endswith(f": {out}, {page}\n")
+  text = page.read_text()
+  assert text.count("data:image/jpeg;base64,") == 3
+  assert "3 micrographs classified" in text and "Not usable: 4" in text
+  assert r"latin-1-\udce9.bmp" in text
+  done = eanet("predict", trained, mixed_folder, "--report", tmp_path)
+  assert done.stderr.startswith(f"eanet: --report={tmp_path} is a folder")
 
 
 _STOPS_BEFORE_THE_SECOND = """
@@ -80,8 +89,8 @@ from eanet_jax.inference import classify
 
 stream = classify.Classifier.stream
 
-def slow(self, paths):
-  yield from stream(self, paths[:1])
+def slow(self, paths, *more):
+  yield from stream(self, paths[:1], *more)
   print("waiting", flush=True)
   time.sleep(300)
 
@@ -329,4 +338,10 @@ def test_of_networks_trained_step_by_step_the_mean_of_the_folds_is_kept(
   np.testing.assert_allclose(
     [each.probabilities for each in found], expected, atol=1e-5
   )
-  assert all(each.verdict == "" for each in found)  # it cannot tell
+  # It cannot tell what is foreign, and knows how left-out specimens came out.
+  assert all(each.novelty is None and not each.nearest for each in found)
+  assert {each.verdict for each in found} <= {"known", "unsure"}
+  assert all(each.set[0] == each.label for each in found)
+  assert [each.trained_on for each in found] == [
+    str(file.relative_to(drawn_folder)) for file in files
+  ]

@@ -178,6 +178,7 @@ def test_every_layer_has_its_shape():
     "__call__": (3, 5),
     "embedding": (3, 15, 12),
     "head": (3, 5),
+    "pooled": (3, 3, 5, 12),
   }
   for block in ("block_0", "block_1"):
     expected |= {

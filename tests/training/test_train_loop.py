@@ -102,6 +102,17 @@ def test_an_estimate_changes_nothing(tmp_path, data_dir):
     with console.progress(total=1, disable=True) as bar:
       training.run(bar)  # the state is still there
     assert training.estimate() == 0
+    # One function for both: else a plot of the two would look like overfitting.
+    chosen = data.views.of(data.split.validation)
+    logits = training.forward(
+      training.state.variables, data.views.images, chosen
+    ).astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    p = p[np.arange(len(chosen)), data.view_labels[chosen]]
+    focal = ((1 - p) ** config.loss.gamma * -np.log(p)).mean()
+    assert config.loss.gamma == 2 and focal < -np.log(p).mean()
+    row = training.history.epochs[-1]
+    np.testing.assert_allclose(row.validation_loss, focal, rtol=1e-5)
 
 
 def interrupted(arguments, number):
