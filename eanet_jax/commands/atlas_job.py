@@ -95,16 +95,9 @@ def run(
     seen[shown], material.micrographs, material.specimens, material.classes
   )
   agreement = memory_atlas.agreement([each.maps for each in seen])
-  slots = [
-    slot_names_csv.Slot(
-      shown + 1 if weights.members else 0, weights.block, head + 1, slot + 1
-    )
-    for head in range(weights.shape[0])
-    for slot in range(weights.shape[1])
-  ]
   page = memory_page.Page(
     title=networks.title(config["model"]),
-    slots=slots,
+    slots=_slots(weights, shown),
     names=named,
     atlas=atlas,
     agreement=agreement,
@@ -129,6 +122,19 @@ def _shown(
     has = wording.count(max(1, weights.members), "network")
     raise errors.UserError(f"--member={member}: {workdir} keeps {has}")
   return (member or 1) - 1
+
+
+def _slots(
+  weights: slot_weights.SlotWeights, shown: int
+) -> list[slot_names_csv.Slot]:
+  """The slots of a member's memory, in the order of its atlas."""
+  heads, slots = weights.shape
+  member = shown + 1 if weights.members else 0
+  return [
+    slot_names_csv.Slot(member, weights.block, head + 1, slot + 1)
+    for head in range(heads)
+    for slot in range(slots)
+  ]
 
 
 def _of_run(config: Mapping[str, Any]) -> Material:

@@ -17,8 +17,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     description="The memory of external attention is the same for all images."
     " Shows of each of its slots the most typical patches, its share of every"
     " class and specimen, which slots are dead or redundant, and whether the"
-    " networks of a cross-validation agree: index.html and slots.csv. A"
-    " metallographer may fill in names.csv.",
+    " networks of a cross-validation agree: index.html, slots.csv and"
+    " specimens.csv. A metallographer may fill in names.csv.",
   )
   parser.add_argument(
     "workdir", type=pathlib.Path, help="workdir of a training run"

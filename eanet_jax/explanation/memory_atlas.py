@@ -23,6 +23,8 @@ _TYPICAL_OF_SPECIMEN = 2
 # Maps of so many views are compared, of all specimens alike.
 _COMPARED = 96
 _RESAMPLES = 1000
+# The bootstrap of two values is but those two.
+_FEWEST = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,9 +53,9 @@ class Atlas:
     share: float64 (S,), the mean over specimens.
     of_specimen: float64 (g, S), the mean over a specimen's micrographs.
     of_class: float64 (l, S), the mean over a class's specimens.
-    interval: float64 (l, S, 2), 95 % over specimens; NaN of a class with one.
-    interval_of_specimen: float64 (g, S, 2), 95 % over its micrographs; NaN of a
-      specimen with one.
+    interval: float64 (l, S, 2), 95 % over specimens; NaN of fewer than 3.
+    interval_of_specimen: float64 (g, S, 2), 95 % over its micrographs; NaN of
+      fewer than 3.
     telling: float64 (S,), the share of the variance between specimens that is
       between classes (eta squared); 0 where nothing varies.
     dead: bool (S,).
@@ -177,7 +179,7 @@ def _intervals(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
   rng = np.random.default_rng(0)
   for group in range(len(found)):
     own = values[groups == group]
-    if len(own) > 1:
+    if len(own) >= _FEWEST:
       share = np.full(len(own), 1 / len(own))
       drawn = rng.multinomial(len(own), share, _RESAMPLES) / len(own)
       found[group] = np.quantile(drawn @ own, [0.025, 0.975], axis=0).T

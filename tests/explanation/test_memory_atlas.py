@@ -39,25 +39,25 @@ def seen_of(shares, maps=None):
 
 
 def test_specimens_count_alike_and_classes_are_means_of_them():
-  # Specimen 0 has micrographs of 2 and 1 views, 1 and 2 have one of one view.
+  # Specimen 0 has micrographs of 2 and 1 views, 1 to 3 have one of one view.
+  shares = [1, 0, 1, 0.5, 0.25, 0]
   atlas = memory_atlas.make(
-    seen_of([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]]),
-    micrographs=np.array([0, 0, 1, 2, 3]),
-    specimens=np.array([0, 0, 1, 2]),
-    classes=np.array([0, 0, 1]),
+    seen_of([[share, 1 - share, 0] for share in shares]),
+    micrographs=np.array([0, 0, 1, 2, 3, 4]),
+    specimens=np.array([0, 0, 1, 2, 3]),
+    classes=np.array([0, 0, 0, 1]),
   )
-  np.testing.assert_allclose(
-    atlas.of_specimen, [[0.75, 0.25, 0], [0.5, 0.5, 0], [0, 1, 0]]
-  )
-  np.testing.assert_allclose(atlas.of_class, [[0.625, 0.375, 0], [0, 1, 0]])
-  np.testing.assert_allclose(atlas.share, [1.25 / 3, 1.75 / 3, 0])
-  # A resample of two specimens is both of one of them often enough.
-  np.testing.assert_allclose(atlas.interval[0, 0], [0.5, 0.75])
+  np.testing.assert_allclose(atlas.of_specimen[:, 0], [0.75, 0.5, 0.25, 0])
+  np.testing.assert_allclose(atlas.of_class, [[0.5, 0.5, 0], [0, 1, 0]])
+  np.testing.assert_allclose(atlas.share, [1.5 / 4, 2.5 / 4, 0])
+  # A resample of three specimens is one of them thrice often enough.
+  np.testing.assert_allclose(atlas.interval[0, 0], [0.25, 0.75])
   assert np.isnan(atlas.interval[1]).all()  # one specimen
-  # Of slot 0: 0.75, 0.5 | 0 about 5/12; between classes 0.625, 0.625 | 0.
-  mean = 1.25 / 3
-  between = 2 * (0.625 - mean) ** 2 + mean**2
-  total = (0.75 - mean) ** 2 + (0.5 - mean) ** 2 + mean**2
+  assert np.isnan(atlas.interval_of_specimen).all()  # 2 micrographs, or 1
+  # Of slot 0 about 3/8; between classes 0.5 thrice and 0.
+  mean = 1.5 / 4
+  between = 3 * (0.5 - mean) ** 2 + mean**2
+  total = sum((share - mean) ** 2 for share in (0.75, 0.5, 0.25, 0))
   assert atlas.telling[0] == pytest.approx(between / total)
   np.testing.assert_array_equal(atlas.dead, [False, False, True])
   assert atlas.telling[2] == 0
