@@ -33,6 +33,7 @@ RANGES = {
   "carbides per area": (0.8, 3.6),
   "ferrite share": (0.004, 0.16),
 }
+SLOTS = "slots"
 MEANS = "slots, mean weight"
 _SEED = 1000  # no drawing of the data set has it
 _PERMUTATIONS = 1000
@@ -165,19 +166,27 @@ class Network:
       mesh,
     )
 
+  def slot(self, column: int) -> str:
+    """Returns the slot of a column of `measure`, as names.csv has it."""
+    from eanet_jax.workdir import slot_names_csv
+
+    head, slot = divmod(column, self._trained.shape[1])
+    block = self._trained.block
+    return str(slot_names_csv.Slot(0, block, head + 1, slot + 1))
+
   def measure(self, images: np.ndarray) -> dict[str, np.ndarray]:
     """Returns of each slot in images (v, y, x) float64 (v, S), by name."""
     from eanet_jax.explanation import memory_atlas
 
     found: dict[str, list[np.ndarray]] = {}
     for name, weights in (
-      ("slots", self._trained),
+      (SLOTS, self._trained),
       ("slots, untrained", self._untrained),
     ):
       for batch in weights(images[..., None]):
         shares = memory_atlas.strongest_shares(batch)
         found.setdefault(name, []).append(shares)
-        if name == "slots":
+        if name == SLOTS:
           found.setdefault(MEANS, []).append(batch.mean(1, dtype=np.float64))
     return {
       name: np.concatenate(each).reshape(len(images), -1)
@@ -244,10 +253,12 @@ def main(argv: list[str]) -> int:
         for name, each in values.items()
       }
   console.say(f"\n{table(found)}\n")
+  for title, scores in found.items():
+    console.say(f"{title}: {network.slot(scores[SLOTS][2])}")
   # Those of which all properties vary.
   console.say(
     "between specimens the median slot varies by a factor of"
-    f" {spread(values['slots']):.2f} in its share, of"
+    f" {spread(values[SLOTS]):.2f} in its share, of"
     f" {spread(values[MEANS]):.2f} in its mean weight"
   )
   return 0

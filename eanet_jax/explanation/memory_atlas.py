@@ -78,8 +78,9 @@ def strongest_shares(weights: np.ndarray) -> np.ndarray:
   """Returns float64 (b, h, s): shares of tokens whose strongest slot it is.
 
   Not the mean weight: the softmax over tokens gives every slot the same sum in
-  every image, before the norm over slots, so that means differ little however
-  much of an image a slot stands for. Of equally strong slots it is the first.
+  every image, before the norm over slots, so that means differ by some per cent
+  however much of an image a slot stands for (docs/results.md, what slots
+  measure). Of equally strong slots it is the first.
 
   Args:
     weights: (b, n, h, s) of tokens over the slots of each head.
