@@ -39,6 +39,7 @@ SYSTEMS = {
   "vgg_attention": "VGG + attention",
   "vgg": "VGG",
   "vit": "ViT",
+  "fine_tuned": "EfficientNet-Lite0, all of it fine-tuned in PyTorch",
 }
 BASELINES = {
   "texture": "GLCM + LBP, SVM",
@@ -333,8 +334,6 @@ def of_frozen(config: Any, level: str) -> dict[str, Outcome]:
   from sklearn import linear_model, pipeline, preprocessing
 
   from eanet_jax.commands import training_job
-  from eanet_jax.evaluation import answers
-  from eanet_jax.workdir import predictions_csv
 
   begun = time.monotonic()
   data, _ = training_job.load(config)
@@ -347,22 +346,64 @@ def of_frozen(config: Any, level: str) -> dict[str, Outcome]:
     ).fit(features[train], data.view_labels[train])
     p = np.zeros((len(test), len(views.class_names)))
     p[:, model.classes_] = model.predict_proba(features[test])
-    answered = answers.Answers(views, test, np.log(np.maximum(p, 1e-30)))
-    predictions = predictions_csv.Predictions(
-      answered.files,
-      answered.specimens,
-      answered.labels,
-      answered.probabilities,
-    )
-    if level == "tile":
-      predictions = predictions_csv.Predictions(
-        np.array([f"{answered.specimens[0]}:{i}" for i in range(len(test))]),
-        answered.specimens[answered.groups],
-        answered.labels[answered.groups],
-        answered.tile_probabilities,
-      )
+    predictions = predictions_of(views, test, p, level)
     found[name] = Outcome(predictions, seconds=time.monotonic() - begun)
   return found
+
+
+def predictions_of(
+  views: Any, test: np.ndarray, probabilities: np.ndarray, level: str
+) -> Any:
+  """Returns `Predictions` of tiles or files, of those of views (t, l)."""
+  from eanet_jax.evaluation import answers
+  from eanet_jax.workdir import predictions_csv
+
+  logits = np.log(np.maximum(probabilities, 1e-30))
+  answered = answers.Answers(views, test, logits)
+  if level == "tile":
+    return predictions_csv.Predictions(
+      np.array([f"{answered.specimens[0]}:{i}" for i in range(len(test))]),
+      answered.specimens[answered.groups],
+      answered.labels[answered.groups],
+      answered.tile_probabilities,
+    )
+  return predictions_csv.Predictions(
+    answered.files,
+    answered.specimens,
+    answered.labels,
+    answered.probabilities,
+  )
+
+
+def of_fine_tuned(
+  config: Any, run: pathlib.Path, level: str, label: str
+) -> Outcome:
+  """Returns the outcome of a fine-tuned EfficientNet, of now or of before."""
+  from contestants import fine_tuning
+
+  from eanet_jax.commands import training_job
+  from eanet_jax.runtime import atomic_files
+
+  data, _ = training_job.load(config)
+  views, test = data.views, data.views.of(data.split.test)
+  kept = run / "fine_tuned.npz"
+  if not kept.exists():
+    console.say(label)
+    begun, train = time.monotonic(), views.of(data.split.train)
+    p = fine_tuning.probabilities(
+      views.images,
+      train,
+      data.view_labels[train],
+      test,
+      len(views.class_names),
+      config.train.seed,
+    )
+    run.mkdir(parents=True, exist_ok=True)
+    seconds = np.array(time.monotonic() - begun)
+    atomic_files.write_arrays(kept, {"probabilities": p, "seconds": seconds})
+  with np.load(kept) as found:
+    predictions = predictions_of(views, test, found["probabilities"], level)
+    return Outcome(predictions, seconds=float(found["seconds"]))
 
 
 def frozen_features(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -428,13 +469,16 @@ def outcomes(
     for each in protocol.rounds(seed):
       key = each.name, seed
       for system in arguments.systems:
-        recipe = "transfer" if system == "mean_of_folds" else system
+        others = {"mean_of_folds": "transfer", "fine_tuned": "transfer"}
+        recipe = others.get(system, system)
         config = config_of(recipe, source, each, seed, arguments.fields)
         run = arguments.workdir / name / system / f"{each.name}-{seed}"
         label = f"{name}, round {each.name}, seed {seed}: {SYSTEMS[system]}"
         config = training_job.settled(config, run)
         if system == "mean_of_folds":
           own = of_mean_of_folds(config, run / "all", protocol.level, label)
+        elif system == "fine_tuned":
+          own = of_fine_tuned(config, run, protocol.level, label)
         else:
           results = finished(config, run, label)
           of_system = of_run(results, run, protocol.level)

@@ -136,6 +136,15 @@ class Bench:
     chosen = np.arange(count * self.config.train.batch_size) % len(images)
     self._forward(self.state.variables, images, chosen)
 
+  def features(self, count: int) -> None:
+    """Finds what a frozen trunk says of `count` batches, for training."""
+    import numpy as np
+
+    images = self._data.views.images
+    chosen = np.arange(count * self.config.train.batch_size) % len(images)
+    orientations = self.config.evaluation.orientations
+    self._forward.features(self.state.variables, images, chosen, orientations)
+
   def loop(self) -> list[float]:
     """Trains by the whole loop; returns seconds of each epoch but the first."""
     from eanet_jax.training import train_loop

@@ -55,29 +55,11 @@ def by_xla(maps: object, kernel: object, stride: int) -> object:
 
 def torchs(images: np.ndarray) -> Callable[[], object]:
   """Returns what computes all maps once, by PyTorch."""
-  import efficientnet_lite_pytorch
   import torch
-  from torch.nn.utils import fusion
+  from contestants import torch_networks
 
-  from eanet_jax.models.pretrained import efficientnet_lite0
-
-  network = efficientnet_lite_pytorch.EfficientNet.from_pretrained(
-    "efficientnet-lite0", weights_path=str(efficientnet_lite0.path())
-  ).eval()
-
-  def fold(of: object, convolution: str, norm: str) -> None:
-    fused = fusion.fuse_conv_bn_eval(
-      getattr(of, convolution), getattr(of, norm)
-    )
-    setattr(of, convolution, fused)
-    setattr(of, norm, torch.nn.Identity())
-
-  fold(network, "_conv_stem", "_bn0")
-  for block in network._blocks:
-    if hasattr(block, "_expand_conv"):
-      fold(block, "_expand_conv", "_bn0")
-    fold(block, "_depthwise_conv", "_bn1")
-    fold(block, "_project_conv", "_bn2")
+  network = torch_networks.efficientnet_lite0()
+  torch_networks.fold_norms(network)
   layout = torch.channels_last
   network = network.to(memory_format=layout)
   rgb = torch.from_numpy(images.transpose(0, 3, 1, 2)).repeat(1, 3, 1, 1)

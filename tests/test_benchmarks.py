@@ -3,10 +3,12 @@
 import functools
 import importlib.util
 import json
+import math
 import os
 import sys
 import types
 
+import jax
 import numpy as np
 import pytest
 from conftest import ROOT, run, script
@@ -107,8 +109,8 @@ def test_gflop_of_the_default_networks_by_hand():
 def test_peers_are_the_reference_network():
   code = """
 import sys; sys.path.insert(0, "benchmarks")
-import peers
-print(peers.keras_network(256).count_params())
+from contestants import keras_eanet
+print(keras_eanet.network(256, 8).count_params())
 """
   environment = {**os.environ, "KERAS_BACKEND": "jax"}
   done = run("-c", code, env=environment)
@@ -116,25 +118,56 @@ print(peers.keras_network(256).count_params())
   assert done.stdout.splitlines()[-1] == "370691", done.stderr
 
 
+def test_peers_have_our_weights(monkeypatch):
+  torch = pytest.importorskip("torch")
+  monkeypatch.syspath_prepend(ROOT / "benchmarks")
+  from contestants import torch_networks
+
+  for name, stem in (("eanet", False), ("eanet_best", True)):
+    config = command_line.load(str(ROOT / "configs" / f"{name}.py"))
+    ours = networks.create(config.model, 3)
+    images = np.zeros((1, 256, 256, 1), np.float32)
+    parameters = jax.eval_shape(
+      lambda ours=ours, images=images: ours.init(
+        jax.random.key(0), images, deterministic=True
+      )
+    )["params"]
+    theirs = torch_networks.EANet(256, config.model.num_blocks, stem=stem)
+    biases = 64 * config.model.num_blocks  # that would cancel in a softmax
+    assert sum(p.numel() for p in theirs.parameters()) - biases == sum(
+      math.prod(leaf.shape) for leaf in jax.tree.leaves(parameters)
+    )
+    assert theirs(torch.zeros(2, 256, 256, 1)).shape == (2, 3)
+
+
 @pytest.mark.parametrize(
-  "mode", [pytest.param("train", marks=pytest.mark.slow), "infer"]
+  ("mode", "network", "against"),
+  [
+    ("infer", "eanet", "keras-jax"),
+    pytest.param("train", "eanet", "keras-jax", marks=pytest.mark.slow),
+    pytest.param("train", "eanet_best", "torch", marks=pytest.mark.slow),
+    pytest.param("infer", "transfer", "torch", marks=pytest.mark.slow),
+  ],
 )
-def test_peers_take_turns(mode):
+def test_peers_take_turns(mode, network, against):
+  for module in ["torch"] * (against == "torch"):
+    pytest.importorskip(module)
   done = run(
     "benchmarks/peers.py",
+    f"--network={network}",
     "--image-px=32",
     "--batch=4",
     "--blocks=1",
     f"--mode={mode}",
     "--turns=2",
     "--seconds=0.1",
-    "--backends=jax",
+    f"--against={against}",
   )
   assert done.returncode == 0, done.stderr
   ours, theirs = done.stdout.splitlines()[-2:]
   assert ours.startswith("| eanet_jax")
   assert ours.endswith("| 1.00 |")
-  assert "Keras" in theirs
+  assert against.split("-")[0] in theirs.lower()
   assert float(theirs.split("|")[-2]) > 0
 
 
