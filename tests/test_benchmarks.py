@@ -518,7 +518,8 @@ def test_memory_judges_a_slot_by_specimens_it_was_not_chosen_by():
 
 @pytest.mark.slow
 def test_memory_prints_a_row_for_each_property_alone_and_together(trained):
-  done = script(
+  # A process of its own: workers import its main module anew.
+  done = run(
     "benchmarks/memory.py", str(trained), "--specimens=6", "--images=1"
   )
   assert done.returncode == 0, done.stderr
