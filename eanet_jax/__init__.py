@@ -14,7 +14,7 @@ above it in this list:
   evaluation      what answers are worth: scores, intervals, baselines
   training        objectives, the jitted step, the loop, saving
   reporting       pages, plots and tables for people; imports no JAX
-  exporting       networks as files for others, a page among them, and their proof
+  exporting       networks as files for others, one a page, and their proof
   commands        one file for each verb, and the jobs that launch.py runs
   cli             the command `eanet`
 

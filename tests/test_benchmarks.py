@@ -499,6 +499,34 @@ def test_the_compilers_grouped_convolution_is_the_trunks():
     )
 
 
+def test_memory_judges_a_slot_by_specimens_it_was_not_chosen_by():
+  memory = benchmark("memory")
+  rng = np.random.default_rng(0)
+  half = np.arange(40) < 20
+  known = rng.random(40)
+  values = rng.random((40, 200))
+  found, as_good, _ = memory.chosen_and_tested(values, known, half)
+  assert abs(found) < 0.6  # the best of 200 on the first half has 0.6 or more
+  assert as_good > 0.01
+  values[:, 7] = -np.exp(3 * known)
+  found, as_good, best = memory.chosen_and_tested(values, known, half)
+  assert (found, best) == (pytest.approx(1), 7)
+  assert as_good < 0.01
+  values[~half, 7] *= -1  # it turns round
+  assert memory.chosen_and_tested(values, known, half)[0] == pytest.approx(-1)
+
+
+@pytest.mark.slow
+def test_memory_prints_a_row_for_each_property_alone_and_together(trained):
+  # A process of its own: workers import its main module anew.
+  done = run(
+    "benchmarks/memory.py", str(trained), "--specimens=6", "--images=1"
+  )
+  assert done.returncode == 0, done.stderr
+  rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+  assert len(rows) == 2 + 10
+
+
 def test_explanations_find_the_places_that_decide():
   explanations = benchmark("explanations")
   rng = np.random.default_rng(0)

@@ -99,6 +99,7 @@ def _evaluate(
   readers: "file_readers.Readers",
 ) -> int:
   from eanet_jax.evaluation import new_files
+  from eanet_jax.explanation import named_structure
   from eanet_jax.inference import answer_rows, classify
   from eanet_jax.reporting import evaluation_page
   from eanet_jax.runtime import atomic_files
@@ -110,16 +111,20 @@ def _evaluate(
     reading_options.told(arguments),
     fast=arguments.fast,
   )
+  named = named_structure.of_network(
+    classifier.network, arguments.workdir, classifier.mesh
+  )
   table = answer_rows.Table(
     "micrograph",
     classifier.class_names,
-    classifier.identity(),
+    classifier.identity(named.key if named else ""),
     arguments.top_k,
     {"specimen": str, "true": str},
+    named.names if named else (),
   )
   tested = new_files.Tested(classifier.class_names)
   with answer_tables.opened(out / _PREDICTIONS, table.columns) as add:
-    for each in _answered(classifier, source):
+    for each in _answered(classifier, source, named):
       own = {"specimen": each.specimen, "true": each.true}
       for row in table.rows(each.prediction):
         add(row | own)
@@ -151,6 +156,7 @@ class _Answer(typing.NamedTuple):
 def _answered(
   classifier: "classify.Classifier",
   source: "sources.Source",
+  describe: "classify.Describe | None",
 ) -> Iterator[_Answer]:
   """Yields the answer for each file, in order."""
   from eanet_jax.data import entries, spelling
@@ -166,7 +172,7 @@ def _answered(
   # A class is known by its name, however a system spells it.
   known = {spelling.key(name): name for name in classifier.class_names}
   predictions = console.progress(
-    classifier.stream(files, told, facts=True),
+    classifier.stream(files, told, facts=True, describe=describe),
     total=len(files),
     unit="file",
     leave=False,

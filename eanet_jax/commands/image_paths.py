@@ -10,20 +10,27 @@ if typing.TYPE_CHECKING:  # so that --help answers at once
   from eanet_jax.data import given_files, micrographs
 
 
-def add(parser: argparse.ArgumentParser, *, tables: bool = False) -> None:
-  """Adds the PATH arguments, one or more.
+def add(
+  parser: argparse.ArgumentParser,
+  *,
+  tables: bool = False,
+  nargs: str = "+",
+  more: str = "",
+) -> None:
+  """Adds the PATH arguments.
 
   Args:
     parser: the verb's.
     tables: whether tables are taken, too.
+    nargs: how many, as argparse says it; one or more.
+    more: of the help.
   """
-  more = ""
   if tables:
-    more = "; or a CSV, TSV or XLSX table with the column file and, where they"
+    more += "; or a CSV, TSV or XLSX table with the column file and, where they"
     more += " are known, specimen, um_per_px and bar_rows"
   parser.add_argument(
     "paths",
-    nargs="+",
+    nargs=nargs,
     type=pathlib.Path,
     metavar="PATH",
     help=f"image files, or folders that are searched to any depth{more}",

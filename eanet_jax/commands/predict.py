@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 import typing
+from collections.abc import Sequence
 
 from eanet_jax import errors
 from eanet_jax.commands import (
@@ -27,7 +28,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     "predict",
     help="classify files with a trained network",
     description="Writes one row for each file, as soon as it is known: file,"
-    " label, probability, a column of probabilities for each class, set (the"
+    " label, probability, a column of probabilities for each class, share of"
+    " (whatever slots of the memory were called, see eanet memory), set (the"
     " classes of which one is the true one as often as is promised), novelty"
     " (how unlike everything trained on: 5 % of images like those are above 1),"
     " verdict (known, unsure, foreign or other magnification) and reason,"
@@ -149,6 +151,7 @@ def _predict(
   readers: "file_readers.Readers",
 ) -> int:
   from eanet_jax.data import thumbnails
+  from eanet_jax.explanation import named_structure, structure_words
   from eanet_jax.inference import answer_rows, classify
   from eanet_jax.runtime import console
   from eanet_jax.workdir import answer_tables
@@ -161,11 +164,15 @@ def _predict(
     calibrated=not arguments.uncalibrated,
     fast=arguments.fast,
   )
+  named = named_structure.of_network(
+    classifier.network, arguments.workdir, classifier.mesh
+  )
   table = answer_rows.Table(
     arguments.level,
     classifier.class_names,
-    classifier.identity(),
+    classifier.identity(named.key if named else ""),
     arguments.top_k,
+    structure=named.names if named else (),
   )
   shown = None
   if isinstance(readers, thumbnails.Readers):  # as --report needs
@@ -182,7 +189,7 @@ def _predict(
     given = _left(given, table, begun)
   counted = _Count(arguments.out, len(given.files), begun)
   predictions = console.progress(
-    classifier.stream(given.files, given.told),
+    classifier.stream(given.files, given.told, describe=named),
     total=len(given.files),
     unit="file",
     leave=False,
@@ -190,6 +197,7 @@ def _predict(
   votes = answer_rows.Votes(
     map(given.specimen, given.files) if table.level == "specimen" else ()
   )
+  structures = structure_words.BySpecimen()
   try:
     with answer_tables.opened(arguments.out, table.columns, begun) as add:
       for each in predictions:
@@ -199,6 +207,7 @@ def _predict(
         elif vote := votes.add(given.specimen(each.file), each):
           add(table.of_specimen(vote))
         counted.add(each.file, each.error)
+        structures.add(given.specimen(each.file), each.structure)
         if shown:
           shown.add(each)
   except KeyboardInterrupt:
@@ -209,9 +218,13 @@ def _predict(
       f"cannot write --out={arguments.out}: {errors.reason(error)};"
       f" {counted.so_far()} may be in it"
     ) from None
+  # What was in the table before is not known of its specimens.
+  lines = [] if begun and begun.rows else structures.lines()
   if shown:
-    html_pages.write_predictions(arguments.report, shown, arguments.workdir)
-  counted.say(classifier.promise, arguments.report)
+    html_pages.write_predictions(
+      arguments.report, shown, arguments.workdir, lines
+    )
+  counted.say([*lines, classifier.promise], arguments.report)
   return 1 if counted.failed and not arguments.keep_going else 0
 
 
@@ -285,11 +298,11 @@ class _Count:
       line = f"{self.so_far()}: {self._out}"
     print(line, file=self._stream)
 
-  def say(self, promise: str, page: pathlib.Path | None) -> None:
+  def say(self, lines: Sequence[str], page: pathlib.Path | None) -> None:
     """Prints the files that could not be used, and how many could.
 
     Args:
-      promise: what the sets promise.
+      lines: of all that could.
       page: that was written, too.
     """
     from eanet_jax.runtime import wording
@@ -299,7 +312,8 @@ class _Count:
     if (more := self._failed_now - len(self._lines)) > 0:
       files = wording.count(more, "more file")
       print(f"{files} could not be used, see the table", file=sys.stderr)
-    print(promise, file=self._stream)
+    for line in lines:
+      print(wording.printable(line), file=self._stream)
     used = wording.count(self._done - self._failed_now, "file")
     line = f"{used} classified, {self._failed_now} could not be used"
     if self._before:

@@ -70,7 +70,7 @@ def draw(seed: int, label: str, specimen: str, index: int) -> Drawing:
   signal_, carbides = drawn_surface.draw(
     rng, _steel(rng, *key), um_per_px, backscatter
   )
-  grey = _expose(lot, rng, signal_, carbides)
+  grey = expose(lot, rng, signal_, carbides)
   detector = "BSE" if backscatter > 0.6 else "ETD"
   bar = drawn_bar.draw(
     lot, specimen, um_per_px, detector, drawn_surface.SIDE_PX
@@ -135,13 +135,18 @@ def _steel(
   return _FAMILIES[CLASSES[family]] * np.exp(_SPREAD * deviates)
 
 
-def _expose(
+def expose(
   lot: np.random.Generator,
   rng: np.random.Generator,
   signal_: np.ndarray,
   carbides: np.ndarray,
 ) -> np.ndarray:
-  """What the detector makes of the signal, uint8 (y, x)."""
+  """Returns what the detector makes of a signal, uint8 (y, x).
+
+  Args:
+    lot, rng: of what a specimen's images share, and of this image.
+    signal_, carbides: what `drawn_surface.draw` gives.
+  """
   from scipy import ndimage
 
   blur_px = 0.65 + 0.2 * lot.uniform() + 0.4 * rng.uniform() ** 2

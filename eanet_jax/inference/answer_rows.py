@@ -67,6 +67,8 @@ class Table:
     top_k: the most probable classes alone have columns, so many; 0 for a
       column of each class.
     more: further columns with their types, behind what a row is of.
+    structure: what slots of the network's memory are called; each has a column
+      for its share.
   """
 
   level: Level
@@ -74,6 +76,7 @@ class Table:
   network_id: str
   top_k: int = 0
   more: Mapping[str, type] = dataclasses.field(default_factory=dict)
+  structure: Sequence[str] = ()
 
   @property
   def key(self) -> str:
@@ -91,6 +94,7 @@ class Table:
     else:
       names = predictions_csv.class_columns(self.class_names, self._others)
       columns |= dict.fromkeys(names, float)
+    columns |= dict.fromkeys(map(_share_of, self.structure), float)
     return {**columns, **_BESIDES[self.level], "network_id": str}
 
   @property
@@ -101,7 +105,8 @@ class Table:
   def _others(self) -> set[str]:
     """Columns that no class may be called like."""
     level = self.level
-    return {*_OF[level], *self.more, *_BESIDES[level], "network_id"}
+    shares = map(_share_of, self.structure)
+    return {*_OF[level], *self.more, *shares, *_BESIDES[level], "network_id"}
 
   def rows(self, prediction: classify.Prediction) -> list[Row]:
     """Returns the rows of one file: its tiles', or its own.
@@ -118,6 +123,10 @@ class Table:
     if self.level == "tile":
       return self._of_tiles(prediction, own)
     own |= self._answer(prediction.probabilities)
+    own |= {
+      _share_of(name): _rounded(float(shares.mean()))
+      for name, shares in prediction.structure.items()
+    }
     own |= {
       "set": "; ".join(prediction.set),
       "novelty": _rounded(prediction.novelty),
@@ -149,6 +158,10 @@ class Table:
         novelty = float(prediction.novelties[tile])
       row = own | {"tile": tile, "top_px": top, "left_px": left}
       row |= self._answer(probabilities[tile])
+      row |= {
+        _share_of(name): _rounded(float(shares[tile]))
+        for name, shares in prediction.structure.items()
+      }
       row["novelty"] = _rounded(novelty)
       row["verdict"] = confidence.by_novelty(novelty)
       found.append(row)
@@ -167,6 +180,10 @@ class Table:
     mean = vote.sum / vote.used
     row |= self._answer(mean)
     row["agree"] = round(vote.labels[int(mean.argmax())] / vote.used, _DIGITS)
+    row |= {
+      _share_of(name): _rounded(total / vote.used)
+      for name, total in vote.structure.items()
+    }
     if vote.novelties is not None:
       row["novelty"] = _rounded(vote.novelties / vote.used)
       row["foreign"] = vote.foreign
@@ -196,6 +213,11 @@ class Table:
     return row
 
 
+def _share_of(name: str) -> str:
+  """The column of what slots of the memory are called."""
+  return f"share of {name}"
+
+
 def _rounded(number: float | None) -> float | None:
   return None if number is None else round(number, _DIGITS)
 
@@ -220,6 +242,7 @@ class Vote:
     labels: how many micrographs are of each class.
     novelties: their sum; None where the network cannot tell.
     foreign: how many are.
+    structure: the sum of the shares of each name of slots of the memory.
     error: of the first that could not be used.
   """
 
@@ -233,6 +256,7 @@ class Vote:
   )
   novelties: float | None = None
   foreign: int = 0
+  structure: dict[str, float] = dataclasses.field(default_factory=dict)
   error: str = ""
 
   def add(self, prediction: classify.Prediction) -> None:
@@ -249,6 +273,9 @@ class Vote:
     if prediction.novelty is not None:
       self.novelties = (self.novelties or 0.0) + prediction.novelty
       self.foreign += prediction.novelty > 1
+    for name, shares in prediction.structure.items():
+      before = self.structure.get(name, 0.0)
+      self.structure[name] = before + float(shares.mean())
 
 
 class Votes:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -57,6 +57,9 @@ _MOST_BATCHES = 4
 # Of what an answer depends on, so many characters name it.
 _ID_CHARACTERS = 12
 
+# From uint8 images (v, y, x, 1) to float64 (v,) of each, by name.
+Describe = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
@@ -88,6 +91,8 @@ class Prediction:
     corners: int64 (views, 2), the top and left pixel of each view in the
       specimen rows; None if the file could not be used.
     facts: of the specimen rows, where they were asked for.
+    structure: float64 (views,) by what slots of a memory are called: the share
+      of a view that they take up; {} where it was not asked for.
   """
 
   file: str
@@ -110,6 +115,7 @@ class Prediction:
   novelties: np.ndarray | None = None
   corners: np.ndarray | None = None
   facts: picture_facts.Facts | None = None
+  structure: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 class ViewAnswers(NamedTuple):
@@ -205,7 +211,7 @@ class Classifier:
     self._variables = network.variables
     self._familiar: novelty.Familiar | None = None
     self._dataset = config["dataset"]
-    self.told = _as_trained(told, self._dataset)
+    self.told = as_trained(told, self._dataset)
     usual = config["evaluation"]["orientations"]
     self._orientations = 1 if fast else usual
     # How far is far was found with the mean over the usual orientations; of
@@ -305,6 +311,7 @@ class Classifier:
     told: Mapping[str, micrographs.Told] | None = None,
     *,
     facts: bool = False,
+    describe: Describe | None = None,
   ) -> Iterator[Prediction]:
     """Yields a prediction for each file, reading ahead of the network.
 
@@ -312,6 +319,7 @@ class Classifier:
       paths: files, as many as there may be: a few are in memory at a time.
       told: what is known of some files in place of what is of all, by path.
       facts: whether their brightness, contrast and size are measured.
+      describe: what finds their structures.
     """
     told = told or {}
 
@@ -325,16 +333,19 @@ class Classifier:
       waiting.append((path, seen))
       views += len(seen.views)
       if views >= enough:
-        yield from self._classify(waiting)
+        yield from self._classify(waiting, describe)
         waiting, views = [], 0
         enough = min(2 * enough, _MOST_BATCHES * self._forward.batch_size)
-    yield from self._classify(waiting)
+    yield from self._classify(waiting, describe)
 
-  def identity(self) -> str:
+  def identity(self, besides: str = "") -> str:
     """Returns hexadecimal digits of all that answers for a file depend on.
 
     The weights, the classes, how files are cleaned and cut, what is told of
     them all, and the orientations that are looked at.
+
+    Args:
+      besides: what else they depend on.
     """
     dataset = self._dataset
     decides = {
@@ -345,6 +356,8 @@ class Classifier:
       "orientations": self._orientations,
       "coverage": self._confidence.coverage,
     }
+    if besides:
+      decides["besides"] = besides
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
     for leaf in jax.tree.leaves(self._variables):
       digest.update(sharding.fetch(leaf).tobytes())
@@ -381,7 +394,7 @@ class Classifier:
   ) -> tuple[micrographs.Micrograph | None, _Seen]:
     dataset = self._dataset
     side = dataset["image_px"]
-    said = _as_trained(told, dataset) if told else self.told
+    said = as_trained(told, dataset) if told else self.told
     try:
       micrograph = self._readers.read(path, said)
       views = micrographs.views(
@@ -412,26 +425,30 @@ class Classifier:
     return micrograph, _Seen(views[..., None], field_um, of_file)
 
   def _classify(
-    self, waiting: Sequence[tuple[str | os.PathLike, _Seen]]
+    self,
+    waiting: Sequence[tuple[str | os.PathLike, _Seen]],
+    describe: Describe | None = None,
   ) -> Iterator[Prediction]:
     if not waiting:
       return
     counts = [len(seen.views) for _, seen in waiting]
     groups = np.repeat(np.arange(len(waiting)), counts)
-    logits, features = self._looked_at([seen.views for _, seen in waiting])
+    images = np.concatenate([seen.views for _, seen in waiting])
+    logits, features = self._looked_at(images)
+    structure = describe(images) if describe and len(images) else {}
     for i, (path, seen) in enumerate(waiting):
       if seen.error:
         yield Prediction(str(path), error=seen.error)
         continue
       own = groups == i
       of_own = None if features is None else features[own]
-      yield self._prediction(path, seen, logits[own], of_own)
+      of_views = {name: shares[own] for name, shares in structure.items()}
+      yield self._prediction(path, seen, logits[own], of_own, of_views)
 
   def _looked_at(
-    self, views: Sequence[np.ndarray]
+    self, images: np.ndarray
   ) -> tuple[np.ndarray, np.ndarray | None]:
     """Logits (k, l) of views uint8 (k, y, x, 1), and their features (k, f)."""
-    images = np.concatenate(views)
     if not len(images):
       return np.empty((0, len(self.class_names)), np.float32), None
     chosen, features = np.arange(len(images)), None
@@ -448,6 +465,7 @@ class Classifier:
     seen: _Seen,
     logits: np.ndarray,
     features: np.ndarray | None,
+    structure: Mapping[str, np.ndarray],
   ) -> Prediction:
     """Of one file: logits (t, l) and features (t, f) of its views."""
     mean = forward_pass.probabilities(logits).mean(0)
@@ -470,6 +488,7 @@ class Classifier:
       nearest=() if features is None else self._nearest(features),
       trained_on=self._known.get(trained_on.digest(seen.views), ""),
       novelties=novelties,
+      structure=structure,
       **seen.of_file,
     )
 
@@ -492,7 +511,7 @@ class Classifier:
     )
 
 
-def _as_trained(
+def as_trained(
   told: micrographs.Told, dataset: Mapping[str, Any]
 ) -> micrographs.Told:
   """Returns what is told of files, which are to be cleaned as in training.

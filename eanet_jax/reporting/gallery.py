@@ -16,6 +16,7 @@ from PIL import Image
 from scipy import special
 
 from eanet_jax.data import thumbnails
+from eanet_jax.explanation import structure_words
 
 if TYPE_CHECKING:  # it imports JAX, which no page needs
   from eanet_jax.inference import classify
@@ -36,6 +37,7 @@ class _Kept:
   probability: float
   novelty: float | None
   remarks: tuple[str, ...]
+  structure: str
   thumbnail: thumbnails.Thumbnail | None
   tiles: np.ndarray | None  # float32 (rows, columns)
 
@@ -106,6 +108,7 @@ class Gallery:
         probability,
         prediction.novelty,
         (why, *prediction.remarks) if prediction.reason else prediction.remarks,
+        structure_words.in_words(structure_words.means(prediction.structure)),
         thumbnail,
         self._tiles(prediction, thumbnail),
       )
@@ -168,6 +171,7 @@ class Gallery:
         "probability": kept.probability,
         "novelty": kept.novelty,
         "remarks": list(kept.remarks),
+        "structure": kept.structure,
         "picture": self._picture(kept),
       }
       for kept in group.shown()

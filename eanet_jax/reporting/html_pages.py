@@ -51,7 +51,10 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
 
 
 def write_predictions(
-  path: pathlib.Path, shown: gallery.Gallery, workdir: pathlib.Path
+  path: pathlib.Path,
+  shown: gallery.Gallery,
+  workdir: pathlib.Path,
+  structure: Sequence[str] = (),
 ) -> None:
   """Writes a page of predictions.
 
@@ -59,11 +62,13 @@ def write_predictions(
     path: the file.
     shown: the predictions.
     workdir: of the network that made them.
+    structure: of specimens, a line each.
 
   Raises:
     UserError: it cannot be written.
   """
-  contents = _printable(shown.contents(str(workdir)))
+  contents = shown.contents(str(workdir)) | {"structure": list(structure)}
+  contents = _printable(contents)
   try:
     atomic_files.write_text(path, render("predictions.html.jinja", contents))
   except OSError as error:
@@ -75,6 +80,12 @@ def write_predictions(
 def write_explanations(path: pathlib.Path, contents: dict[str, Any]) -> None:
   """Writes the page of `explanation_page.contents`; may raise OSError."""
   text = render("explanation.html.jinja", contents)
+  atomic_files.write_text(path, text)
+
+
+def write_atlas(path: pathlib.Path, contents: dict[str, Any]) -> None:
+  """Writes the page of `memory_page.contents`; may raise OSError."""
+  text = render("memory.html.jinja", _printable(contents))
   atomic_files.write_text(path, text)
 
 

@@ -53,7 +53,9 @@ def test_an_interrupted_table_is_gone_on_with(
   monkeypatch.setattr(
     classify.Classifier,
     "stream",
-    lambda self, files, *a: read.extend(files) or streamed(self, files, *a),
+    lambda self, files, *a, **named: (
+      read.extend(files) or streamed(self, files, *a, **named)
+    ),
   )
   done = predict(trained, images, out, "--resume")
   assert "3 in the table before" in done.stdout

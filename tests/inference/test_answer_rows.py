@@ -89,3 +89,20 @@ def test_specimens_are_the_mean_of_their_micrographs():
   assert table.of_specimen(lost)["error"] == (
     "no file of it could be used: text"
   )
+
+
+def test_shares_of_named_slots_are_means_at_every_level():
+  shares = {"lath": np.array([0.25, 0.75])}
+  one = prediction("f", (0.5, 0.2, 0.3), (0.1, 0.8, 0.1), structure=shares)
+  two = prediction("g", (0.5, 0.2, 0.3), structure={"lath": np.array([0.1])})
+  classes = ("P92", "share of lath", "HR")
+  found = {}
+  for level in answer_rows.LEVELS:
+    table = answer_rows.Table(level, classes, "id", structure=("lath",))
+    assert "share of lath (class)" in table.columns
+    votes = answer_rows.Votes(["s", "s"])
+    votes.add("s", one)
+    vote = votes.add("s", two)
+    rows = [table.of_specimen(vote)] if level == "specimen" else table.rows(one)
+    found[level] = [row["share of lath"] for row in rows]
+  assert found == {"tile": [0.25, 0.75], "micrograph": [0.5], "specimen": [0.3]}

@@ -89,8 +89,8 @@ from eanet_jax.inference import classify
 
 stream = classify.Classifier.stream
 
-def slow(self, paths, *more):
-  yield from stream(self, paths[:1], *more)
+def slow(self, paths, *more, **named):
+  yield from stream(self, paths[:1], *more, **named)
   print("waiting", flush=True)
   time.sleep(300)
 
