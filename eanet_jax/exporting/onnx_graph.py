@@ -142,7 +142,8 @@ class Graph:
       return value
     if value.constant is not None and static(shape):
       return constant(np.broadcast_to(value.constant, shape))
-    for mine, wanted in zip(value.shape[::-1], shape[::-1], strict=False):
+    before = (1,) * (len(shape) - len(value.shape)) + value.shape
+    for mine, wanted in zip(before, shape, strict=True):
       if not isinstance(wanted, int) and isinstance(mine, int):
         raise NotImplementedError("a constant for each image")
     # 1 leaves a dimension as it is.

@@ -5,6 +5,7 @@ is loaded in a process of its own by `reloaded.py`, which knows no networks.
 """
 
 import dataclasses
+import os
 import pathlib
 import subprocess
 import sys
@@ -22,6 +23,12 @@ from eanet_jax.workdir import examples_npz
 TOLERANCE = 1e-4  # of a probability, of novelty and of a feature
 _REAL = 12  # micrographs, as many as the workdir shows; the rest is noise
 _NOISE = 4
+# On the CPU: this process may hold an accelerator, or most of its memory.
+_ENVIRONMENT = {
+  "JAX_PLATFORMS": "cpu",
+  "CUDA_VISIBLE_DEVICES": "-1",
+  "TF_CPP_MIN_LOG_LEVEL": "3",
+}
 
 
 class Unsound(Exception):
@@ -156,6 +163,7 @@ def _answered(
     words = (reloaded.__file__, kind, path, given, answered)
     done = subprocess.run(
       [sys.executable, "-P", *map(str, words)],
+      env={**os.environ, **_ENVIRONMENT},
       stdin=subprocess.DEVNULL,
       capture_output=True,
       check=False,

@@ -6,7 +6,6 @@ Nothing of this package is imported, so that nothing of it can help: what comes
 out is the file's own. Importable, for whoever wants to time what is loaded.
 """
 
-import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -80,6 +79,4 @@ def main(kind: str, path: str, given: str, answered: str) -> None:
 
 
 if __name__ == "__main__":
-  # It is to be right here, and an accelerator may be in use.
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   main(*sys.argv[1:])

@@ -226,12 +226,12 @@ def depthwise_conv(x: Array, kernel: Array) -> Array:
 
 def _taps(x: Array, size: int) -> Iterator[tuple[tuple[int, int], Array]]:
   """Yields ((i, j), what the tap at i, j of a kernel sees of x)."""
-  _, height, width, _ = x.shape
+  b, height, width, d = x.shape
   edge = (size // 2, size // 2)
   padded = jnp.pad(x, ((0, 0), edge, edge, (0, 0)))
   for i, j in itertools.product(range(size), repeat=2):
-    rows = jax.lax.slice_in_dim(padded, i, i + height, axis=1)
-    yield (i, j), jax.lax.slice_in_dim(rows, j, j + width, axis=2)
+    end = (b, i + height, j + width, d)
+    yield (i, j), jax.lax.slice(padded, (0, i, j, 0), end)
 
 
 def _depthwise_conv_fwd(

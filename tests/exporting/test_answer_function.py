@@ -12,16 +12,27 @@ SIDE_PX = made_classifiers.SIDE_PX
 
 
 @pytest.mark.parametrize("name", made_classifiers.SMALL)
-def test_the_function_answers_as_the_classifier_for_any_number(name):
+def test_every_network_is_one_function_of_any_number_of_images(name):
+  # Their answers: tests/exporting/test_onnx_file.py.
+  function = answer_function.of(made_classifiers.SMALL[name]().network)
+  exported = stablehlo.exported(function, SIDE_PX)
+  assert exported.platforms == ("cpu", "cuda", "tpu")
+  (images,) = exported.in_avals
+  outputs = dict(
+    zip(exported.out_tree.node_data()[1], exported.out_avals, strict=True)
+  )
+  assert ("novelty" in outputs) == (name == "transfer")
+  for shape in (images.shape, *(each.shape for each in outputs.values())):
+    assert str(shape[0]) == "b"
+
+
+@pytest.mark.parametrize("name", ["transfer", "eanet"])
+def test_the_function_answers_as_the_classifier(name):
   classifier = made_classifiers.SMALL[name]()
   images = made_classifiers.views(3)
   expected = proof.expectation(classifier, images)
   made_classifiers.assert_telling(expected)
-  assert ("novelty" in expected) == (name == "transfer")
-  function = answer_function.of(classifier.network)
-  exported = stablehlo.exported(function, SIDE_PX)
-  assert exported.platforms == ("cpu", "cuda", "tpu")
-  found = jax.jit(exported.call)(images)
+  found = jax.jit(answer_function.of(classifier.network))(images)
   made_classifiers.assert_equal(found, expected)
 
 

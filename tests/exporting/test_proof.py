@@ -7,6 +7,7 @@ import pytest
 from conftest import eanet
 from jax import export
 
+from eanet_jax.commands import export as export_command
 from eanet_jax.exporting import (
   answer_function,
   description,
@@ -84,7 +85,7 @@ def one_output_more(classifier, path):
   [
     (other_weights, "greatest difference 0.0002"),
     (no_program, "does not run"),
-    (one_output_more, "other outputs"),
+    pytest.param(one_output_more, "other outputs", marks=pytest.mark.slow),
   ],
 )
 def test_nothing_is_kept_of_a_file_that_answers_otherwise(
@@ -98,6 +99,10 @@ def test_nothing_is_kept_of_a_file_that_answers_otherwise(
   assert why in done.stderr
   assert len(done.stderr.splitlines()) == 1
   assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_offers_every_kind():
+  assert set(export_command._FORMATS) == set(kinds.KINDS)
 
 
 def test_a_number_that_is_none_is_no_proof():
