@@ -6,16 +6,17 @@ import sys
 
 from eanet_jax.commands import output_file
 
-_FORMATS = ("stablehlo", "onnx", "bioimageio", "savedmodel")
+_FORMATS = ("html", "stablehlo", "onnx", "bioimageio", "savedmodel")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
   """Adds the verb to the command line."""
   parser = commands.add_parser(
     "export",
-    help="write a trained network as one file for other programs",
-    description="Writes the network as a function from views (uint8, any number"
-    " of them) to probabilities, novelty and features, with standardising, all"
+    help="write a trained network as a page that classifies, or for programs",
+    description="Writes the network as one page that reads micrographs, answers"
+    " and shows why (html), or as a function from views (uint8, any number of"
+    " them) to probabilities, novelty and features, with standardising, all"
     " orientations and calibration inside, and a JSON file beside it that says"
     " the rest: class names, how a micrograph is cut, what an answer is worth."
     " The file is then loaded in a process of its own and compared with the"
@@ -29,7 +30,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     "--format",
     choices=_FORMATS,
     required=True,
-    help="stablehlo: for JAX on CPUs, CUDA GPUs and TPUs; onnx: for onnxruntime"
+    help="html: one page that classifies files in a browser, offline;"
+    " stablehlo: for JAX on CPUs, CUDA GPUs and TPUs; onnx: for onnxruntime"
     " and others, float32; bioimageio: a folder with it and rdf.yaml, for the"
     " BioImage Model Zoo; savedmodel: a folder, for TensorFlow",
   )
@@ -37,7 +39,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     "--out",
     type=pathlib.Path,
     metavar="PATH",
-    help="new file to write; the JSON file is called PATH.json"
+    help="new file to write; a JSON file is called PATH.json"
     " [<name of the workdir>.<format>]",
   )
   parser.set_defaults(run=run)
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
   kind, workdir = arguments.format, arguments.workdir.expanduser()
   out = arguments.out or exported.default_path(workdir, kind)
   out = out.expanduser()
-  exported.check_new(out)
+  exported.check_new(kind, out)
   output_file.check(out)
   exported.check_installed(kind)
   try:
@@ -58,5 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
   except proof.Unsound as error:
     print(f"eanet: nothing is kept of {out}: {error}", file=sys.stderr)
     return 1
-  print(f"{out}: {exported.size_mb(out):.1f} MB, {found}")
+  compared = found or (
+    "not compared here, because Node is not installed: it compares itself with"
+    " the network whenever it is opened"
+  )
+  print(f"{out}: {exported.size_mb(out):.1f} MB, {compared}")
   return 0

@@ -43,10 +43,6 @@ def of(
     path: the file or folder, as it stays.
     proven: how it compares with the network.
   """
-  meta = classifier.network.meta
-  dataset = meta.config["dataset"]
-  side = classifier.image_px
-  tiled = classifier.tile_px is not None
   outputs = {
     name: {
       "type": "float32",
@@ -56,16 +52,15 @@ def of(
     }
     for name, difference in proven.differences.items()
   }
-  return {
-    "format": FORMAT,
+  meta, side = classifier.network.meta, classifier.image_px
+  known = about(classifier, kept)
+  return known | {
     "model": {
       "kind": kind,
       "name": path.name,
       "files": _files(path),
-      "network": networks.title(meta.config["model"]),
-      "network_id": classifier.identity(),
+      **known["model"],
     },
-    "class_names": list(classifier.class_names),
     "input": {
       "name": "images",
       "type": "uint8",
@@ -79,6 +74,28 @@ def of(
       "noise": proven.noise,
       "tolerance": proof.TOLERANCE,
     },
+    "versions": versions.installed(),
+    "trained_with": meta.versions,
+  }
+
+
+def about(
+  classifier: classify.Classifier, kept: trained_on.TrainedOn | None
+) -> dict[str, Any]:
+  """Returns what holds of a network in whatever file it stands.
+
+  Args: as `of` has them.
+  """
+  config = classifier.network.meta.config
+  dataset, side = config["dataset"], classifier.image_px
+  tiled = classifier.tile_px is not None
+  return {
+    "format": FORMAT,
+    "model": {
+      "network": networks.title(config["model"]),
+      "network_id": classifier.identity(),
+    },
+    "class_names": list(classifier.class_names),
     "before": {
       "data_bar": "cut off, before anything is resized",
       "overlays": dataset["overlays"],
@@ -96,8 +113,6 @@ def of(
       " (PIL.Image.resize with Image.Resampling.BILINEAR)",
     },
     "after": _after(kept, len(classifier.class_names)),
-    "versions": versions.installed(),
-    "trained_with": meta.versions,
   }
 
 

@@ -35,17 +35,22 @@ def check_installed(kind: str) -> None:
     )
 
 
-def check_new(path: pathlib.Path) -> None:
+def check_new(kind: str, path: pathlib.Path) -> None:
   """Raises UserError if something is there already."""
-  for each in (path, json_beside(path)):
+  beside = [json_beside(path)] if kinds.KINDS[kind].json_beside else []
+  for each in (path, *beside):
     if os.path.lexists(each):
       raise errors.UserError(
         f"{each} exists already: remove it, or name another file with --out"
       )
 
 
-def write(workdir: pathlib.Path, kind: str, path: pathlib.Path) -> proof.Proof:
+def write(
+  workdir: pathlib.Path, kind: str, path: pathlib.Path
+) -> proof.Proof | None:
   """Writes the network of a workdir; returns how it compares with the network.
+
+  None if nothing here can tell.
 
   Args:
     workdir: of a training run.
@@ -60,10 +65,12 @@ def write(workdir: pathlib.Path, kind: str, path: pathlib.Path) -> proof.Proof:
   classifier = classify.Classifier.restore(workdir)
   images = proof.test_images(workdir, classifier.image_px)
   with atomic_files.replacing(path) as building:
-    kinds.KINDS[kind].write(classifier, building)
+    kinds.KINDS[kind].write(classifier, workdir, building)
     found = proof.prove(kind, building, classifier, images)
-    if not found.sound:
+    if found is not None and not found.sound:
       raise proof.Unsound(str(found))
+  if found is None or not kinds.KINDS[kind].json_beside:
+    return found
   told = description.of(classifier, trained_on.read(workdir), kind, path, found)
   atomic_files.write_json(json_beside(path), told)
   return found

@@ -1,10 +1,10 @@
 """One HTML file that classifies micrographs, in any browser and offline.
 
-Takes a `Classifier` and the description that goes with every export, gives the
-page: the network as operations, its weights, the scripts that read micrographs
-and answer, and test images with the answers that they must have. Its forward
-pass is a small one of our own, page/kernels.c and page/operations.js: the
-well-kept runtimes are larger than the network (docs/export.md has the figures).
+Takes a `Classifier` and the workdir that it was restored from, gives the page:
+the network as operations, its weights, the scripts that read micrographs and
+answer, and test images with the answers that they must have. Its forward pass
+is a small one of our own, page/kernels.c and page/operations.js: the well-kept
+runtimes are larger than the network (docs/export.md has the figures).
 """
 
 import base64
@@ -18,33 +18,33 @@ import jax
 import markupsafe
 import numpy as np
 
-from eanet_jax.exporting import page_network, page_script
+from eanet_jax.exporting import (
+  description,
+  page_network,
+  page_script,
+  proof,
+)
 from eanet_jax.inference import classify
 from eanet_jax.models import efficientnet_lite, networks
-from eanet_jax.reporting import html_pages
+from eanet_jax.reporting import html_pages, verdicts
 from eanet_jax.runtime import atomic_files
+from eanet_jax.workdir import results_json, trained_on
 
-# Weights of a trunk keep so many bits: their last eight are a third of a page,
-# and change an answer by a fifth of what may be off.
-_DROPPED_BITS = 8
+# Weights of a trunk lose so many bits: they are a seventh of a page, and change
+# an answer by less than a tenth of what may be off. Eight would be too many.
+_DROPPED_BITS = 4
 _LEVEL = 9  # of compression
 
 
 def write(
-  classifier: classify.Classifier,
-  described: dict[str, Any],
-  small: list[np.ndarray],
-  path: pathlib.Path,
-  accuracy: str = "",
+  classifier: classify.Classifier, workdir: pathlib.Path, path: pathlib.Path
 ) -> None:
   """Writes the page of a trained network.
 
   Args:
     classifier: of the network.
-    described: see `description.of`.
-    small: test images, uint8 (y, x) each.
+    workdir: that it was restored from.
     path: of the page.
-    accuracy: how often it was right on what it had not seen, in words.
 
   Raises:
     UserError: a page cannot compute this network.
@@ -64,7 +64,8 @@ def write(
     side,
     meta.config["evaluation"]["orientations"],
   )
-  weights, table = pack(network.weights)
+  small = proof.small_images(workdir)
+  described = description.about(classifier, trained_on.read(workdir))
   script = page_script.bundle("page.js")
   digest = hashlib.sha256(script.encode()).digest()
   contents = {
@@ -73,13 +74,20 @@ def write(
     "network_id": classifier.identity(),
     "promise": classifier.promise,
     "tells_novelty": network.description["familiar"] is not None,
-    "accuracy": accuracy,
+    "headline": _headline(workdir),
     "script_hash": base64.b64encode(digest).decode(),
     "script": markupsafe.Markup(script),
     "worker": _inside_script(page_script.bundle("worker.js")),
     "model": _as_json(described),
-    "network": _as_json({**network.description, "weights": table}),
-    "weights": _as_base64(gzip.compress(weights, _LEVEL, mtime=0)),
+    "network": _as_json(
+      {
+        **network.description,
+        "weights": [int(each.size) for each in network.weights],
+      }
+    ),
+    "weights": _as_base64(
+      gzip.compress(pack(network.weights), _LEVEL, mtime=0)
+    ),
     "kernels": _as_base64((page_script.FOLDER / "kernels.wasm").read_bytes()),
     "tests": _as_json(_tests(classifier, small, side)),
     "test_images": _as_base64(
@@ -100,19 +108,17 @@ def rounded(weights: Any) -> np.ndarray:
   return ((bits + half) & mask).view(np.float32)
 
 
-def pack(weights: list[np.ndarray]) -> tuple[bytes, list[dict[str, int]]]:
-  """Returns the bytes of float32 arrays, and their table.
+def pack(weights: list[np.ndarray]) -> bytes:
+  """Returns the bytes of float32 arrays, those of each together.
 
-  All first bytes of an array stand together, then all second ones: those are
-  alike, and compress well. Last bytes that are all 0 are left out.
+  All first bytes of an array stand together, then all second ones, and so on:
+  they are alike, and compress well.
   """
-  parts, table = [], []
-  for array in weights:
-    planes = array.ravel().astype(">f4").view(np.uint8).reshape(-1, 4).T
-    width = 4 if planes[3].any() else 3
-    parts.append(planes[:width].tobytes())
-    table.append({"size": int(array.size), "bytes": width})
-  return b"".join(parts), table
+  planes = [
+    array.ravel().astype(">f4").view(np.uint8).reshape(-1, 4).T
+    for array in weights
+  ]
+  return b"".join(each.tobytes() for each in planes)
 
 
 def enlarged(small: np.ndarray, side: int) -> np.ndarray:
@@ -139,6 +145,15 @@ def _tests(
     }
     for i, image in enumerate(small)
   ]
+
+
+def _headline(workdir: pathlib.Path) -> dict[str, Any] | None:
+  """How often it was right on what it had not seen; None if nobody knows."""
+  run = results_json.read(workdir)
+  if not isinstance(run, results_json.RunResults):
+    return None
+  with html_pages.malformed_is_told(workdir):
+    return verdicts.headline(run)
 
 
 def _as_base64(data: bytes) -> markupsafe.Markup:

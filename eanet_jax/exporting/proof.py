@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eanet_jax.data import micrographs
-from eanet_jax.exporting import answer_function, reloaded
+from eanet_jax.exporting import answer_function, page_proof, reloaded
 from eanet_jax.inference import classify
 from eanet_jax.runtime import wording
 from eanet_jax.workdir import examples_npz
@@ -23,6 +23,7 @@ from eanet_jax.workdir import examples_npz
 TOLERANCE = 1e-4  # of a probability, of novelty and of a feature
 _REAL = 12  # micrographs, as many as the workdir shows; the rest is noise
 _NOISE = 4
+_SMALL_PX = 160  # of an image of noise that others are to hold
 # On the CPU: this process may hold an accelerator, or most of its memory.
 _ENVIRONMENT = {
   "JAX_PLATFORMS": "cpu",
@@ -77,8 +78,10 @@ def prove(
   path: pathlib.Path,
   classifier: classify.Classifier,
   images: np.ndarray,
-) -> Proof:
+) -> Proof | None:
   """Returns the differences of a file's answers from the network's.
+
+  None of a page where Node is not installed.
 
   Args:
     kind: of the file, see `reloaded.load`.
@@ -90,7 +93,17 @@ def prove(
     Unsound: it cannot be loaded or run, or has other outputs.
   """
   expected = expectation(classifier, images)
-  found = _answered(kind, path, images)
+  if kind == "html":
+    # It gives no features.
+    expected.pop(answer_function.FEATURES, None)
+    try:
+      found = page_proof.answers(path, images)
+    except FileNotFoundError:
+      return None
+    except RuntimeError as error:
+      raise Unsound(f"the page does not run: {error}") from None
+  else:
+    found = _answered(kind, path, images)
   if {k: v.shape for k, v in found.items()} != {
     k: v.shape for k, v in expected.items()
   }:
@@ -134,14 +147,31 @@ def test_images(workdir: pathlib.Path, side_px: int) -> np.ndarray:
   Raises:
     UserError: the examples were changed.
   """
-  try:
-    small = list(examples_npz.read(workdir).images[:_REAL])
-  except FileNotFoundError:
-    small = []
-  real = [micrographs.resize(each, side_px, side_px) for each in small]
+  real = [
+    micrographs.resize(each, side_px, side_px) for each in _examples(workdir)
+  ]
   rng = np.random.default_rng(0)
   noise = rng.integers(0, 256, (_NOISE, side_px, side_px), dtype=np.uint8)
   return np.stack([*real, *noise])[..., None]
+
+
+def small_images(workdir: pathlib.Path) -> list[np.ndarray]:
+  """Returns uint8 (y, x) each: examples of a workdir and one of noise.
+
+  Raises:
+    UserError: the examples were changed.
+  """
+  rng = np.random.default_rng(0)
+  noise = rng.integers(0, 256, (_SMALL_PX, _SMALL_PX), dtype=np.uint8)
+  return [*_examples(workdir)[: _REAL - 1], noise]
+
+
+def _examples(workdir: pathlib.Path) -> list[np.ndarray]:
+  """Small copies of micrographs, none of a run that has not ended."""
+  try:
+    return list(examples_npz.read(workdir).images[:_REAL])
+  except FileNotFoundError:
+    return []
 
 
 def _sizes(count: int) -> Sequence[int]:

@@ -26,7 +26,7 @@ print(type(found).__module__, *found.outputs[0].axes[1].channel_names)
 def test_the_folder_is_what_the_zoo_wants(name, tmp_path):
   classifier = made_classifiers.SMALL[name]()
   folder = tmp_path / name
-  kinds.KINDS["bioimageio"].write(classifier, folder)
+  kinds.KINDS["bioimageio"].write(classifier, tmp_path, folder)
   told = json.loads((folder / "rdf.yaml").read_text())
   tensors = {
     each["id"]: each["test_tensor"]

@@ -60,7 +60,7 @@ def test_what_stands_there_is_not_overwritten(written, trained):
   assert len(done.stderr.splitlines()) == 1
 
 
-def other_weights(classifier, path):
+def other_weights(classifier, _, path):
   """Writes the network with a small change of what it answers."""
   function = answer_function.of(classifier.network)
 
@@ -71,11 +71,11 @@ def other_weights(classifier, path):
   stablehlo.write(changed, classifier.image_px, path)
 
 
-def no_program(classifier, path):
+def no_program(classifier, _, path):
   path.write_bytes(b"these are words")
 
 
-def one_output_more(classifier, path):
+def one_output_more(classifier, _, path):
   function = answer_function.of(classifier.network)
   stablehlo.write(lambda images: {**function(images), "more": images}, 32, path)
 

@@ -175,19 +175,18 @@ function lastUses(part) {
 }
 
 /**
- * Weights as they stand in a page: see page_network.pack.
+ * Weights as they stand in a page: see html_page.pack.
  * @param {Uint8Array} bytes unpacked
- * @param {{size: number, bytes: number}[]} table of each weight: how many
- *   numbers, and bytes of each
+ * @param {number[]} sizes of each weight, in numbers
  * @returns {Float32Array[]}
  */
-export function unpackWeights(bytes, table) {
+export function unpackWeights(bytes, sizes) {
   let at = 0;
-  return table.map(({ size, bytes: width }) => {
+  return sizes.map((size) => {
     const words = new Uint32Array(size);
-    for (let plane = 0; plane < width; plane++, at += size) {
-      const shift = 24 - 8 * plane; // the most significant byte is first
+    for (const shift of [24, 16, 8, 0]) {
       for (let i = 0; i < size; i++) words[i] |= bytes[at + i] << shift;
+      at += size;
     }
     return new Float32Array(words.buffer);
   });

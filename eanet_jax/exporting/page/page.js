@@ -1,6 +1,5 @@
 // The page: takes files, shows answers. Everything stays on this machine.
 
-import { unpackWeights } from "./network.js";
 import { showOne } from "./one_file.js";
 import { thumbnail } from "./picture.js";
 import { check } from "./self_check.js";
@@ -202,12 +201,11 @@ function listen() {
 async function begin() {
   try {
     say("unpacking the network");
-    const network = jsonOf("network");
     workers = new Workers(part("worker").textContent, {
       kernels: bytesOf("kernels"),
-      network,
+      network: jsonOf("network"),
       model,
-      weights: unpackWeights(await unpacked("weights"), network.weights),
+      weights: await unpacked("weights"),
     });
     await workers.ready;
     const tests = jsonOf("tests");

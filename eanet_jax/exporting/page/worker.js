@@ -1,7 +1,7 @@
 // Reads files and answers for them, beside the page: see page.js.
 
 import { answerFor } from "./answer.js";
-import { Network } from "./network.js";
+import { Network, unpackWeights } from "./network.js";
 
 let network;
 let model;
@@ -33,7 +33,8 @@ self.onmessage = async ({ data }) => {
   try {
     if (data.kernels) {
       model = data.model;
-      network = await Network.create(data.kernels, data.network, data.weights);
+      const weights = unpackWeights(data.weights, data.network.weights);
+      network = await Network.create(data.kernels, data.network, weights);
       self.postMessage({ id });
     } else if (data.image) {
       const { probabilities, novelty } = network.look(data.image);
