@@ -12,13 +12,14 @@ above it in this list:
   explanation     what a network looked at
   inference       the forward pass, and classifying files
   evaluation      what answers are worth: scores, intervals, baselines
+  exporting       networks as files for other programs, and their proof
   training        objectives, the jitted step, the loop, saving
   reporting       pages, plots and tables for people; imports no JAX
   commands        one file for each verb, and the jobs that launch.py runs
   cli             the command `eanet`
 
 (configuration, data and models do not import each other, nor do explanation and
-inference, nor training and reporting.)
+inference, evaluation and exporting, training and reporting.)
 
 The path of one micrograph: data.micrographs reads and cleans the file, in a
 process of data.file_readers; data keeps it as TFRecord and view, and splits by

@@ -18,7 +18,7 @@ ORDER = (
   {"configuration", "data", "models"},
   {"workdir"},
   {"explanation", "inference"},
-  {"evaluation"},
+  {"evaluation", "exporting"},
   {"training", "reporting"},
   {"commands"},
   {"cli"},

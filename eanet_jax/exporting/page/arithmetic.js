@@ -74,7 +74,8 @@ export function max(values, initial = -Infinity) {
  */
 export function argmax(values) {
   let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  for (let i = 1; i < values.length; i++)
+    if (values[i] > values[best]) best = i;
   return best;
 }
 

@@ -13,7 +13,15 @@ import * as vendorMetadata from "./vendor_metadata.js";
 
 // Width over height of usual scans.
 const _SHAPES = [
-  ...[[1, 1], [5, 4], [4, 3], [3, 2], [16, 10], [16, 9], [2, 1]],
+  ...[
+    [1, 1],
+    [5, 4],
+    [4, 3],
+    [3, 2],
+    [16, 10],
+    [16, 9],
+    [2, 1],
+  ],
 ];
 const _ZOOMS = [1, 2, 3, 4].flatMap((a) =>
   [1, 2, 3, 4, 8].filter((b) => a !== b).map((b) => a / b),
@@ -75,7 +83,8 @@ export function find(file, tags, grey, height, width, toldRows, toldUm) {
       barRemarks.push(`the lowest rows may be a data bar: ${_SAY_ROWS}`);
     }
   }
-  if (toldRows !== null) [barRows, barFrom, barRemarks] = [toldRows, "told", []];
+  if (toldRows !== null)
+    [barRows, barFrom, barRemarks] = [toldRows, "told", []];
   if (toldUm !== null) [umPerPx, umFrom, umRemarks] = [toldUm, "told", []];
   const remarks = [...new Set([...barRemarks, ...umRemarks])];
   return { barRows, barFrom, umPerPx, umFrom, remarks };
@@ -123,7 +132,8 @@ class _Picture {
   _fitRows(fit, stated, um) {
     fit.umPerPx = um;
     const below = this._height - stated.height;
-    if (below < 0) { // its lower rows are gone, perhaps only some of the bar's
+    if (below < 0) {
+      // its lower rows are gone, perhaps only some of the bar's
       if (this._isSetOff(stated.barRows)) fit.barRows = stated.barRows;
     } else if (below === 0 && stated.barBelow) {
       fit.barRows = 0;
@@ -148,8 +158,8 @@ class _Picture {
     if (below > 0 && fit.barRows === null && stated.barBelow) {
       fit.barRemarks.push(
         `${this._height} rows, of which the file states that` +
-          ` ${stated.height} are specimen, and no data bar below them is to be` +
-          ` seen: ${_SAY_ROWS}`,
+          ` ${stated.height} are specimen, and no data bar below them is to` +
+          ` be seen: ${_SAY_ROWS}`,
       );
     }
   }
@@ -197,8 +207,8 @@ class _Picture {
     if (stated.width !== null && stated.width !== this._width) {
       fit.umPerPx = null;
       fit.umRemarks.push(
-        `the scale is not known: the file states a scan of ${stated.width} px,` +
-          ` and this is resized or cropped; ${SAY_SCALE}`,
+        "the scale is not known: the file states a scan of" +
+          ` ${stated.width} px, and this is resized or cropped; ${SAY_SCALE}`,
       );
     } else if (fit.umPerPx === null && stated.fieldUm) {
       fit.umPerPx = stated.fieldUm / this._width;

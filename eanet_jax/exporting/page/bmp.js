@@ -226,7 +226,8 @@ function _runs(bytes, head) {
     at += 2;
     if (count) {
       const kept = Math.min(count, Math.max(width - x, 0));
-      for (let i = 0; i < kept; i++) data[to++] = isFour ? nibble(code, i) : code;
+      for (let i = 0; i < kept; i++)
+        data[to++] = isFour ? nibble(code, i) : code;
       x += kept;
     } else if (code === 0) {
       to = Math.ceil(to / width) * width;

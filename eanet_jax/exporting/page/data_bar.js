@@ -63,9 +63,9 @@ export function find(image, height, width) {
   for (const tolerance of _TOLERANCES) {
     const lines = levels.lines(tolerance, limit);
     const papers = new Set(
-      _PAPER_ROWS.filter((k) => k <= limit).map((k) =>
-        levels.paper(k, tolerance),
-      ),
+      _PAPER_ROWS
+        .filter((k) => k <= limit)
+        .map((k) => levels.paper(k, tolerance)),
     );
     for (const paper of [...papers].sort((a, b) => a - b)) {
       const share = levels.share(paper, tolerance);
@@ -85,7 +85,9 @@ export function find(image, height, width) {
   if (barRows + _LINE_ROWS > limit) return { rows: 0, doubtful: true };
   // The rows at the edge were changed most by what came after the bar.
   const near = candidates
-    .filter(([step, rows]) => step >= 0.7 * best && rows <= barRows + _EDGE_ROWS)
+    .filter(
+      ([step, rows]) => step >= 0.7 * best && rows <= barRows + _EDGE_ROWS,
+    )
     .map(([, rows]) => rows);
   return { rows: max(near), doubtful: false };
 }

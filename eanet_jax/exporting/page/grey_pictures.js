@@ -39,9 +39,8 @@ function _onBlack(level, alpha) {
 
 function _ofEntries({ samples, palette, alphas }) {
   const entries = Array.from({ length: 256 }, (_, i) => {
-    // Of entries that are not there, decoders have a ramp.
     const rgb = palette.subarray(3 * i, 3 * i + 3);
-    return rgb.length === 3 ? rgb : [i, i, i];
+    return rgb.length === 3 ? rgb : [0, 0, 0]; // as decoders have it
   });
   const alpha = (i) => alphas?.[i] ?? 255;
   const isUsed = alphas !== null && samples.some((i) => alpha(i) > 0);

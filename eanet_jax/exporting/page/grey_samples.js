@@ -93,7 +93,10 @@ export function luma(samples, dtype, channels) {
   if (dtype.kind === "u" && dtype.bytes <= 2) {
     for (let i = 0, at = 0; i < pixels; i++, at += channels) {
       grey[i] =
-        (samples[at] * r + samples[at + 1] * g + samples[at + 2] * b + 32768) >>>
+        (samples[at] * r +
+          samples[at + 1] * g +
+          samples[at + 2] * b +
+          32768) >>>
         16;
     }
     return grey;

@@ -15,6 +15,7 @@ import * as signatures from "./signatures.js";
 import * as tiffBands from "./tiff_bands.js";
 import * as tiffColours from "./tiff_colours.js";
 import * as td from "./tiff_directories.js";
+import { TAG } from "./tiff_tags.js";
 
 const _MIN_SIDE_PX = 32;
 /** A page of a browser has less memory than the program. */
@@ -99,7 +100,7 @@ export function checkSize(width, height) {
 
 function _decodeTiff(bytes) {
   const { page, remarks } = td.largest(bytes);
-  const [width, height] = [td.TAG.WIDTH, td.TAG.HEIGHT].map((tag) =>
+  const [width, height] = [TAG.WIDTH, TAG.HEIGHT].map((tag) =>
     page.number(tag),
   );
   checkSize(width, height);
@@ -111,11 +112,11 @@ function _decodeTiff(bytes) {
   }
   const raw = _upright(
     { width, height, windows, bits: colours.bits },
-    page.number(td.TAG.ORIENTATION, 1),
+    page.number(TAG.ORIENTATION, 1),
   );
   return {
     ...raw,
-    storedBits: colours.bits === null ? null : page.number(td.TAG.BITS, 1),
+    storedBits: colours.bits === null ? null : page.number(TAG.BITS, 1),
     stated: _statedByTags(page),
     inverted: colours.inverted,
     tags: page.tags,
@@ -125,13 +126,14 @@ function _decodeTiff(bytes) {
 
 /** The greatest level that the microscope could have written. */
 function _statedByTags(page) {
-  const description = page.tags.get(td.TAG.DESCRIPTION);
-  if (typeof description === "string") { // as OME writes it
+  const description = page.tags.get(TAG.DESCRIPTION);
+  if (typeof description === "string") {
+    // as OME writes it
     const found = /SignificantBits="(\d{1,2})"/.exec(description);
     if (found) return 2 ** Number(found[1]) - 1;
   }
-  const stated = page.tags.get(td.TAG.MAX_SAMPLE);
-  if (!Array.isArray(stated) || page.floats.has(td.TAG.MAX_SAMPLE)) return null;
+  const stated = page.tags.get(TAG.MAX_SAMPLE);
+  if (!Array.isArray(stated) || page.floats.has(TAG.MAX_SAMPLE)) return null;
   return stated.reduce((a, b) => Math.max(a, b));
 }
 
@@ -153,11 +155,14 @@ function _decodePng(bytes) {
   const grey = greyPictures.grey({
     samples,
     channels,
-    palette: colour === 3 ? (head.palette ?? new Uint8Array()) : null,
+    palette: head.palette,
     alphas: colour === 3 ? transparent : null,
     transparent: _transparentColour(head),
   });
-  return _upright({ ...picture, windows: [_whole(picture, grey)], bits: 8 }, turn);
+  return _upright(
+    { ...picture, windows: [_whole(picture, grey)], bits: 8 },
+    turn,
+  );
 }
 
 /** The one colour of a PNG that is transparent, null where there is none. */
@@ -186,9 +191,13 @@ function _deepWindows(samples, head) {
     const step = width * channels;
     const part = samples.subarray(y * step, Math.min(y + rows, height) * step);
     const window = tiffColours.window(colours, y, width, part, _U16);
-    if (isGrey && head.transparent !== null) {
-      const [hidden] = _transparentColour(head);
-      window.alpha = window.grey.map((level) => (level === hidden ? 0 : 65535));
+    const hidden = _transparentColour(head);
+    if (hidden !== null) {
+      window.alpha = window.grey.map((_, i) =>
+        hidden.every((level, c) => part[i * channels + c] === level)
+          ? 0
+          : 65535,
+      );
     }
     windows.push(window);
   }
@@ -213,12 +222,21 @@ async function _decodeJpeg(bytes, decodeJpeg) {
   checkSize(head.width, head.height);
   const grey = await jpeg.grey(bytes, head, decodeJpeg);
   const windows = [_whole(head, grey)];
-  return _upright({ ...head, windows, bits: 8 }, head.orientation);
+  const raw = _upright({ ...head, windows, bits: 8 }, head.orientation);
+  return { ...raw, remarks: await jpeg.remarks(decodeJpeg) };
 }
 
 function _whole({ width, height }, grey) {
   const rest = { alpha: null, brightest: null };
-  return { y: 0, x: 0, rows: height, columns: width, dtype: _U8, grey, ...rest };
+  return {
+    y: 0,
+    x: 0,
+    rows: height,
+    columns: width,
+    dtype: _U8,
+    grey,
+    ...rest,
+  };
 }
 
 /**
@@ -257,7 +275,13 @@ function _upright(stored, orientation) {
   };
 }
 
-function _turned(numbers, { rows, columns }, swap, reverseRows, reverseColumns) {
+function _turned(
+  numbers,
+  { rows, columns },
+  swap,
+  reverseRows,
+  reverseColumns,
+) {
   const [newRows, newColumns] = swap ? [columns, rows] : [rows, columns];
   const turned = new numbers.constructor(numbers.length);
   for (let y = 0; y < newRows; y++) {

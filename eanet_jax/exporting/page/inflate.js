@@ -7,10 +7,10 @@
  */
 
 import { DecodeError } from "./micrograph_errors.js";
+import { broken, tableOf } from "./prefix_codes.js";
 
 const _WINDOW = 32768;
 const _LONGEST = 258;
-const _MAX_BITS = 15;
 const _LENGTHS = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35];
 _LENGTHS.push(43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258);
 const _LENGTH_BITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3];
@@ -30,29 +30,33 @@ _ORDER.push(15);
  * Returns the bytes that a stream begins with.
  * @param {Uint8Array} data a zlib stream, perhaps with something behind it.
  * @param {number} wanted how many bytes are kept.
- * @returns {{bytes: Uint8Array, isWhole: boolean}} fewer bytes than wanted
- *   where there are no more; whether the stream has its end.
- * @throws {DecodeError} it is damaged.
+ * @returns {{bytes: Uint8Array, total: number, end: "whole" | "cut" |
+ *   "broken"}} fewer bytes than wanted where there are no more; how many the
+ *   stream has; whether it has its end, lacks it or makes no sense before it.
  */
 export function inflate(data, wanted) {
   const out = new _Output(wanted);
-  const input = new _Bits(data);
-  const isWhole = _stream(input, out);
-  return { bytes: out.kept(), isWhole };
+  let end = "broken";
+  try {
+    end = _stream(new _Bits(data), out) ? "whole" : "cut";
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+  }
+  return { bytes: out.kept(), total: out.total, end };
 }
 
 /** Returns whether the stream ends; false where the data does before. */
 function _stream(input, out) {
   const head = input.byte() * 256 + input.byte();
   if (input.isShort) return false;
-  if (head % 31 || (head >> 8 & 15) !== 8 || head >> 12 > 7 || head & 32) {
-    throw new DecodeError("broken data stream when reading image file");
+  if (head % 31 || ((head >> 8) & 15) !== 8 || head >> 12 > 7 || head & 32) {
+    throw broken();
   }
-  for (let isLast = 0; !isLast; ) {
+  for (let isLast = 0; !isLast;) {
     isLast = input.bits(1);
     const kind = input.bits(2);
     if (input.isShort) return false;
-    if (kind === 3) throw _broken();
+    if (kind === 3) throw broken();
     if (kind === 0) _stored(input, out);
     else _coded(input, out, kind === 1 ? _fixed() : _dynamic(input));
     if (input.isShort) return false;
@@ -61,12 +65,8 @@ function _stream(input, out) {
   let sum = 0;
   for (let i = 0; i < 4; i++) sum = sum * 256 + input.byte();
   if (input.isShort) return false;
-  if (sum !== out.checksum()) throw _broken();
+  if (sum !== out.checksum()) throw broken();
   return true;
-}
-
-function _broken() {
-  return new DecodeError("broken data stream when reading image file");
 }
 
 /** Reads bits, the lowest of each byte first; zeros where there are none. */
@@ -107,7 +107,7 @@ class _Bits {
     const entry = table[this._held & ((1 << most) - 1)];
     if (!entry) {
       if (this._beyond) return -1;
-      throw _broken();
+      throw broken();
     }
     this._held >>>= entry & 15;
     this._count -= entry & 15;
@@ -153,7 +153,7 @@ class _Output {
 
   _sum() {
     let [a, b] = [this._a, this._b];
-    for (let i = this._summed; i < this.at; ) {
+    for (let i = this._summed; i < this.at;) {
       // So many that no sum is beyond 2^53, nor slow.
       const end = Math.min(i + 3800, this.at);
       for (; i < end; i++) {
@@ -181,7 +181,7 @@ function _stored(input, out) {
   const length = input.bits(16);
   const inverse = input.bits(16);
   if (input.isShort) return;
-  if ((length ^ inverse) !== 0xffff) throw _broken();
+  if ((length ^ inverse) !== 0xffff) throw broken();
   for (let i = 0; i < length; i++) {
     const byte = input.byte();
     if (input.isShort) return;
@@ -200,14 +200,15 @@ function _coded(input, out, { lengths, distances }) {
       bytes[out.at++] = symbol;
       continue;
     }
-    if (symbol > 285) throw _broken();
-    const length = _LENGTHS[symbol - 257] + input.bits(_LENGTH_BITS[symbol - 257]);
+    if (symbol > 285) throw broken();
+    const length =
+      _LENGTHS[symbol - 257] + input.bits(_LENGTH_BITS[symbol - 257]);
     const code = input.symbol(distances);
     if (code < 0 || input.isShort) return;
-    if (code > 29) throw _broken();
+    if (code > 29) throw broken();
     const distance = _DISTANCES[code] + input.bits(_DISTANCE_BITS[code]);
     if (input.isShort) return;
-    if (distance > out.total || distance > _WINDOW) throw _broken();
+    if (distance > out.total || distance > _WINDOW) throw broken();
     const end = out.at + length;
     for (let i = out.at; i < end; i++) bytes[i] = bytes[i - distance];
     out.at = end;
@@ -221,8 +222,8 @@ function _fixed() {
     const sizes = new Uint8Array(288).fill(8);
     sizes.fill(9, 144, 256).fill(7, 256, 280);
     _fixedCodes = {
-      lengths: _table(sizes),
-      distances: _table(new Uint8Array(32).fill(5)),
+      lengths: tableOf(sizes),
+      distances: tableOf(new Uint8Array(32).fill(5)),
     };
   }
   return _fixedCodes;
@@ -232,13 +233,13 @@ function _dynamic(input) {
   const count = input.bits(5) + 257;
   const distances = input.bits(5) + 1;
   const codes = input.bits(4) + 4;
-  if (count > 286 || distances > 30) throw _broken();
+  if (count > 286 || distances > 30) throw broken();
   const ofSizes = new Uint8Array(19);
   for (let i = 0; i < codes; i++) ofSizes[_ORDER[i]] = input.bits(3);
   if (input.isShort) return _fixed();
-  const table = _table(ofSizes, true);
+  const table = tableOf(ofSizes, true);
   const sizes = new Uint8Array(count + distances);
-  for (let i = 0; i < sizes.length; ) {
+  for (let i = 0; i < sizes.length;) {
     const symbol = input.symbol(table);
     if (symbol < 0 || input.isShort) return _fixed(); // it is not used
     if (symbol < 16) {
@@ -249,50 +250,13 @@ function _dynamic(input) {
     const repeats = { 16: [3, 2], 17: [3, 3], 18: [11, 7] }[symbol];
     const end = i + repeats[0] + input.bits(repeats[1]);
     if (input.isShort) return _fixed();
-    if ((symbol === 16 && i === 0) || end > sizes.length) throw _broken();
+    if ((symbol === 16 && i === 0) || end > sizes.length) throw broken();
     sizes.fill(size, i, end);
     i = end;
   }
-  if (!sizes[256]) throw _broken();
+  if (!sizes[256]) throw broken();
   return {
-    lengths: _table(sizes.subarray(0, count), true),
-    distances: _table(sizes.subarray(count)),
+    lengths: tableOf(sizes.subarray(0, count), true),
+    distances: tableOf(sizes.subarray(count)),
   };
-}
-
-/**
- * Returns what symbol each sequence of bits begins with: its number times 16
- * and its size; 0 where there is none.
- * @param {Uint8Array} sizes of the code of each symbol, in bits.
- * @param {boolean} isWhole whether no sequence may be left over.
- */
-function _table(sizes, isWhole = false) {
-  const counts = new Uint16Array(_MAX_BITS + 1);
-  for (const size of sizes) counts[size] += 1;
-  counts[0] = 0;
-  const next = new Uint32Array(_MAX_BITS + 2);
-  let [left, most] = [1, 1];
-  for (let size = 1; size <= _MAX_BITS; size++) {
-    next[size + 1] = (next[size] + counts[size]) << 1;
-    left = 2 * left - counts[size];
-    if (left < 0) throw _broken();
-    if (counts[size]) most = size;
-  }
-  const used = counts.reduce((a, b) => a + b, 0);
-  if (left > 0 && (isWhole ? used : used > 1) && !(used === 1 && most === 1)) {
-    throw _broken(); // zlib allows but one code of a bit
-  }
-  const table = new Uint16Array(1 << most);
-  sizes.forEach((size, symbol) => {
-    if (!size) return;
-    let code = next[size]++;
-    let reversed = 0;
-    for (let i = 0; i < size; i++, code >>= 1) {
-      reversed = (reversed << 1) | (code & 1);
-    }
-    for (let i = reversed; i < table.length; i += 1 << size) {
-      table[i] = (symbol << 4) | size;
-    }
-  });
-  return { table, most };
 }

@@ -7,6 +7,7 @@
  */
 
 import { grey as greyOf } from "./grey_pictures.js";
+import * as jpegProbe from "./jpeg_probe.js";
 import * as jpegScans from "./jpeg_scans.js";
 import {
   cannotFollow,
@@ -41,7 +42,7 @@ export function isJpeg(bytes) {
 
 /** Yields marker, start and end of each segment before the first scan. */
 function* _segments(bytes) {
-  for (let at = 2; at < bytes.length; ) {
+  for (let at = 2; at < bytes.length;) {
     if (bytes[at] !== 0xff) throw new NotJpeg();
     const code = bytes[at + 1];
     if (code === 0xff) {
@@ -88,10 +89,32 @@ export function header(bytes) {
     if (code !== _APP1) continue;
     const text = latin1(content.subarray(0, 64));
     if (text.startsWith(_EXIF)) marks.exif ??= content;
-    if (text.startsWith(_XMP)) marks.xmp ??= latin1(content.subarray(_XMP.length));
+    if (text.startsWith(_XMP))
+      marks.xmp ??= latin1(content.subarray(_XMP.length));
   }
   if (!head.width || !head.height) throw new NotJpeg();
   return { ...head, orientation: orientations.of(marks) };
+}
+
+let _trial = null;
+
+/**
+ * Returns what a person should know of a decoder, a line each.
+ * @param {Decoder} decode that of the browser is tried once; none is tried
+ *   that somebody chose.
+ * @returns {Promise<string[]>}
+ */
+export async function remarks(decode) {
+  if (decode !== browserDecoder) return [];
+  _trial ??= jpegProbe.greatestDifference((bytes) =>
+    grey(bytes, header(bytes), decode),
+  );
+  const off = await _trial;
+  if (!off) return [];
+  return [
+    "this browser decodes a JPEG in another way than the program: grey levels" +
+      ` differ, in a trial by up to ${off} of 255`,
+  ];
 }
 
 /**
@@ -164,7 +187,9 @@ function _bare(bytes) {
     end = segment.end;
   }
   parts.push(bytes.subarray(end));
-  const bare = new Uint8Array(parts.reduce((sum, each) => sum + each.length, 0));
+  const bare = new Uint8Array(
+    parts.reduce((sum, each) => sum + each.length, 0),
+  );
   let at = 0;
   for (const part of parts) {
     bare.set(part, at);

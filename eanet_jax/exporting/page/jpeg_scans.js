@@ -25,7 +25,8 @@ export function check(data) {
   try {
     return _check(data);
   } catch (error) {
-    if (error instanceof ShortError || error instanceof DecodeError) throw error;
+    if (error instanceof ShortError || error instanceof DecodeError)
+      throw error;
     return 0;
   }
 }
@@ -112,7 +113,7 @@ function _frame(segment, progressive) {
 }
 
 function _addShortestCodes(segment, shortest) {
-  for (let at = 0; at < segment.length; ) {
+  for (let at = 0; at < segment.length;) {
     const counts = segment.subarray(at + 1, at + 17);
     const first = counts.findIndex((count) => count > 0);
     shortest.set(segment[at], first < 0 ? 1 : first + 1);
@@ -169,7 +170,8 @@ function _leastBits(frame, segment, shortest) {
   };
   let bits = 0;
   tables.forEach((table, i) => {
-    if (first === 0) { // a refinement has a bit for each block
+    if (first === 0) {
+      // a refinement has a bit for each block
       bits += blocks[i] * (approximation >> 4 ? 1 : codeBits(table >> 4));
     }
     if (!frame.progressive) bits += blocks[i] * codeBits(0x10 | (table & 15));

@@ -33,7 +33,7 @@ const _SAMPLED_PX = 2 ** 18;
 
 /** What was seen of each row, so that it is known of any upper rows. */
 export class Seen {
-  /** @param {import("./image_files.js").Raw} raw of which nothing is seen yet. */
+  /** @param {import("./image_files.js").Raw} raw nothing of it is seen yet. */
   constructor(raw) {
     this.dtype = { kind: "u", bytes: 1 };
     this.low = new Float64Array(raw.height).fill(Infinity);

@@ -34,7 +34,9 @@ export function cannotFollow(what, advice = "save it as an uncompressed TIFF") {
  */
 export function forPeople(error) {
   if (error instanceof MicrographError) return error;
-  const line = String(error?.message ?? error).split("\n")[0].slice(0, 120);
+  const line = String(error?.message ?? error)
+    .split("\n")[0]
+    .slice(0, 120);
   const text = line || "Error";
   // As engines say that an array takes more memory than there is.
   if (error instanceof RangeError && /alloc|length|size|memory/i.test(text)) {

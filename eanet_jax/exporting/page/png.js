@@ -9,6 +9,7 @@
 import { inflate } from "./inflate.js";
 import { cannotFollow, DecodeError, ShortError } from "./micrograph_errors.js";
 import * as orientations from "./orientations.js";
+import { spread, unfilter } from "./png_rows.js";
 
 const _MAGIC = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const _MAX_CHUNKS = 100; // before the pixels, in which a depth is looked for
@@ -62,7 +63,7 @@ export function isPng(bytes) {
 export function header(bytes) {
   const found = { palette: null, transparent: null, stated: null };
   let count = 0;
-  for (let at = _MAGIC.length; ; ) {
+  for (let at = _MAGIC.length; ;) {
     const chunk = _chunk(bytes, at);
     if (chunk === null) throw new NotPng();
     if (chunk.name === "IDAT") {
@@ -81,13 +82,15 @@ export function header(bytes) {
       const bits = Math.max(0, ...content.subarray(0, 4));
       found.stated ??= bits ? 2 ** bits - 1 : 0;
     }
-    const kept = chunk.end + 4 <= bytes.length ? _word(bytes, chunk.end) : -1;
-    if (kept !== _crc(bytes, chunk.start - 4, chunk.end)) throw new NotPng();
+    if (!_isSound(bytes, chunk)) throw new NotPng();
     at = chunk.end + 4;
     count += 1;
   }
   if (!(found.width > 0 && found.height > 0) || !found.channels) {
     throw new NotPng();
+  }
+  if (found.colour === 3 && found.palette === null) {
+    throw new DecodeError("a PNG without its palette");
   }
   if (!found.stated) found.stated = null;
   return found;
@@ -129,16 +132,19 @@ function _word(bytes, at) {
 
 const _CRCS = Uint32Array.from({ length: 256 }, (_, i) => {
   let crc = i;
-  for (let k = 0; k < 8; k++) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
+  for (let k = 0; k < 8; k++)
+    crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
   return crc;
 });
 
-function _crc(bytes, start, end) {
+/** Whether a chunk is as its checksum says. */
+function _isSound(bytes, { start, end }) {
+  if (end + 4 > bytes.length) return false;
   let crc = 0xffffffff;
-  for (let i = start; i < end; i++) {
+  for (let i = start - 4; i < end; i++) {
     crc = _CRCS[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
   }
-  return (crc ^ 0xffffffff) >>> 0;
+  return (crc ^ 0xffffffff) >>> 0 === _word(bytes, end);
 }
 
 /**
@@ -165,7 +171,7 @@ export function samples(bytes, head) {
     (sum, { rows, columns }) => sum + rows * (1 + rowBytes(columns)),
     0,
   );
-  const { bytes: raw, isWhole } = inflate(_pixels(bytes, head).data, wanted);
+  const { bytes: raw, end } = inflate(_pixels(bytes, head).data, wanted);
   const found = new (depth === 16 ? Uint16Array : Uint8Array)(
     width * height * channels,
   );
@@ -176,34 +182,42 @@ export function samples(bytes, head) {
     let above = new Uint8Array(size);
     for (let row = 0; row < part.rows; row++, at += 1 + size) {
       if (at + 1 + size > raw.length) {
-        throw isWhole ? _missing(head) : _cut(bytes, head);
+        throw _missing(bytes, head, end);
       }
       const line = raw.subarray(at + 1, at + 1 + size);
-      _unfilter(raw[at], line, above, step);
-      _spread(line, part, row, head, found);
+      unfilter(raw[at], line, above, step);
+      spread(line, part, row, head, found);
       above = line;
     }
   }
-  if (!isWhole) throw _cut(bytes, head);
+  // What lies behind the last row may be missing, but not be wrong.
+  if (end === "broken") throw _broken();
   return found;
 }
 
-/** The stream has its end, and not all rows. */
-function _missing({ depth, colour }) {
-  if (depth === 16 && colour !== 0) {
-    return new DecodeError("Not enough image data"); // as its decoder says it
+/** Why there are not all rows, as the program's decoders say it. */
+function _missing(bytes, head, end) {
+  if (_isDeep(head)) {
+    return new DecodeError(
+      end === "cut"
+        ? "png_read_data_fn input stream too small"
+        : "Not enough image data",
+    );
   }
-  return new ShortError("the last rows are missing");
-}
-
-/** The stream has no end. */
-function _cut(bytes, head) {
-  if (head.depth === 16 && head.colour !== 0) {
-    return new DecodeError("png_read_data_fn input stream too small");
-  }
+  if (end === "whole") return new ShortError("the last rows are missing");
+  if (end === "broken") return _broken();
   const isAtEnd = _pixels(bytes, head).end + 8 > bytes.length;
   const rest = isAtEnd ? "" : " (0 bytes not processed)";
   return new ShortError(`image file is truncated${rest}`);
+}
+
+function _broken() {
+  return new DecodeError("broken data stream when reading image file");
+}
+
+/** Whether it is decoded by what is more strict. */
+function _isDeep({ depth, colour }) {
+  return depth === 16 && colour !== 0;
 }
 
 /** The compressed pixels, which may be in many chunks, and where they end. */
@@ -214,62 +228,20 @@ function _pixels(bytes, head) {
     const chunk = _chunk(bytes, end);
     if (chunk === null || chunk.name !== "IDAT") break;
     parts.push(bytes.subarray(chunk.start, chunk.end));
+    if (_isDeep(head) && !_isSound(bytes, chunk)) {
+      throw new DecodeError("IDAT: CRC error");
+    }
     end = chunk.end + 4;
   }
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  const all = new Uint8Array(
+    parts.reduce((sum, { length }) => sum + length, 0),
+  );
   let at = 0;
   for (const part of parts) {
     all.set(part, at);
     at += part.length;
   }
   return { data: all, end };
-}
-
-/** Turns differences from the bytes before and above into bytes. */
-function _unfilter(kind, line, above, step) {
-  if (kind > 4) {
-    throw new DecodeError(
-      "unrecognized data stream contents when reading image file",
-    );
-  }
-  for (let i = 0; kind && i < line.length; i++) {
-    const before = i < step ? 0 : line[i - step];
-    const corner = i < step ? 0 : above[i - step];
-    if (kind === 1) line[i] += before;
-    else if (kind === 2) line[i] += above[i];
-    else if (kind === 3) line[i] += (before + above[i]) >> 1;
-    else line[i] += _paeth(before, above[i], corner);
-  }
-}
-
-function _paeth(before, above, corner) {
-  const toBefore = Math.abs(above - corner);
-  const toAbove = Math.abs(before - corner);
-  const toCorner = Math.abs(before + above - 2 * corner);
-  if (toBefore <= toAbove && toBefore <= toCorner) return before;
-  return toAbove <= toCorner ? above : corner;
-}
-
-/** Writes the samples of a row to where they belong. */
-function _spread(line, part, row, { width, channels, depth }, found) {
-  const start = ((part.top + row * part.down) * width + part.left) * channels;
-  const count = part.columns * channels;
-  if (depth === 8 && part.across === 1) {
-    found.set(line, start);
-    return;
-  }
-  const mask = (1 << depth) - 1;
-  const further = (part.across - 1) * channels;
-  let to = start;
-  for (let i = 0; i < count; i++) {
-    if (depth === 16) found[to] = (line[2 * i] << 8) | line[2 * i + 1];
-    else {
-      const bit = i * depth;
-      found[to] = (line[bit >> 3] >> (8 - depth - (bit & 7))) & mask;
-    }
-    to += 1;
-    if ((i + 1) % channels === 0) to += further;
-  }
 }
 
 /**
@@ -279,7 +251,7 @@ function _spread(line, part, row, { width, channels, depth }, found) {
  */
 export function orientation(bytes) {
   const marks = { exif: null, profile: null, xmp: null };
-  for (let at = _MAGIC.length; ; ) {
+  for (let at = _MAGIC.length; ;) {
     const chunk = _chunk(bytes, at);
     if (chunk === null || chunk.end > bytes.length) break;
     const content = bytes.subarray(chunk.start, chunk.end);

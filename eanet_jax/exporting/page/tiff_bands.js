@@ -7,7 +7,7 @@
 
 import { numbers } from "./grey_samples.js";
 import { MicrographError, ShortError } from "./micrograph_errors.js";
-import { TAG } from "./tiff_directories.js";
+import { TAG } from "./tiff_tags.js";
 import * as tiffSamples from "./tiff_samples.js";
 import * as tiffSegments from "./tiff_segments.js";
 

@@ -8,7 +8,7 @@
 import { rint } from "./arithmetic.js";
 import * as greySamples from "./grey_samples.js";
 import { MicrographError } from "./micrograph_errors.js";
-import { TAG } from "./tiff_directories.js";
+import { TAG } from "./tiff_tags.js";
 import * as tiffSamples from "./tiff_samples.js";
 
 const [_WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, , _INKS] = [0, 1, 2, 3, 4, 5];
@@ -117,7 +117,9 @@ export function of(page) {
   let [grey, wide, used, needed] = [_first, null, 1, 1];
   if (isPacked && stored.bits < 8 && photometric !== _PALETTE) {
     const most = 2 ** stored.bits - 1;
-    wide = Uint8Array.from({ length: most + 1 }, (_, i) => rint((i * 255) / most));
+    wide = Uint8Array.from({ length: most + 1 }, (_, i) =>
+      rint((i * 255) / most),
+    );
     bits = 8;
   }
   if (photometric === _RGB) {
@@ -195,9 +197,7 @@ function _palette(page, stored) {
   const entries = page.numbers(TAG.COLOURS);
   const size = 2 ** stored.bits;
   if (entries.length !== 3 * size) {
-    throw new MicrographError(
-      "damaged: the palette of the TIFF is not whole",
-    );
+    throw new MicrographError("damaged: the palette of the TIFF is not whole");
   }
   // Some writers put levels of 8 bits there.
   let most = 0;
@@ -232,6 +232,8 @@ function _checkLuma(page, stored) {
     !near(TAG.LUMA, _LUMA_601, 1e-3) ||
     !near(TAG.BLACK_WHITE, _FULL_RANGE, 1e-8)
   ) {
-    throw new MicrographError("a TIFF of unusual YCbCr colours: save it as RGB");
+    throw new MicrographError(
+      "a TIFF of unusual YCbCr colours: save it as RGB",
+    );
   }
 }

@@ -14,48 +14,8 @@ import {
   ShortError,
 } from "./micrograph_errors.js";
 import { latin1 } from "./texts.js";
+import { OF_PIXELS, TAG } from "./tiff_tags.js";
 
-/** Numbers of tags. */
-export const TAG = {
-  SUBFILE: 254,
-  WIDTH: 256,
-  HEIGHT: 257,
-  BITS: 258,
-  COMPRESSION: 259,
-  PHOTOMETRIC: 262,
-  FILL_ORDER: 266,
-  DESCRIPTION: 270,
-  STRIPS: 273,
-  ORIENTATION: 274,
-  SAMPLES: 277,
-  ROWS_PER_STRIP: 278,
-  STRIP_BYTES: 279,
-  MAX_SAMPLE: 281,
-  PLANES: 284,
-  T4_OPTIONS: 292,
-  T6_OPTIONS: 293,
-  PREDICTOR: 317,
-  COLOURS: 320,
-  TILE_WIDTH: 322,
-  TILE_HEIGHT: 323,
-  TILES: 324,
-  TILE_BYTES: 325,
-  SUB_PAGES: 330,
-  INKS: 332,
-  EXTRA_SAMPLES: 338,
-  SAMPLE_FORMAT: 339,
-  JPEG_TABLES: 347,
-  LUMA: 529,
-  SUBSAMPLING: 530,
-  BLACK_WHITE: 532,
-};
-/** A value of others that cannot be read counts as absent. */
-const _NOT_OF_PIXELS = [
-  ...[TAG.SUBFILE, TAG.DESCRIPTION, TAG.MAX_SAMPLE, TAG.SUB_PAGES],
-];
-const _OF_PIXELS = new Set(
-  Object.values(TAG).filter((tag) => !_NOT_OF_PIXELS.includes(tag)),
-);
 const _MAX_PAGES = 1000;
 const _MAX_ENTRIES = 4096;
 const _A_MASK = 4; // a bit of SUBFILE
@@ -163,7 +123,7 @@ export function largest(bytes) {
     for (const entries of reader.directories()) {
       const width = side(entries, TAG.WIDTH);
       const height = side(entries, TAG.HEIGHT);
-      if (best === null || width * height > most) {
+      if (!best?.size || width * height > most) {
         [best, most] = [entries, width * height];
       }
       sizes.push(`${width} x ${height}`);
@@ -171,11 +131,13 @@ export function largest(bytes) {
   } catch (error) {
     const isKnown =
       error instanceof ShortError || error instanceof MicrographError;
-    if (best === null || !isKnown) throw error;
+    if (!best?.size || !isKnown) throw error;
     const pages = `${sizes.length} page${sizes.length === 1 ? "" : "s"}`;
     remarks.push(`${pages} found: what should follow is damaged`);
   }
-  if (best === null) throw new MicrographError("damaged: a TIFF without a page");
+  if (!best?.size) {
+    throw new MicrographError("damaged: a TIFF without a page");
+  }
   const page = reader.page(best);
   const size = `${page.number(TAG.WIDTH)} x ${page.number(TAG.HEIGHT)}`;
   const same = sizes.filter((each) => each === size).length;
@@ -241,7 +203,7 @@ class _Reader {
         tags.set(tag, this._value(type, count, at));
       } catch (error) {
         // Others are as good as none: the pixels may still be sound.
-        if (!_OF_PIXELS.has(tag)) continue;
+        if (!OF_PIXELS.has(tag)) continue;
         if (error instanceof MicrographError) {
           throw new MicrographError(
             `damaged: tag ${tag} of the TIFF is of an unknown type`,

@@ -7,7 +7,7 @@
  */
 
 import { cannotFollow, MicrographError } from "./micrograph_errors.js";
-import { TAG } from "./tiff_directories.js";
+import { TAG } from "./tiff_tags.js";
 
 export const NONE = 1;
 export const LZW = 5;
@@ -71,7 +71,9 @@ export function of(page) {
   const bits = _one(page, TAG.BITS, "bits");
   const format = _one(page, TAG.SAMPLE_FORMAT, "kinds of numbers");
   if (format === 5 || format === 6) {
-    throw new MicrographError("a TIFF of complex numbers: save their magnitude");
+    throw new MicrographError(
+      "a TIFF of complex numbers: save their magnitude",
+    );
   }
   const kind = _KINDS[format] ?? "";
   const isKnown = {
@@ -93,7 +95,8 @@ export function of(page) {
   ) {
     const name = _REFUSED[compression] ?? `a rare method (${compression})`;
     throw new MicrographError(
-      `a TIFF compressed by ${name}: save it uncompressed, or by LZW or deflate`,
+      `a TIFF compressed by ${name}: save it uncompressed, or by LZW or` +
+        " deflate",
     );
   }
   if (compression === JPEG && (bits !== 8 || kind !== "u")) {

@@ -8,7 +8,7 @@
 import { numbers } from "./grey_samples.js";
 import { inflate } from "./inflate.js";
 import { DecodeError, ShortError } from "./micrograph_errors.js";
-import { TAG } from "./tiff_directories.js";
+import { TAG } from "./tiff_tags.js";
 import * as tiffSamples from "./tiff_samples.js";
 
 const _REVERSED = Uint8Array.from({ length: 256 }, (_, byte) => {
@@ -46,15 +46,23 @@ export function decoder(page, stored, columns) {
     if (bytes.length < wanted) {
       throw new ShortError("strips or tiles of the TIFF are too short");
     }
-    return _numbers(bytes.slice(0, wanted), stored, rows, across, page.isLittle);
+    return _numbers(
+      bytes.slice(0, wanted),
+      stored,
+      rows,
+      across,
+      page.isLittle,
+    );
   };
 }
 
 /** Returns the bytes, perhaps more than are wanted, or fewer. */
 function _decompressed(segment, compression, wanted) {
   if (compression === tiffSamples.DEFLATE) {
-    const { bytes, isWhole } = inflate(segment, wanted);
-    if (!isWhole) throw new DecodeError("compressed data without its end");
+    const { bytes, total, end } = inflate(segment, wanted);
+    // As strict as the program's decoder is.
+    if (end !== "whole") throw new DecodeError(`deflate data, ${end}`);
+    if (total > wanted) throw new DecodeError("deflate data of too much");
     return bytes;
   }
   if (compression === tiffSamples.LZW) return _unpackLzw(segment, wanted);
@@ -63,19 +71,23 @@ function _decompressed(segment, compression, wanted) {
 }
 
 function _unpackRuns(data, wanted) {
-  const found = new Uint8Array(wanted + 128);
+  const found = new Uint8Array(wanted);
   let [at, to] = [0, 0];
-  while (at < data.length && to < wanted) {
+  while (at < data.length) {
     const head = data[at++];
     if (head < 128) {
       const part = data.subarray(at, at + head + 1);
-      if (part.length <= head) throw new DecodeError("PackBits data cut short");
+      if (part.length <= head) throw new DecodeError("PackBits data, cut");
+      if (to + head >= wanted)
+        throw new DecodeError("PackBits data of too much");
       found.set(part, to);
       at += head + 1;
       to += part.length;
     } else if (head > 128 && at < data.length) {
-      found.fill(data[at++], to, to + 257 - head);
-      to += 257 - head;
+      const end = to + 257 - head;
+      if (end > wanted) throw new DecodeError("PackBits data of too much");
+      found.fill(data[at++], to, end);
+      to = end;
     }
   }
   return found.subarray(0, to);

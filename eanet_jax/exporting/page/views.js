@@ -17,7 +17,7 @@ import { resize } from "./resize.js";
  * @param {number} side of a view, pixels.
  * @param {number} tilePx side of a tile in the image, pixels.
  * @returns {{views: Uint8Array, corners: Int32Array, count: number}} views
- *   (v, side, side) and corners (v, 2), top and left; of the whole that is 0, 0.
+ *   (v, side, side) and corners (v, 2), top and left; 0, 0 of the whole.
  */
 export function views(image, width, height, view, side, tilePx) {
   if (view === "whole") {
