@@ -35,17 +35,18 @@ for (const each of JSON.parse(fs.readFileSync(0, "utf8"))) {
       decodeJpeg,
     });
     const { image, width, height, umPerPx } = micrograph;
-    fs.writeSync(file, image);
     const answer = { ...micrograph, bytes: image.length };
     delete answer.image;
+    const pixels = [image];
     if (each.view) {
       const { kind, side, tilePx } = each.view;
       const seen = views(image, width, height, kind, side, tilePx);
-      fs.writeSync(file, seen.views);
+      pixels.push(seen.views);
       answer.viewBytes = seen.views.length;
       answer.corners = [...seen.corners];
       answer.fieldUm = fieldUm(umPerPx, width * height, kind, tilePx);
     }
+    for (const part of pixels) fs.writeSync(file, part);
     found.push(answer);
   } catch (error) {
     if (!(error instanceof MicrographError)) throw error;

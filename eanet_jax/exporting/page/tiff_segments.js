@@ -42,9 +42,15 @@ export function decoder(page, stored, columns) {
   return (rows, segment) => {
     const own = isTurned ? segment.map((byte) => _REVERSED[byte]) : segment;
     const wanted = rows * rowBytes;
-    const bytes = _decompressed(own, stored.compression, wanted);
+    // The program's decoder of such numbers minds what is too much.
+    const isStrict = stored.bits === 24 && stored.kind === "f";
+    const most = wanted + (isStrict ? 1 : 0);
+    const bytes = _decompressed(own, stored.compression, most);
     if (bytes.length < wanted) {
       throw new ShortError("strips or tiles of the TIFF are too short");
+    }
+    if (isStrict && bytes.length > wanted) {
+      throw new DecodeError("data size not a multiple of 3");
     }
     return _numbers(
       bytes.slice(0, wanted),
