@@ -2,7 +2,7 @@
  * Bytes that were compressed by zlib, RFC 1950 and 1951.
  *
  * The browser's own DecompressionStream gives nothing of a stream that is cut
- * short, and sets no limit to what a small one becomes. This one keeps so many
+ * short, and sets no limit to what a small one becomes. This one gives so many
  * bytes as a picture has and no more, and says how the stream ended.
  */
 
@@ -11,6 +11,8 @@ import { broken, tableOf } from "./prefix_codes.js";
 
 const _WINDOW = 32768;
 const _LONGEST = 258;
+const _MORE = 1024; // bytes that are looked at behind those that are wanted
+const _ENOUGH = Symbol("enough");
 const _LENGTHS = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35];
 _LENGTHS.push(43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258);
 const _LENGTH_BITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3];
@@ -28,21 +30,27 @@ _ORDER.push(15);
 
 /**
  * Returns the bytes that a stream begins with.
+ *
+ * Of a stream of much more than is wanted the rest is not looked at, so that a
+ * small file cannot keep a page busy.
  * @param {Uint8Array} data a zlib stream, perhaps with something behind it.
  * @param {number} wanted how many bytes are kept.
- * @returns {{bytes: Uint8Array, total: number, end: "whole" | "cut" |
- *   "broken"}} fewer bytes than wanted where there are no more; how many the
- *   stream has; whether it has its end, lacks it or makes no sense before it.
+ * @returns {{bytes: Uint8Array, isMore: boolean, end: "whole" | "cut" |
+ *   "broken" | "unknown"}} fewer bytes than wanted where there are no more;
+ *   whether the stream has more; whether it has its end, lacks it, makes no
+ *   sense before it, or was not looked at so far.
  */
 export function inflate(data, wanted) {
   const out = new _Output(wanted);
-  let end = "broken";
+  let end = "unknown";
   try {
     end = _stream(new _Bits(data), out) ? "whole" : "cut";
   } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
+    if (error instanceof DecodeError) end = "broken";
+    else if (error !== _ENOUGH) throw error;
   }
-  return { bytes: out.kept(), total: out.total, end };
+  const bytes = out.bytes.subarray(0, Math.min(wanted, out.at));
+  return { bytes, isMore: out.at > wanted, end };
 }
 
 /** Returns whether the stream ends; false where the data does before. */
@@ -123,37 +131,22 @@ class _Bits {
   }
 }
 
-/** The first bytes of what comes out, and those that may be repeated. */
+/** What comes out, and a little more. */
 class _Output {
   constructor(wanted) {
-    this._wanted = wanted;
-    this.bytes = new Uint8Array(wanted + 2 * _WINDOW + _LONGEST);
-    this._limit = this.bytes.length - _LONGEST;
+    this.bytes = new Uint8Array(wanted + _MORE + _LONGEST);
+    this._limit = wanted + _MORE;
     this.at = 0;
-    this._before = 0; // bytes that are not in `bytes` any more
-    this._summed = 0;
-    this._a = 1;
-    this._b = 0;
   }
 
-  get total() {
-    return this._before + this.at;
-  }
-
-  /** Makes room for what a code may add. */
+  /** Ends it all where a code would add to more than enough. */
   makeRoom() {
-    if (this.at < this._limit) return;
-    this._sum();
-    const start = this.at - _WINDOW;
-    this.bytes.copyWithin(this._wanted, start, this.at);
-    this._before += start - this._wanted;
-    this.at = this._wanted + _WINDOW;
-    this._summed = this.at;
+    if (this.at >= this._limit) throw _ENOUGH;
   }
 
-  _sum() {
-    let [a, b] = [this._a, this._b];
-    for (let i = this._summed; i < this.at;) {
+  checksum() {
+    let [a, b] = [1, 0];
+    for (let i = 0; i < this.at;) {
       // So many that no sum is beyond 2^53, nor slow.
       const end = Math.min(i + 3800, this.at);
       for (; i < end; i++) {
@@ -163,16 +156,7 @@ class _Output {
       a %= 65521;
       b %= 65521;
     }
-    [this._a, this._b, this._summed] = [a, b, this.at];
-  }
-
-  checksum() {
-    this._sum();
-    return this._b * 65536 + this._a;
-  }
-
-  kept() {
-    return this.bytes.subarray(0, Math.min(this._wanted, this.total));
+    return b * 65536 + a;
   }
 }
 
@@ -208,7 +192,7 @@ function _coded(input, out, { lengths, distances }) {
     if (code > 29) throw broken();
     const distance = _DISTANCES[code] + input.bits(_DISTANCE_BITS[code]);
     if (input.isShort) return;
-    if (distance > out.total || distance > _WINDOW) throw broken();
+    if (distance > out.at || distance > _WINDOW) throw broken();
     const end = out.at + length;
     for (let i = out.at; i < end; i++) bytes[i] = bytes[i - distance];
     out.at = end;

@@ -5,10 +5,17 @@
  * grey and says nothing.
  */
 
-import { DecodeError, ShortError } from "./micrograph_errors.js";
+import {
+  cannotFollow,
+  DecodeError,
+  MicrographError,
+  ShortError,
+} from "./micrograph_errors.js";
 
 const _FRAMES = [0xc0, 0xc1, 0xc2]; // baseline, extended, progressive
 const _ARITHMETIC_FRAMES = [0xc9, 0xca];
+// Of usual ones 10; each takes as long as the first, whatever it holds.
+const _MAX_SCANS = 100;
 const [_TABLES, _RESTARTS, _SCAN, _END] = [0xc4, 0xdd, 0xda, 0xd9];
 
 /**
@@ -25,8 +32,10 @@ export function check(data) {
   try {
     return _check(data);
   } catch (error) {
-    if (error instanceof ShortError || error instanceof DecodeError)
-      throw error;
+    const isTold = [ShortError, DecodeError, MicrographError].some(
+      (kind) => error instanceof kind,
+    );
+    if (isTold) throw error;
     return 0;
   }
 }
@@ -39,7 +48,7 @@ function _byte(data, at) {
 function _check(data) {
   let frame = null;
   const shortest = new Map(); // table: bits of its shortest code
-  let [restartUnits, lastEnd, at] = [0, 0, 2];
+  let [restartUnits, lastEnd, scans, at] = [0, 0, 0, 2];
   while (at < data.length) {
     if (data[at] !== 0xff) throw new Error("no sense");
     const code = _byte(data, at + 1);
@@ -59,6 +68,8 @@ function _check(data) {
     else if (code === _RESTARTS) {
       restartUnits = ((segment[0] ?? 0) << 8) | (segment[1] ?? 0);
     } else if (code === _SCAN && frame !== null) {
+      scans += 1;
+      if (scans > _MAX_SCANS) throw cannotFollow("a JPEG of so many scans");
       const { end, restarts } = _scanEnd(data, at);
       const { bits, units } = _leastBits(frame, segment, shortest);
       const needed = restartUnits ? Math.floor((units - 1) / restartUnits) : 0;

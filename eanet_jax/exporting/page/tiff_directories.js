@@ -17,6 +17,7 @@ import { latin1 } from "./texts.js";
 import { OF_PIXELS, TAG } from "./tiff_tags.js";
 
 const _MAX_PAGES = 1000;
+const _MAX_DIRECTORIES = 4000; // with those of masks
 const _MAX_ENTRIES = 4096;
 const _A_MASK = 4; // a bit of SUBFILE
 const [_BYTE, _ASCII, _UNDEFINED] = [1, 2, 7];
@@ -164,10 +165,13 @@ class _Reader {
     const seen = new Set([0]);
     this._check(this._step, this._step);
     // Where offsets are read: the next page's comes after those below it.
-    let waiting = [this._offset(this._step)];
+    const waiting = [this._offset(this._step)]; // the next one last
     while (waiting.length && found < _MAX_PAGES) {
-      const at = waiting.shift();
+      const at = waiting.pop();
       if (seen.has(at)) continue; // 0 is the end; others would go round
+      if (seen.size > _MAX_DIRECTORIES) {
+        throw new DecodeError("a TIFF of too many directories");
+      }
       seen.add(at);
       const { entries, after } = this._directory(at);
       const only = (tag) =>
@@ -175,7 +179,8 @@ class _Reader {
       const below = entries.has(TAG.SUB_PAGES)
         ? only(TAG.SUB_PAGES).numbers(TAG.SUB_PAGES)
         : [];
-      waiting = [...Array.from(below), after, ...waiting];
+      waiting.push(after);
+      for (let i = below.length - 1; i >= 0; i--) waiting.push(below[i]);
       if (!(only(TAG.SUBFILE).number(TAG.SUBFILE, 0) & _A_MASK)) {
         found += 1;
         yield entries;

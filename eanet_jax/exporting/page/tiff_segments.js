@@ -65,10 +65,10 @@ export function decoder(page, stored, columns) {
 /** Returns the bytes, perhaps more than are wanted, or fewer. */
 function _decompressed(segment, compression, wanted) {
   if (compression === tiffSamples.DEFLATE) {
-    const { bytes, total, end } = inflate(segment, wanted);
+    const { bytes, isMore, end } = inflate(segment, wanted);
     // As strict as the program's decoder is.
+    if (isMore) throw new DecodeError("deflate data of too much");
     if (end !== "whole") throw new DecodeError(`deflate data, ${end}`);
-    if (total > wanted) throw new DecodeError("deflate data of too much");
     return bytes;
   }
   if (compression === tiffSamples.LZW) return _unpackLzw(segment, wanted);

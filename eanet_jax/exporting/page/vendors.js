@@ -138,12 +138,12 @@ function _feiSections(fields) {
 /** Phenom writes XML; a few elements are read, no entity is resolved. */
 export function phenom(text) {
   const element = (name) => {
-    const found = new RegExp(
-      `<${name}\\b([^<>]*)>\\s*([^<>]*?)\\s*</${name}>`,
-    ).exec(text);
+    const found = new RegExp(`<${name}\\b([^<>]*)>([^<>]*)</${name}>`).exec(
+      text,
+    );
     if (!found) return [null, ""];
     const unit = /\bunit\s*=\s*["']([^"']*)["']/.exec(found[1]);
-    return [found[2], unit ? _unescaped(unit[1]) : ""];
+    return [strip(found[2]), unit ? _unescaped(unit[1]) : ""];
   };
   let umPerPx = _plausible(_um(...element("pixelWidth")));
   umPerPx ??= _plausible(_um(...element("pixelHeight")));
