@@ -9,10 +9,10 @@ import io
 import itertools
 import json
 import re
-import shutil
 import subprocess
 import threading
 
+import chromium
 import made_damage
 import numpy as np
 import pytest
@@ -23,10 +23,6 @@ from PIL import Image
 from eanet_jax.data import micrographs
 
 PAGE = ROOT / "eanet_jax" / "exporting" / "page"
-CHROMIUM = next(
-  filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))),
-  None,
-)
 HTML = """<!doctype html><meta charset="utf-8"><script type="module">
 import { readMicrograph } from "/micrograph.js";
 const found = [];
@@ -80,7 +76,7 @@ def read_in_browser(files, folder):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     browser = subprocess.Popen(
       [
-        CHROMIUM,
+        chromium.PROGRAM,
         *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
         "--disable-dev-shm-usage",
         f"--user-data-dir={folder / 'profile'}",
@@ -133,7 +129,7 @@ def test_the_trial_of_a_browser_is_what_pillow_decodes():
   assert right.tobytes() == grey
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="it needs Chromium")
+@pytest.mark.skipif(chromium.PROGRAM is None, reason="it needs Chromium")
 def test_a_jpeg_is_read_as_by_the_program_or_it_is_said(tmp_path):
   files = list(jpegs())
   found = read_in_browser(files, tmp_path)

@@ -13,23 +13,25 @@ const rounded = (number) =>
  * The answer for one file, and what it is the answer for.
  * @param {import("./network.js").Network} network
  * @param {object} model the description of the export
- * @param {Uint8Array} bytes of the file
- * @param {string} name of the file
- * @param {object} told see micrograph.js
+ * @param {{bytes: Uint8Array, name: string, told: object, beside: object}} file
+ *   its bytes and name, what is said of it, and the texts beside it; see
+ *   micrograph.js
+ * @param {() => void} goesOn called after each view
  * @returns {Promise<object>} {row, micrograph, tiles}; of a file that cannot be
  *   used only a row, with its error
  */
-export async function answerFor(network, model, bytes, name, told) {
+export async function answerFor(network, model, file, goesOn) {
   const before = model.before;
   const wanted = {
-    ...told,
+    ...file.told,
     keepOverlays: before.overlays === "keep",
     resampleUmPerPx: before.um_per_px,
   };
+  const { name, beside } = file;
   let micrograph;
   let cut;
   try {
-    micrograph = await readMicrograph(bytes, name, wanted);
+    micrograph = await readMicrograph(file.bytes, name, wanted, { beside });
     const { image, width, height } = micrograph;
     const side = before.image_px;
     cut = views(image, width, height, before.view, side, before.tile_px);
@@ -41,6 +43,7 @@ export async function answerFor(network, model, bytes, name, told) {
   const tiles = [];
   for (let at = 0; at < cut.views.length; at += size) {
     tiles.push(network.look(cut.views.subarray(at, at + size), true));
+    goesOn();
   }
   const mean = (of) => tiles.reduce((sum, each) => sum + of(each), 0) / tiles.length;
   const probabilities = tiles[0].probabilities.map((_, i) =>

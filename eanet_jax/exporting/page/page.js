@@ -1,5 +1,6 @@
 // The page: takes files, shows answers. Everything stays on this machine.
 
+import { baseOf, filesIn, withTexts } from "./dropped_files.js";
 import { showOne } from "./one_file.js";
 import { thumbnail } from "./picture.js";
 import { check } from "./self_check.js";
@@ -50,38 +51,26 @@ function told() {
   return { barRows: number("bar-rows"), umPerPx: number("um-per-px") };
 }
 
-/** Every file of what was dropped, of folders to any depth. */
-async function filesIn(items) {
-  const found = [];
-  const walk = async (entry, path) => {
-    if (entry.isFile) {
-      const file = await new Promise((ok, no) => entry.file(ok, no));
-      found.push([path + entry.name, file]);
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {
-      const some = await new Promise((ok, no) => reader.readEntries(ok, no));
-      if (!some.length) return;
-      for (const each of some) await walk(each, `${path}${entry.name}/`);
-    }
+const read = async (file) => new Uint8Array(await file.arrayBuffer());
+
+async function answerFor(i) {
+  const { path, file, beside } = files[i];
+  if (file.size > LARGEST) {
+    return { row: { file: path, error: "larger than this page takes" } };
+  }
+  const texts = {};
+  for (const each of beside) texts[each.name] = await read(each);
+  const question = {
+    bytes: await read(file), name: baseOf(path), beside: texts, told: told(),
   };
-  const entries = [...items].map((item) => item.webkitGetAsEntry?.());
-  for (const entry of entries) if (entry) await walk(entry, "");
+  const found = await workers.ask(question);
+  found.row.file = path;
   return found;
 }
 
-async function answerFor(i) {
-  const [name, file] = files[i];
-  if (file.size > LARGEST) {
-    return { row: { file: name, error: "larger than this page takes" } };
-  }
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  return workers.ask({ bytes, name, told: told() });
-}
-
 /** Classifies files, as many at once as there are workers. */
-async function take(some) {
+async function take(chosen) {
+  const some = withTexts(chosen);
   const begun = performance.now();
   const first = files.length;
   files.push(...some);
@@ -91,7 +80,7 @@ async function take(some) {
     try {
       found = await answerFor(i);
     } catch (error) {
-      found = { row: { file: files[i][0], error: error.message } };
+      found = { row: { file: files[i].path, error: error.message } };
     }
     rows[i] = found.row;
     keep(i, found);
@@ -157,7 +146,7 @@ function list(i, { row, micrograph }) {
 async function show(i) {
   open = i;
   if (!shown.has(i)) {
-    say(`reading ${files[i][0]} again`);
+    say(`reading ${files[i].path} again`);
     keep(i, await answerFor(i));
     say("");
   }

@@ -40,8 +40,8 @@ self.onmessage = async ({ data }) => {
       const { probabilities, novelty } = network.look(data.image);
       self.postMessage({ id, probabilities, novelty });
     } else {
-      const { bytes, name, told } = data;
-      const found = await answerFor(network, model, bytes, name, told);
+      const goesOn = () => self.postMessage({ id, goesOn: true });
+      const found = await answerFor(network, model, data, goesOn);
       const { row, micrograph, tiles, corners } = found;
       self.postMessage({
         id, row, micrograph,

@@ -1,6 +1,7 @@
 // The workers that answer, as many as there are cores for: see worker.js.
 
 const MOST = 4; // each holds the network's weights
+const LONGEST = 60_000; // ms for a view: a file may be made to take for ever
 
 /** Asks workers, each of which does one thing at a time. */
 export class Workers {
@@ -16,17 +17,17 @@ export class Workers {
     this._waiting = [];
     this._open = new Map();
     this._number = 0;
-    this._idle = Array.from({ length: Math.min(cores, MOST) }, () => {
+    this._idle = [];
+    this._begin = () => {
       const worker = new Worker(address);
       worker.onmessage = ({ data }) => this._answered(worker, data);
       worker.onerror = ({ message }) => this._failed(worker, message);
-      return worker;
-    });
-    // The first of them all is set up before anything else is asked.
-    this.ready = Promise.all(
-      [...this._idle].map((worker) => this._send(worker, setup)),
-    );
-    this._idle = [];
+      return new Promise((resolve, reject) => {
+        this._post(worker, { question: setup, resolve, reject });
+      });
+    };
+    const count = Math.min(cores, MOST);
+    this.ready = Promise.all(Array.from({ length: count }, this._begin));
   }
 
   /**
@@ -40,16 +41,14 @@ export class Workers {
     });
   }
 
-  _send(worker, question) {
-    return new Promise((resolve, reject) => this._post(
-      worker, { question, resolve, reject },
-    ));
-  }
-
   _post(worker, each) {
     const id = (this._number += 1);
-    this._open.set(id, { ...each, worker });
+    this._open.set(id, { ...each, worker, timer: this._timer(worker) });
     worker.postMessage({ id, ...each.question });
+  }
+
+  _timer(worker) {
+    return setTimeout(() => this._failed(worker, "it takes too long"), LONGEST);
   }
 
   _next() {
@@ -59,7 +58,12 @@ export class Workers {
   }
 
   _answered(worker, { id, failed, ...answer }) {
-    const { resolve, reject } = this._open.get(id);
+    const { resolve, reject, timer } = this._open.get(id);
+    clearTimeout(timer);
+    if (answer.goesOn) {
+      this._open.get(id).timer = this._timer(worker);
+      return;
+    }
     this._open.delete(id);
     this._idle.push(worker);
     if (failed === undefined) resolve(answer);
@@ -67,14 +71,15 @@ export class Workers {
     this._next();
   }
 
-  /** A worker that died takes what it was asked with it. */
+  /** A worker that died or hangs is ended, and another takes its place. */
   _failed(worker, message) {
+    worker.terminate();
     for (const [id, each] of this._open) {
       if (each.worker !== worker) continue;
+      clearTimeout(each.timer);
       this._open.delete(id);
       each.reject(new Error(message || "the browser ended it"));
+      if (!each.question.kernels) this._begin().catch(() => {});
     }
-    this._idle.push(worker);
-    this._next();
   }
 }
