@@ -12,9 +12,11 @@ from eanet_jax.commands import (
   export,
   inspect,
   memory,
+  pack,
   predict,
   report,
   train,
+  workdir_argument,
 )
 from eanet_jax.runtime import console
 
@@ -28,6 +30,7 @@ _VERBS = (
   explain,
   memory,
   export,
+  pack,
   report,
   compare,
   draw,
@@ -60,7 +63,8 @@ def _main(argv: list[str]) -> int:
   for verb in _VERBS:
     verb.add(commands)
   arguments = parser.parse_args(argv[1:])
-  return arguments.run(arguments)
+  with workdir_argument.opened(arguments):
+    return arguments.run(arguments)
 
 
 class _Version(argparse.Action):

@@ -1,0 +1,119 @@
+"""A workdir in one file, to hand to others: NAME.eanet.zip.
+
+It holds what prediction and report need: the best checkpoint without the state
+of the optimizer, the figures, and what was trained on by name. A packed workdir
+is read by unpacking it, see `sealed_archive`, into a folder of this process
+alone, which then is a workdir like any other.
+"""
+
+import contextlib
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+from eanet_jax import errors
+from eanet_jax.workdir import checkpoints, checksums_json, sealed_archive
+
+ENDING = ".eanet.zip"
+KIND = "workdir"
+_CALLED = "a packed workdir"
+# Not the report, which can be made again, nor the folds and the logs.
+_FILES = (
+  "config.json",
+  "results.json",
+  "choice.json",
+  "history.csv",
+  "left_out.csv",
+  "remarks.csv",
+  "parameters.txt",
+  "examples.npz",
+  "trained_on.csv",
+  "trained_on.npz",
+  "test_predictions*.csv",
+  "names.csv",
+  "checksums.json",
+)
+# Orbax writes it for stores that cannot rename; it tells where the run lay.
+_NOT_OF_CHECKPOINTS = "commit_success.txt"
+
+
+def write(
+  workdir: pathlib.Path, path: pathlib.Path, step: int, versions: dict[str, str]
+) -> int:
+  """Writes a packed workdir; returns how many bytes it has.
+
+  Args:
+    workdir: of a training run.
+    path: the file.
+    step: of the checkpoint that is to be kept.
+    versions: of the packages that write it.
+
+  Raises:
+    UserError: a file was changed since its run ended, or all are too large.
+    OSError: the file cannot be written, or one of the workdir cannot be read.
+  """
+  members = {
+    file.name: file
+    for pattern in _FILES
+    for file in sorted(workdir.glob(pattern))
+    if file.is_file()
+  }
+  for file in members.values():
+    checksums_json.check(file)
+  for folder in _of_checkpoints(workdir / checkpoints.FOLDER, step):
+    for file in sorted(folder.rglob("*")):
+      if file.is_file() and file.name != _NOT_OF_CHECKPOINTS:
+        members[file.relative_to(workdir).as_posix()] = file
+  sealed_archive.write(path, KIND, versions, members)
+  return path.stat().st_size
+
+
+def _of_checkpoints(saved: pathlib.Path, step: int) -> list[pathlib.Path]:
+  """The folders and files of a checkpoint that its network is restored from.
+
+  The newest step says what classes are called, see `Checkpoints.restore_best`.
+  """
+  newest = max(
+    int(folder.name) for folder in saved.iterdir() if folder.name.isdecimal()
+  )
+  found = [saved / str(step) / name for name in ("variables", "meta")]
+  return found if newest == step else [*found, saved / str(newest) / "meta"]
+
+
+def name(path: pathlib.Path) -> str:
+  """Returns what a workdir is called, packed or not."""
+  called = path.expanduser().absolute().name
+  return called.removesuffix(ENDING) or called
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields the folder of a workdir, which may be packed.
+
+  A packed one is unpacked anew, and what it was unpacked to is removed at the
+  end, with all that was written there.
+
+  Raises:
+    UserError: it is a file and no packed workdir, or was changed.
+  """
+  path = path.expanduser()
+  if not path.is_file():
+    yield path
+    return
+  with contextlib.ExitStack() as stack:
+    try:
+      home = stack.enter_context(
+        tempfile.TemporaryDirectory(prefix="eanet-", ignore_cleanup_errors=True)
+      )
+      folder = pathlib.Path(home) / name(path)
+      folder.mkdir()
+    except OSError as error:
+      raise errors.UserError(
+        f"{path} cannot be unpacked: {errors.reason(error)}"
+      ) from None
+    sealed_archive.unpack(path, KIND, folder, _CALLED)
+    try:
+      yield folder
+    except errors.UserError as error:  # that folder means nothing to the user
+      said = str(error).replace(str(folder), str(path))
+      raise errors.UserError(said) from None
