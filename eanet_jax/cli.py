@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from eanet_jax.commands import (
+  certify,
   compare,
   draw,
   evaluate,
@@ -16,6 +17,7 @@ from eanet_jax.commands import (
   predict,
   report,
   train,
+  verify,
   workdir_argument,
 )
 from eanet_jax.runtime import console
@@ -31,6 +33,8 @@ _VERBS = (
   memory,
   export,
   pack,
+  certify,
+  verify,
   report,
   compare,
   draw,

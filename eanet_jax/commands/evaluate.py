@@ -198,7 +198,9 @@ def _found(
   from eanet_jax.runtime import versions
   from eanet_jax.workdir import evaluation_json
 
-  before = _numbers_trained_on(classifier, readers)
+  before = None
+  if not workdir_argument.is_packed(arguments):  # its path is another machine's
+    before = _numbers_trained_on(classifier, readers)
   of_them = []
   if before is not None:
     of_them = drift.compared(drift.numbers(tested.facts), before)

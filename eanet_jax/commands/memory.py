@@ -57,6 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
   out = arguments.out or workdir_argument.own(arguments, _FOLDER)
   if out.exists() and not out.is_dir():
     raise errors.UserError(f"--out={out} is a file: name a folder")
+  if workdir_argument.is_packed(arguments) and not arguments.paths:
+    # Where others keep their data sets is neither read nor written to.
+    raise errors.UserError(
+      f"{arguments.named} holds no micrographs: name some, files or folders"
+    )
   files = image_paths.expand(arguments.paths)
   failed = atlas_job.run(
     arguments.workdir,

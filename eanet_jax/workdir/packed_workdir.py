@@ -8,10 +8,8 @@ alone, which then is a workdir like any other.
 
 import contextlib
 import pathlib
-import tempfile
 from collections.abc import Iterator
 
-from eanet_jax import errors
 from eanet_jax.workdir import checkpoints, checksums_json, sealed_archive
 
 ENDING = ".eanet.zip"
@@ -100,20 +98,5 @@ def opened(path: pathlib.Path) -> Iterator[pathlib.Path]:
   if not path.is_file():
     yield path
     return
-  with contextlib.ExitStack() as stack:
-    try:
-      home = stack.enter_context(
-        tempfile.TemporaryDirectory(prefix="eanet-", ignore_cleanup_errors=True)
-      )
-      folder = pathlib.Path(home) / name(path)
-      folder.mkdir()
-    except OSError as error:
-      raise errors.UserError(
-        f"{path} cannot be unpacked: {errors.reason(error)}"
-      ) from None
-    sealed_archive.unpack(path, KIND, folder, _CALLED)
-    try:
-      yield folder
-    except errors.UserError as error:  # that folder means nothing to the user
-      said = str(error).replace(str(folder), str(path))
-      raise errors.UserError(said) from None
+  with sealed_archive.unpacked(path, KIND, _CALLED, name(path)) as folder:
+    yield folder

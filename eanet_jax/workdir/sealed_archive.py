@@ -6,14 +6,16 @@ same bytes. A file from elsewhere may be anything: names are plain and relative,
 sizes are known before a byte is written, and nothing in it is ever executed.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
 import re
 import shutil
 import stat
+import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, TypedDict
 
 from eanet_jax import errors
@@ -112,6 +114,40 @@ def _measured(content: pathlib.Path | bytes) -> Member:
   with content.open("rb") as file:
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Member(bytes=file.tell(), sha256=sha256)
+
+
+@contextlib.contextmanager
+def unpacked(
+  path: pathlib.Path, kind: str, called: str, name: str
+) -> Iterator[pathlib.Path]:
+  """Yields a folder of this process alone with the members of an archive.
+
+  It is removed at the end, with all that was written there.
+
+  Args:
+    path, kind, called: see `unpack`.
+    name: of the folder.
+
+  Raises:
+    UserError: see `unpack`.
+  """
+  with contextlib.ExitStack() as stack:
+    try:
+      home = stack.enter_context(
+        tempfile.TemporaryDirectory(prefix="eanet-", ignore_cleanup_errors=True)
+      )
+      folder = pathlib.Path(home) / name
+      folder.mkdir()
+    except OSError as error:
+      raise errors.UserError(
+        f"{path} cannot be unpacked: {errors.reason(error)}"
+      ) from None
+    unpack(path, kind, folder, called)
+    try:
+      yield folder
+    except errors.UserError as error:  # that folder means nothing to the user
+      said = str(error).replace(str(folder), str(path))
+      raise errors.UserError(said) from None
 
 
 def unpack(
