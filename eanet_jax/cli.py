@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from eanet_jax.commands import (
+  card,
   certify,
   compare,
   draw,
@@ -33,6 +34,7 @@ _VERBS = (
   memory,
   export,
   pack,
+  card,
   certify,
   verify,
   report,

@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
   output_file.check(out, whole=True)
   # The best step whose arrays are as they were saved: no damage is handed on.
   meta = restore.restore(workdir, sharding.data_mesh()).meta
-  size = packed_workdir.write(workdir, out, meta.step, versions.installed())
+  folders = restore.folders(workdir, meta.step)
+  size = packed_workdir.write(workdir, out, folders, versions.installed())
   print(f"{out}: {size / 1e6:.1f} MB")
   if path := meta.config["dataset"]["path"]:
     print(f"note: it tells the path of what was trained on, {path}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from eanet_jax.evaluation import metrics
 from eanet_jax.reporting import console_tables, limits, markdown_text, verdicts
 from eanet_jax.runtime import wording
 from eanet_jax.workdir import dossier_json, results_json
@@ -49,25 +48,14 @@ def _shown(run: results_json.RunResults) -> list[str]:
     f"{head['right']} of {wording.count(head['total'], 'micrograph')} were told"
     f" right, each by a network that had not seen its {by}."
   )
-  levels = [
-    level
-    for level in results_json.LEVELS
-    if level in run.test and (known is not None or level != "specimen")
-  ]
-  rows = [
-    (
-      score.replace("_", " "),
-      *(console_tables.with_interval(run.test[e], score) for e in levels),
-    )
-    for score in metrics.HEADLINE
-  ]
-  rows.append(("examples", *(str(run.test[e]["examples"]) for e in levels)))
+  levels = console_tables.levels_of(run.test, known is not None)
   intervals = (
     "In brackets: 95 % intervals, by bootstrap over specimens. Of a score of 1"
     " they mean nothing: see below."
   )
   if "interval_95" not in run.test["micrograph"]:
     intervals = "There are too few specimens of each class for intervals."
+  rows = console_tables.rows(run.test, levels)
   table = markdown_text.table(("", *levels), rows)
   return [tested, "", *table, "", intervals]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from eanet_jax.evaluation import metrics
 from eanet_jax.reporting import confusions, console_tables, markdown_text
 from eanet_jax.runtime import wording
 from eanet_jax.workdir import evaluation_json, results_json
@@ -83,15 +82,8 @@ def _unlike(found: evaluation_json.Evaluation) -> list[str]:
 
 
 def _scores(levels: results_json.Levels) -> list[str]:
-  shown = [level for level in results_json.LEVELS if level in levels]
-  rows = [
-    (
-      score.replace("_", " "),
-      *(console_tables.with_interval(levels[level], score) for level in shown),
-    )
-    for score in metrics.HEADLINE
-  ]
-  rows.append(("examples", *(str(levels[e]["examples"]) for e in shown)))
+  shown = console_tables.levels_of(levels)
+  rows = console_tables.rows(levels, shown)
   return markdown_text.table(("", *shown), rows)
 
 

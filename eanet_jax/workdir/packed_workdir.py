@@ -8,9 +8,9 @@ alone, which then is a workdir like any other.
 
 import contextlib
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from eanet_jax.workdir import checkpoints, checksums_json, sealed_archive
+from eanet_jax.workdir import checksums_json, sealed_archive
 
 ENDING = ".eanet.zip"
 KIND = "workdir"
@@ -36,14 +36,17 @@ _NOT_OF_CHECKPOINTS = "commit_success.txt"
 
 
 def write(
-  workdir: pathlib.Path, path: pathlib.Path, step: int, versions: dict[str, str]
+  workdir: pathlib.Path,
+  path: pathlib.Path,
+  folders: Iterable[pathlib.Path],
+  versions: dict[str, str],
 ) -> int:
   """Writes a packed workdir; returns how many bytes it has.
 
   Args:
     workdir: of a training run.
     path: the file.
-    step: of the checkpoint that is to be kept.
+    folders: of its checkpoints, see `restore.folders`.
     versions: of the packages that write it.
 
   Raises:
@@ -58,24 +61,12 @@ def write(
   }
   for file in members.values():
     checksums_json.check(file)
-  for folder in _of_checkpoints(workdir / checkpoints.FOLDER, step):
+  for folder in folders:
     for file in sorted(folder.rglob("*")):
       if file.is_file() and file.name != _NOT_OF_CHECKPOINTS:
         members[file.relative_to(workdir).as_posix()] = file
   sealed_archive.write(path, KIND, versions, members)
   return path.stat().st_size
-
-
-def _of_checkpoints(saved: pathlib.Path, step: int) -> list[pathlib.Path]:
-  """The folders and files of a checkpoint that its network is restored from.
-
-  The newest step says what classes are called, see `Checkpoints.restore_best`.
-  """
-  newest = max(
-    int(folder.name) for folder in saved.iterdir() if folder.name.isdecimal()
-  )
-  found = [saved / str(step) / name for name in ("variables", "meta")]
-  return found if newest == step else [*found, saved / str(newest) / "meta"]
 
 
 def name(path: pathlib.Path) -> str:
