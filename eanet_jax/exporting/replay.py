@@ -191,7 +191,7 @@ def _predictions(before: Record, again: Record) -> Finding:
     far = _difference(one.probabilities, other.probabilities)
     told = f"differs, probabilities by {far} at most, {labels}"
   count = wording.count(len(one.files), "micrograph")
-  return Finding("predictions", told, f"{count}, each out of its specimen")
+  return Finding("predictions", told, f"{count}, none trained on")
 
 
 def _results(

@@ -6,12 +6,12 @@ from eanet_jax.reporting import console_tables, limits, markdown_text, verdicts
 from eanet_jax.runtime import wording
 from eanet_jax.workdir import dossier_json, results_json
 
-# Where nothing else is known, people take the same numbers for a promise.
+# What else is known stands in docs/sharing.md, with the commands.
 ELSEWHERE = (
-  "The same numbers bit for bit are known to come out on one type of machine"
-  " with the same versions. On other processors, numbers of cores or versions"
-  " this has not been measured: there `eanet verify` says how far the"
-  " probabilities are apart, and whether all labels are equal."
+  "The same numbers bit for bit are known to come out on one type of processor"
+  " with the same versions. On other processors and with other versions this"
+  " has not been measured: there `eanet verify` says how far the probabilities"
+  " are apart, and whether all labels are equal."
 )
 
 
