@@ -137,7 +137,12 @@ def _trained_again(
     # What was built of the same files before proves nothing.
     config.dataset.data_dir = str(pathlib.Path(home) / "data")
     workdir = pathlib.Path(home) / "run"
-    main_job.train_and_evaluate(config, workdir)
+    try:
+      main_job.train_and_evaluate(config, workdir)
+    except errors.Stopped:
+      raise errors.UserError(
+        "stopped: nothing is kept of the training"
+      ) from None
     network = restore.restore(workdir, sharding.data_mesh())
     weights = dossier.arrays(network.variables)
     again = replay.read(

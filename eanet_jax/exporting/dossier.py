@@ -285,9 +285,12 @@ def _config(
     raise errors.UserError(f"{where}: {error}") from None
   check_replayable(stored, path)
   split = config.split
-  # Of a cross-validation, of one of its folds, or of one split.
-  settled = split.cross_validate if split.fold < 0 else not split.cross_validate
-  if config.dataset.view == "auto" or not (settled or split.folds):
+  # A cross-validation, one of its folds, or a single split.
+  if split.fold < 0:
+    settled = split.cross_validate and split.folds
+  else:
+    settled = split.folds or not split.cross_validate
+  if config.dataset.view == "auto" or not settled:
     raise errors.UserError(f"{where} leaves something to choose")
   table = pathlib.PurePath(told.table)
   if len(table.parts) > 1 or table.is_absolute() or ".." in table.parts:

@@ -30,6 +30,7 @@ def here(drawn_folder, tmp_path_factory, data_dir):
     f"--set=dataset.data_dir={data_dir}",
     "--set=dataset.image_px=32",
     "--set=dataset.view=whole",
+    "--set=split.folds=2",  # one network; tests/test_docs.py verifies several
     "--set=evaluation.bootstrap_resamples=20",
   )
   assert done.returncode == 0, done.stderr
@@ -94,12 +95,11 @@ def test_the_dossier_says_what_is_shown_and_tells_no_path(here):
   assert set(told["files"]) >= {ONE}
   assert all(len(each) == 64 for each in told["files"].values())
   assert len(told["weights"]) > 10
-  assert told["thresholds"]["novelty"] > 0
+  assert told["config"]["dataset"]["path"] == ""
   assert str(here).encode() not in everything
   sentence = (here / "certify.txt").read_text().splitlines()[1]
   assert "specimen" in sentence
   assert sentence in page
-  assert "29 without an error" in page or "errors, " in page
   again = here / "again.zip"
   assert eanet("certify", here / "run", "--out", again).returncode == 0
   assert again.read_bytes() == (here / "it.zip").read_bytes()
@@ -161,8 +161,8 @@ def other_figure(results):
     ("results.json", in_json(other_figure), "results: differs in 1 of"),
     (
       "trained_on.csv",
-      lambda rows: rows.replace(b"CPJ-1_000", b"CPJ-1_009"),
-      "data: differs in 2 micrographs",
+      lambda rows: rows.replace(b"_001.bmp", b"_009.bmp"),
+      "data: differs in 4 micrographs",
     ),
   ],
 )
@@ -205,7 +205,7 @@ def test_other_versions_are_told_and_can_be_refused(
     (lambda t: t["config"]["train"].pop("epochs"), "no field train.epochs"),
     (lambda t: t["config"].update(run="rm"), "run"),
     (lambda t: t["config"].update(init_from="/etc"), "init_from"),
-    (lambda t: t["config"]["split"].update(fold=0, folds=0), "to choose"),
+    (lambda t: t["config"]["split"].update(fold=-1), "to choose"),
     (lambda t: t["config"]["model"].update(name="os"), "no network"),
     (lambda t: t["config"].update(model=3), "no network"),
     (lambda t: t.update(table="../../labels.csv"), "no plain name"),
