@@ -14,7 +14,8 @@ above it in this list:
   evaluation      what answers are worth: scores, intervals, baselines
   training        objectives, the jitted step, the loop, saving
   reporting       pages, plots and tables for people; imports no JAX
-  exporting       networks as files for others, one a page, and their proof
+  exporting       networks as files for others, one a page, and their proof;
+                  dossiers to train again from
   commands        one file for each verb, and the jobs that launch.py runs
   cli             the command `eanet`
 

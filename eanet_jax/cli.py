@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from eanet_jax.commands import (
+  card,
+  certify,
   compare,
   draw,
   evaluate,
@@ -12,9 +14,12 @@ from eanet_jax.commands import (
   export,
   inspect,
   memory,
+  pack,
   predict,
   report,
   train,
+  verify,
+  workdir_argument,
 )
 from eanet_jax.runtime import console
 
@@ -28,6 +33,10 @@ _VERBS = (
   explain,
   memory,
   export,
+  pack,
+  card,
+  certify,
+  verify,
   report,
   compare,
   draw,
@@ -60,7 +69,8 @@ def _main(argv: list[str]) -> int:
   for verb in _VERBS:
     verb.add(commands)
   arguments = parser.parse_args(argv[1:])
-  return arguments.run(arguments)
+  with workdir_argument.opened(arguments):
+    return arguments.run(arguments)
 
 
 class _Version(argparse.Action):

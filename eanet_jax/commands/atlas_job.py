@@ -58,6 +58,7 @@ def run(
   workdir: pathlib.Path,
   out: pathlib.Path,
   *,
+  home: pathlib.Path,
   block: int | None,
   member: int | None,
   files: Sequence[pathlib.Path],
@@ -70,6 +71,7 @@ def run(
   Args:
     workdir: of a run.
     out: folder to write to.
+    home: the workdir as the user named it, for messages.
     block: of the network, from 1; None is the last that has a memory.
     member: of an ensemble, from 1; None is the first.
     files: of the micrographs; none are those of the run.
@@ -110,7 +112,7 @@ def run(
     micrographs=np.bincount(material.specimens),
     told=material.told,
   )
-  _write(out, workdir, page, weights.memory(shown))
+  _write(out, home, page, weights.memory(shown))
   return failed
 
 
@@ -249,7 +251,7 @@ def _see(
 
 def _write(
   out: pathlib.Path,
-  workdir: pathlib.Path,
+  home: pathlib.Path,
   page: memory_page.Page,
   memory: str,
 ) -> None:
@@ -273,7 +275,7 @@ def _write(
     console.say(line)
   kept = "" if new else ", which was there and was not changed"
   console.say(
-    f"names for slots go into {names}{kept}; as {workdir / slot_names_csv.FILE}"
+    f"names for slots go into {names}{kept}; as {home / slot_names_csv.FILE}"
     " they are shown by this command and by eanet predict"
   )
   console.say(str(out / PAGE))

@@ -64,7 +64,7 @@ def train_and_evaluate(
     own = choosing.of_fold(config, fold)
     of_fold, objective = training_job.load(own)
     if data is None:
-      data = _everything(of_fold)
+      data = everything(of_fold)
       for line in data.describe(str(workdir / left_out_csv.FILE)):
         console.say(line)
     parts.append(of_fold.split)
@@ -111,8 +111,8 @@ def train_and_evaluate(
     ) from None
 
 
-def _everything(of_fold: dataset.Dataset) -> dataset.Dataset:
-  """The data set of a fold, all of it to train on and to test."""
+def everything(of_fold: dataset.Dataset) -> dataset.Dataset:
+  """Returns the data set of a fold, all of it to train on and to test."""
   everything = np.arange(len(of_fold.views.labels))
   split = dataclasses.replace(
     of_fold.split,

@@ -7,7 +7,12 @@ import typing
 from collections.abc import Iterator
 
 from eanet_jax import errors
-from eanet_jax.commands import answer_options, image_paths, reading_options
+from eanet_jax.commands import (
+  answer_options,
+  image_paths,
+  reading_options,
+  workdir_argument,
+)
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
   from eanet_jax.data import file_readers, sources
@@ -32,9 +37,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     " counted, not scored. Writes predictions.csv, evaluation.json and"
     " evaluation.md. Exit code 1 if any file could not be used.",
   )
-  parser.add_argument(
-    "workdir", type=pathlib.Path, help="workdir of a training run"
-  )
+  workdir_argument.add(parser)
   parser.add_argument(
     "folder",
     type=pathlib.Path,
@@ -195,7 +198,9 @@ def _found(
   from eanet_jax.runtime import versions
   from eanet_jax.workdir import evaluation_json
 
-  before = _numbers_trained_on(classifier, readers)
+  before = None
+  if not workdir_argument.is_packed(arguments):  # its path is another machine's
+    before = _numbers_trained_on(classifier, readers)
   of_them = []
   if before is not None:
     of_them = drift.compared(drift.numbers(tested.facts), before)
@@ -209,7 +214,7 @@ def _found(
   if not classifier.knows_its_training:
     warnings.append(_perhaps_trained_on(arguments, classifier))
   return evaluation_json.Evaluation(
-    workdir=str(arguments.workdir),
+    workdir=str(arguments.named),
     source=str(arguments.folder),
     network_id=table.network_id,
     class_names=list(classifier.class_names),

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Sequence
 
 from eanet_jax import errors
-from eanet_jax.commands import image_paths, reading_options
+from eanet_jax.commands import image_paths, reading_options, workdir_argument
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
   from eanet_jax.data import file_readers
@@ -40,9 +40,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     f" file for each file and all of them in one page, {PAGE}. Exit code 1 if"
     " any file could not be used.",
   )
-  parser.add_argument(
-    "workdir", type=pathlib.Path, help="workdir of a training run"
-  )
+  workdir_argument.add(parser)
   image_paths.add(parser)
   parser.add_argument(
     "--out",

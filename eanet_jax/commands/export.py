@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from eanet_jax.commands import output_file
+from eanet_jax.commands import output_file, workdir_argument
 
 _FORMATS = ("html", "stablehlo", "onnx", "bioimageio", "savedmodel")
 
@@ -23,9 +23,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     " network on the workdir's examples and on noise. If any number differs by"
     " more than 0.0001, or any label, nothing is kept and the exit code is 1.",
   )
-  parser.add_argument(
-    "workdir", type=pathlib.Path, help="workdir of a training run"
-  )
+  workdir_argument.add(parser)
   parser.add_argument(
     "--format",
     choices=_FORMATS,
@@ -49,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
   """Exports a network; returns 1 if the file does not answer as it does."""
   from eanet_jax.exporting import exported, proof
 
-  kind, workdir = arguments.format, arguments.workdir.expanduser()
+  kind, workdir = arguments.format, arguments.workdir
   out = arguments.out or exported.default_path(workdir, kind)
   out = out.expanduser()
   exported.check_new(kind, out)

@@ -4,7 +4,7 @@ import argparse
 import pathlib
 
 from eanet_jax import errors
-from eanet_jax.commands import image_paths, reading_options
+from eanet_jax.commands import image_paths, reading_options, workdir_argument
 
 _FOLDER = "memory"
 
@@ -20,9 +20,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     " networks of a cross-validation agree: index.html, slots.csv and"
     " specimens.csv. A metallographer may fill in names.csv.",
   )
-  parser.add_argument(
-    "workdir", type=pathlib.Path, help="workdir of a training run"
-  )
+  workdir_argument.add(parser)
   image_paths.add(
     parser,
     nargs="*",
@@ -33,7 +31,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     "--out",
     type=pathlib.Path,
     metavar="DIR",
-    help=f"folder to write to [WORKDIR/{_FOLDER}]",
+    help=f"folder to write to [WORKDIR/{_FOLDER}, or"
+    f" <name of the packed file>-{_FOLDER}]",
   )
   parser.add_argument(
     "--block",
@@ -55,14 +54,19 @@ def run(arguments: argparse.Namespace) -> int:
   """Writes the atlas; returns 1 if a file that was named is unusable."""
   from eanet_jax.commands import atlas_job
 
-  workdir = arguments.workdir.expanduser()
-  out = arguments.out or workdir / _FOLDER
+  out = arguments.out or workdir_argument.own(arguments, _FOLDER)
   if out.exists() and not out.is_dir():
     raise errors.UserError(f"--out={out} is a file: name a folder")
+  if workdir_argument.is_packed(arguments) and not arguments.paths:
+    # Where others keep their data sets is neither read nor written to.
+    raise errors.UserError(
+      f"{arguments.named} holds no micrographs: name some, files or folders"
+    )
   files = image_paths.expand(arguments.paths)
   failed = atlas_job.run(
-    workdir,
+    arguments.workdir,
     out,
+    home=arguments.named,
     block=arguments.block,
     member=arguments.member,
     files=files,

@@ -12,6 +12,7 @@ from eanet_jax.commands import (
   image_paths,
   output_file,
   reading_options,
+  workdir_argument,
 )
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
@@ -41,9 +42,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     " same network answered in the same way). Exit code 1 if any file could not"
     " be used.",
   )
-  parser.add_argument(
-    "workdir", type=pathlib.Path, help="workdir of a training run"
-  )
+  workdir_argument.add(parser)
   image_paths.add(parser, tables=True)
   parser.add_argument(
     "--out",
@@ -222,7 +221,7 @@ def _predict(
   lines = [] if begun and begun.rows else structures.lines()
   if shown:
     html_pages.write_predictions(
-      arguments.report, shown, arguments.workdir, lines
+      arguments.report, shown, arguments.named, lines
     )
   counted.say([*lines, classifier.promise], arguments.report)
   return 1 if counted.failed and not arguments.keep_going else 0

@@ -3,8 +3,8 @@
 Where to look, in the order that a data set goes:
 
   which files     sources: image_folders, class_folders, file_kinds, spelling;
-                  table_cells, tables; entries; file_contents; to be
-                  classified: given_files
+                  table_cells, tables; entries; file_contents,
+                  input_files; to be classified: given_files
   one file        micrographs, micrograph_errors; in a process of its own:
                   file_readers, reader_process, file_limits, read_ahead
     its pixels    image_files: signatures, whole_pictures, jpeg_scans,

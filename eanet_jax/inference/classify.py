@@ -29,7 +29,7 @@ from eanet_jax.data import (
 from eanet_jax.inference import confidence, forward_pass, neighbours, novelty
 from eanet_jax.models import ensemble, transfer
 from eanet_jax.runtime import sharding
-from eanet_jax.workdir import restore, trained_on
+from eanet_jax.workdir import packed_workdir, restore, trained_on
 
 _NEAREST = 3  # training micrographs beside an answer
 
@@ -242,7 +242,7 @@ class Classifier:
     """Returns the best checkpoint of a training run's workdir.
 
     Args:
-      workdir: of the run.
+      workdir: of the run; or the file that `eanet pack` made of one.
       readers: of the files; by default they have the usual limits.
       told: what is known of the files. How they are cleaned is as in training.
       coverage: of sets of classes, in per cent of the micrographs of new
@@ -256,15 +256,15 @@ class Classifier:
       UserError: there is no such folder, no sound checkpoint in it, or the
         coverage cannot be promised.
     """
-    workdir = pathlib.Path(workdir).expanduser()
     mesh = sharding.data_mesh()
-    network = restore.restore(workdir, mesh)
+    with packed_workdir.opened(pathlib.Path(workdir)) as folder:
+      network = restore.restore(folder, mesh)
+      kept = trained_on.read(folder)
     if not network.meta.class_names:
       raise errors.UserError(
         f"{workdir} is a pre-training and knows no classes: train a network"
         f" from it first, with the field init_from={workdir}"
       )
-    kept = trained_on.read(workdir)
     if not calibrated:
       variables = ensemble.uncalibrated(network.variables)
       network = network._replace(variables=variables)

@@ -24,11 +24,7 @@ def table(
     class_names: in the order of the network's outputs.
     specimens_known: whether scores of specimens are of specimens.
   """
-  levels = [
-    level
-    for level in results_json.LEVELS
-    if level in test and (specimens_known or level != "specimen")
-  ]
+  levels = levels_of(test, specimens_known)
   lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
   for score in metrics.HEADLINE:
     line = f"{score.replace('_', ' '):19}"
@@ -86,6 +82,31 @@ def baseline_table(
   return "\n".join(lines)
 
 
+def levels_of(
+  test: results_json.Levels, specimens_known: bool = True
+) -> list[results_json.Level]:
+  """Returns the levels that are shown; see `table`."""
+  return [
+    level
+    for level in results_json.LEVELS
+    if level in test and (specimens_known or level != "specimen")
+  ]
+
+
+def rows(
+  test: results_json.Levels, levels: Sequence[results_json.Level]
+) -> list[tuple[str, ...]]:
+  """Returns a row for each score, and how many examples: name, each level."""
+  found = [
+    (
+      score.replace("_", " "),
+      *(with_interval(test[level], score) for level in levels),
+    )
+    for score in metrics.HEADLINE
+  ]
+  return [*found, ("examples", *(str(test[e]["examples"]) for e in levels))]
+
+
 def with_interval(
   scores: results_json.Scores, name: results_json.Headline
 ) -> str:
@@ -131,7 +152,7 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
   elif results.validation and results.objective == "discriminant":
     left_out = results.validation["micrograph"]["accuracy"]
     trained = f"training specimens, left out in turn: accuracy {left_out:.3f}"
-  opening = _baseline_is_better(results)
+  opening = baseline_is_better(results)
   lines = [
     *(["", opening] if opening else []),
     "",
@@ -161,8 +182,8 @@ def summary(results: results_json.Results, workdir: pathlib.Path) -> str:
   return "\n".join(lines)
 
 
-def _baseline_is_better(results: results_json.RunResults) -> str:
-  """A line where a baseline answers better than the network, else ""."""
+def baseline_is_better(results: results_json.RunResults) -> str:
+  """Returns a line where a baseline does better than the network, else ""."""
   own = results.test["micrograph"]["accuracy"]
   titles = results_json.baseline_titles(len(results.class_names))
   best = max(

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from eanet_jax.evaluation import metrics
-from eanet_jax.reporting import confusions, console_tables
+from eanet_jax.reporting import confusions, console_tables, markdown_text
 from eanet_jax.runtime import wording
 from eanet_jax.workdir import evaluation_json, results_json
 
@@ -32,7 +31,7 @@ def markdown(found: evaluation_json.Evaluation) -> str:
       for e in found.per_specimen
     ]
     header = ("specimen", "class", "micrographs", "accuracy")
-    lines += ["", "## Specimens", "", *_table(header, rows)]
+    lines += ["", "## Specimens", "", *markdown_text.table(header, rows)]
   lines += _unlike(found)
   if found.skipped:
     lines += ["", "## Files that could not be used", ""]
@@ -53,7 +52,7 @@ def _unlike(found: evaluation_json.Evaluation) -> list[str]:
     ]
     header = ("unknown class", "micrographs", "of them called foreign")
     lines += ["", "## Classes that the network does not know", ""]
-    lines += _table(header, of_classes)
+    lines += markdown_text.table(header, of_classes)
   if found.novelty or found.drift:
     lines += ["", "## Drift", ""]
   if found.novelty:
@@ -78,21 +77,14 @@ def _unlike(found: evaluation_json.Evaluation) -> list[str]:
       for each in found.drift
     ]
     columns = ("", "median", "trained on", "90 % of those", "files outside")
-    lines += _table(columns, rows)
+    lines += markdown_text.table(columns, rows)
   return lines
 
 
 def _scores(levels: results_json.Levels) -> list[str]:
-  shown = [level for level in results_json.LEVELS if level in levels]
-  rows = [
-    (
-      score.replace("_", " "),
-      *(console_tables.with_interval(levels[level], score) for level in shown),
-    )
-    for score in metrics.HEADLINE
-  ]
-  rows.append(("examples", *(str(levels[e]["examples"]) for e in shown)))
-  return _table(("", *shown), rows)
+  shown = console_tables.levels_of(levels)
+  rows = console_tables.rows(levels, shown)
+  return markdown_text.table(("", *shown), rows)
 
 
 def _confused(
@@ -101,24 +93,15 @@ def _confused(
   if len(class_names) <= _MATRIX_CLASSES:
     matrix = confusions.matrix(confusion, class_names)
     rows = [(name, *row) for name, row in zip(class_names, matrix, strict=True)]
-    return _table(("true, called", *class_names), rows)
+    return markdown_text.table(("true, called", *class_names), rows)
   pairs = confusions.pairs(confusion)[:_MATRIX_CLASSES]
   rows = [
     (pair.true, pair.called, pair.examples, f"{pair.share:.0%}")
     for pair in pairs
   ]
-  return _table(("true", "called", "micrographs", "of the class"), rows)
-
-
-def _table(
-  header: Sequence[str], rows: Sequence[Sequence[object]]
-) -> list[str]:
-  """A Markdown table; names may hold what would end a cell."""
-  cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-  return [
-    "| " + " | ".join(each) + " |"
-    for each in (header, ["---"] * len(header), *cells)
-  ]
+  return markdown_text.table(
+    ("true", "called", "micrographs", "of the class"), rows
+  )
 
 
 def console(found: evaluation_json.Evaluation) -> str:

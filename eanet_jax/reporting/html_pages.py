@@ -32,22 +32,29 @@ _MALFORMED = (
 )
 
 
-def write(workdir: pathlib.Path) -> pathlib.Path:
-  """Writes WORKDIR/report.html and returns its path.
+def write(
+  workdir: pathlib.Path, out: pathlib.Path | None = None
+) -> pathlib.Path:
+  """Writes the page of a workdir and returns its path.
+
+  Args:
+    workdir: of a finished run or comparison.
+    out: the file; by default WORKDIR/report.html.
 
   Raises:
     UserError: there is nothing to report, it cannot be read, or the page
       cannot be written.
   """
+  out = out or workdir / FILE
   try:
     with malformed_is_told(workdir):
       text = _page(workdir)
-    atomic_files.write_text(workdir / FILE, text)
+    atomic_files.write_text(out, text)
   except OSError as error:
     raise errors.UserError(
-      f"cannot make {workdir / FILE}: {error.strerror or error}"
+      f"cannot make {out}: {error.strerror or error}"
     ) from error
-  return workdir / FILE
+  return out
 
 
 def write_predictions(

@@ -7,7 +7,6 @@ writer is stopped or the power fails.
 
 import contextlib
 import errno
-import json
 import os
 import pathlib
 import secrets
@@ -16,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+
+from eanet_jax.runtime import json_files
 
 
 @contextlib.contextmanager
@@ -70,7 +71,7 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 def write_json(path: pathlib.Path, value: Any) -> None:
   """Writes indented JSON that any parser reads: NaN is an error."""
-  write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+  write_text(path, json_files.text(value))
 
 
 def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:

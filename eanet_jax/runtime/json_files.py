@@ -58,3 +58,8 @@ def _int64(text: str) -> int:
   if not -(2**63) <= number < 2**63:
     raise ValueError(f"{text[:20]}... is too large a number")
   return number
+
+
+def text(value: Any) -> str:
+  """Returns indented JSON that any parser reads: NaN is an error."""
+  return json.dumps(value, indent=2, allow_nan=False) + "\n"

@@ -54,6 +54,19 @@ def restore(workdir: pathlib.Path, mesh: jax.sharding.Mesh) -> TrainedNetwork:
   return TrainedNetwork(model, *best)
 
 
+def folders(workdir: pathlib.Path, step: int) -> list[pathlib.Path]:
+  """Returns the folders that `restore` reads where a step is the best.
+
+  The newest step says what classes are called, see `Checkpoints.restore_best`.
+  """
+  saved = workdir / checkpoints.FOLDER
+  newest = max(
+    int(each.name) for each in saved.iterdir() if each.name.isdigit()
+  )
+  found = [saved / str(step) / name for name in ("variables", "meta")]
+  return found if newest == step else [*found, saved / str(newest) / "meta"]
+
+
 def _check(meta: run_meta.RunMeta, workdir: pathlib.Path) -> None:
   """Raises UserError for a network that this program would not have trained.
 
