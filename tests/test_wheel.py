@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_package_and_the_recipes_alone(wheel):
   files = set(zipfile.ZipFile(wheel).namelist())
   expected = {
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.py", "*.jinja", "*.js", "py.typed")
+    for pattern in ("*.py", "*.jinja", "page/*.*", "py.typed")
     for path in (ROOT / "eanet_jax").rglob(pattern)
   }
   expected |= {
