@@ -2,15 +2,14 @@
 
 import argparse
 import pathlib
-import sys
 import typing
-from collections.abc import Sequence
 
 from eanet_jax import errors
 from eanet_jax.commands import (
   answer_options,
   image_paths,
   output_file,
+  prediction_summary,
   reading_options,
   workdir_argument,
 )
@@ -19,8 +18,6 @@ if typing.TYPE_CHECKING:  # so that --help answers at once
   from eanet_jax.data import file_readers, given_files
   from eanet_jax.inference import answer_rows
   from eanet_jax.workdir import answer_tables
-
-_SHOWN = 20  # files that could not be used
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -186,7 +183,7 @@ def _predict(
       arguments.out, table.columns, table.key, table.network_id
     )
     given = _left(given, table, begun)
-  counted = _Count(arguments.out, len(given.files), begun)
+  counted = prediction_summary.Summary(arguments.out, len(given.files), begun)
   predictions = console.progress(
     classifier.stream(given.files, given.told, describe=named),
     total=len(given.files),
@@ -205,7 +202,7 @@ def _predict(
             add(row)
         elif vote := votes.add(given.specimen(each.file), each):
           add(table.of_specimen(vote))
-        counted.add(each.file, each.error)
+        counted.add(each)
         structures.add(given.specimen(each.file), each.structure)
         if shown:
           shown.add(each)
@@ -246,78 +243,3 @@ def _left(
     if not is_there:
       left.append(file)
   return dataclasses.replace(given, files=tuple(left))
-
-
-class _Count:
-  """What became of the files, for people; the memory it takes does not grow."""
-
-  def __init__(
-    self,
-    out: pathlib.Path,
-    total: int,
-    begun: "answer_tables.Done | None",
-  ):
-    from eanet_jax.workdir import answer_tables
-
-    self._out, self._total = out, total
-    self._before = len(begun.rows) if begun else 0
-    self._done = self._failed_now = 0
-    self._failed_before = begun.errors if begun else 0
-    self._lines: list[str] = []
-    # What is written to the standard output is not to be mixed with words.
-    to_stdout = answer_tables.is_stdout(out)
-    self._stream = sys.stderr if to_stdout else sys.stdout
-
-  @property
-  def failed(self) -> int:
-    """How many rows of the table are of files that could not be used."""
-    return self._failed_now + self._failed_before
-
-  def add(self, file: str, error: str) -> None:
-    """Counts a file."""
-    self._done += 1
-    if error:
-      self._failed_now += 1
-      if self._failed_now <= _SHOWN:
-        self._lines.append(f"{file}: {error}")
-
-  def so_far(self) -> str:
-    """Returns how many files were answered for."""
-    from eanet_jax.runtime import wording
-
-    return f"{self._done} of {wording.count(self._total, 'file')}"
-
-  def say_stopped(self) -> None:
-    """Prints how far the table is."""
-    from eanet_jax.workdir import answer_tables
-
-    if answer_tables.kind(self._out) == "parquet":
-      line = f"{self._out} is not written: Parquet is written whole at the end"
-    else:
-      line = f"{self.so_far()}: {self._out}"
-    print(line, file=self._stream)
-
-  def say(self, lines: Sequence[str], page: pathlib.Path | None) -> None:
-    """Prints the files that could not be used, and how many could.
-
-    Args:
-      lines: of all that could.
-      page: that was written, too.
-    """
-    from eanet_jax.runtime import wording
-
-    for line in self._lines:
-      print(wording.printable(line), file=sys.stderr)
-    if (more := self._failed_now - len(self._lines)) > 0:
-      files = wording.count(more, "more file")
-      print(f"{files} could not be used, see the table", file=sys.stderr)
-    for line in lines:
-      print(wording.printable(line), file=self._stream)
-    used = wording.count(self._done - self._failed_now, "file")
-    line = f"{used} classified, {self._failed_now} could not be used"
-    if self._before:
-      line += f", {self._before} in the table before"
-      if self._failed_before:
-        line += f" ({self._failed_before} with an error)"
-    written = f"{self._out}, {page}" if page else f"{self._out}"
-    print(f"{line}: {written}", file=self._stream)

@@ -36,17 +36,19 @@ class Familiar:
     The root of the mean square of what is left of the standardised features:
     the distance from feature space of Moghaddam & Pentland 1997.
     """
-    scaled = (features - self.mean) / self.std
+    scaled = self._scaled(features)
     inside = scaled @ self.directions.T
-    left = (scaled**2).sum(1, dtype=np.float64) - (inside**2).sum(
-      1, dtype=np.float64
-    )
+    left = (scaled**2).sum(1) - (inside**2).sum(1)
     return np.sqrt(np.maximum(left, 0) / scaled.shape[1])
 
   def places(self, features: np.ndarray) -> np.ndarray:
-    """Returns float (n, DIRECTIONS): where features (n, f) lie along these."""
-    scaled = (features - self.mean) / self.std
-    return scaled @ self.directions.T
+    """Returns float64 (n, DIRECTIONS): where features (n, f) lie along them."""
+    return self._scaled(features) @ self.directions.T
+
+  def _scaled(self, features: np.ndarray) -> np.ndarray:
+    # In float64: how float32 products round depends on how many threads a BLAS
+    # uses, and with some processors that showed.
+    return ((features - self.mean) / self.std).astype(np.float64)
 
 
 def fit(features: np.ndarray) -> Familiar:

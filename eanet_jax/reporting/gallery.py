@@ -36,7 +36,8 @@ class _Kept:
   label: str
   probability: float
   novelty: float | None
-  remarks: tuple[str, ...]
+  verdict: str
+  notes: tuple[str, ...]
   structure: str
   thumbnail: thumbnails.Thumbnail | None
   tiles: np.ndarray | None  # float32 (rows, columns)
@@ -85,7 +86,7 @@ class Gallery:
     self._class_names = list(class_names)
     self._most = max(1, min(_MOST_OF_GROUP, _MOST // (len(class_names) + 1)))
     self._errors: list[tuple[str, str]] = []
-    self._failed = self._remarked = 0
+    self._failed = self._remarked = self._trained_on = 0
     self._tells_novelty = False
 
   def add(self, prediction: "classify.Prediction") -> None:
@@ -97,8 +98,11 @@ class Gallery:
         self._errors.append((prediction.file, prediction.error))
       return
     probability = prediction.probability
-    why = f"{prediction.verdict}: {prediction.reason}"
+    notes = (prediction.reason, *prediction.remarks)
+    if prediction.trained_on:
+      notes = (f"trained on, as {prediction.trained_on}", *notes)
     self._remarked += bool(prediction.remarks)
+    self._trained_on += bool(prediction.trained_on)
     self._tells_novelty |= prediction.novelty is not None
 
     def kept() -> _Kept:
@@ -107,7 +111,8 @@ class Gallery:
         prediction.label,
         probability,
         prediction.novelty,
-        (why, *prediction.remarks) if prediction.reason else prediction.remarks,
+        prediction.verdict,
+        tuple(filter(None, notes)),
         structure_words.in_words(structure_words.means(prediction.structure)),
         thumbnail,
         self._tiles(prediction, thumbnail),
@@ -159,6 +164,7 @@ class Gallery:
       "errors": self._errors,
       "failed": self._failed,
       "remarked": self._remarked,
+      "trained_on": self._trained_on,
       "most": self._most,
       "tiled": self._tile_px is not None,
     }
@@ -170,7 +176,8 @@ class Gallery:
         "label": kept.label,
         "probability": kept.probability,
         "novelty": kept.novelty,
-        "remarks": list(kept.remarks),
+        "verdict": kept.verdict,
+        "notes": list(kept.notes),
         "structure": kept.structure,
         "picture": self._picture(kept),
       }

@@ -89,6 +89,13 @@ def test_shards_are_everything_once_and_other_kinds_say_the_same(
   assert kept == found
 
 
+def test_files_that_were_trained_on_are_told(trained, images, whole, tmp_path):
+  known = sum(bool(row["trained_on"]) for row in rows(whole))
+  assert 1 < known < 7  # some were tested on
+  done = predict(trained, images, tmp_path / "p.csv")
+  assert f"{known} files were trained on: " in done.stdout
+
+
 def test_levels_are_of_one_answer(trained, images, whole, tmp_path):
   predict(trained, images, tmp_path / "s.csv", "--level=specimen")
   of_files = [row for row in rows(whole) if row["label"]]

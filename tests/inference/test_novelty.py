@@ -48,6 +48,20 @@ def test_it_is_the_residual_of_the_principal_components(count, width):
   assert not familiar.directions[number:].any()
 
 
+def test_float32_features_are_multiplied_in_float64():
+  # How float32 products round depends on the number of threads.
+  rng = np.random.default_rng(2)
+  features = rng.normal(size=(24, 3000)).astype(np.float32)
+  familiar = novelty.fit(features)
+  scaled = ((features - familiar.mean) / familiar.std).astype(np.float64)
+  inside = scaled @ familiar.directions.astype(np.float64).T
+  np.testing.assert_allclose(familiar.places(features), inside, atol=1e-11)
+  left = (scaled**2).sum(1) - (inside**2).sum(1)
+  np.testing.assert_allclose(
+    familiar.distances(features), np.sqrt(np.maximum(left, 0) / 3000), rtol=1e-9
+  )
+
+
 def test_so_many_are_above_the_threshold_and_few_images_are_no_error():
   distances = np.arange(100.0)
   limit = novelty.threshold(distances)

@@ -56,7 +56,14 @@ def test_a_page_has_foreign_ones_first_and_counts_all(tmp_path, monkeypatch):
   monkeypatch.setattr(gallery, "_MOST_OF_GROUP", 1)
   answers = [
     answer("sure.png", 0.99996, novelty=0.2),
-    answer("unsure.png", 0.61, novelty=0.9, remarks=("enlarged 3 times",)),
+    answer(
+      "unsure.png",
+      0.61,
+      novelty=0.9,
+      verdict="unsure",
+      remarks=("enlarged 3 times",),
+      trained_on="a/1/own.png",
+    ),
     answer("strange.png", 0.9, novelty=1.5, verdict="foreign"),
     answer(
       "<b>stranger</b>.png",
@@ -74,7 +81,10 @@ def test_a_page_has_foreign_ones_first_and_counts_all(tmp_path, monkeypatch):
   for part in (
     "4 micrographs classified",
     "Foreign: 2",
-    "foreign: novelty 2.5",
+    "novelty 2.5",
+    "<div>unsure, ",  # the verdict, which novelty alone does not decide
+    "trained on, as a/1/own.png",
+    "1 is of those that it was trained on",
     "&lt;b&gt;stranger&lt;/b&gt;.png",
     "The 1 most doubtful of 2",
     "a: 2",
