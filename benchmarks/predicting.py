@@ -127,7 +127,7 @@ def main() -> None:
   classifier = classify.Classifier.restore(
     arguments.workdir, fast=arguments.fast
   )
-  dataset = classifier._dataset
+  dataset = classifier.network.meta.config["dataset"]
   print(
     "| files | first row, s | files/s | of the network alone | peak, MB |"
     "\n|---|---|---|---|---|"

@@ -40,14 +40,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-  from eanet_jax.inference.classify import Classifier, Prediction
+  from eanet_jax.inference.classify import Classifier
+  from eanet_jax.inference.predictions import Prediction
 
 __all__ = ["Classifier", "Prediction"]
 
 # Loaded on first use: the command's help must not wait for JAX.
 _HOMES = {
   "Classifier": "eanet_jax.inference.classify",
-  "Prediction": "eanet_jax.inference.classify",
+  "Prediction": "eanet_jax.inference.predictions",
 }
 
 

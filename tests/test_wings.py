@@ -110,8 +110,8 @@ assert set(eanet_jax.__all__) <= set(dir(eanet_jax))
 print("jax" in sys.modules)
 from eanet_jax import *
 from eanet_jax import Classifier
-from eanet_jax.inference import classify
-print(Classifier is classify.Classifier, Prediction is classify.Prediction)
+from eanet_jax.inference import classify, predictions
+print(Classifier is classify.Classifier, Prediction is predictions.Prediction)
 """
   done = run("-c", code)
   assert done.stdout.split() == ["False", "True", "True"], done.stderr
