@@ -20,23 +20,20 @@ from eanet_jax import errors
 from eanet_jax.data import (
   file_limits,
   file_readers,
-  image_folders,
   micrographs,
-  read_ahead,
 )
 from eanet_jax.inference import (
+  answering_network,
   forward_pass,
   judgement,
   picture_views,
   predictions,
 )
-from eanet_jax.models import ensemble, transfer
+from eanet_jax.models import ensemble
 from eanet_jax.runtime import sharding
 from eanet_jax.workdir import packed_workdir, restore, trained_on
 
-# Files are answered for in groups, each of twice as many views as the one
-# before, from one view to so many batches: the first answer comes at once, and
-# devices are kept busy.
+# Of views in a group of files that are answered for together.
 _MOST_BATCHES = 4
 # Of what an answer depends on, so many characters name it.
 _ID_CHARACTERS = 12
@@ -50,6 +47,7 @@ class Classifier:
 
   Attributes:
     class_names: in the order of the network's outputs.
+    told: what is said of all files, and how they are cleaned.
     trained_on: the folder or table of the data set it was trained with, as it
       was called then; "" for drawings.
     network: with its variables and what is known of its training.
@@ -77,23 +75,17 @@ class Classifier:
     readers = readers or file_readers.Readers(
       file_limits.Limits(option="Limits({}=N)")
     )
-    meta, config = network.meta, network.meta.config
-    self.class_names = meta.class_names
+    config = network.meta.config
+    self.class_names = network.meta.class_names
     self.trained_on: str = config["dataset"]["path"]
     self.network, self.mesh = network, mesh
-    self._variables, self._dataset = network.variables, config["dataset"]
+    self._dataset = config["dataset"]
     self._pictures = picture_views.PictureViews(self._dataset, readers, told)
-    usual = config["evaluation"]["orientations"]
-    self._orientations = 1 if fast else usual
+    self.told = self._pictures.told
+    self._network = answering_network.AnsweringNetwork(network, mesh, fast)
+    self._most_views = _MOST_BATCHES * self._network.forward.batch_size
     self._judgement = judgement.Judgement(
-      network, kept, coverage, self._orientations
-    )
-    self._forward = forward_pass.ForwardPass(
-      network.model,
-      meta.mean,
-      meta.std,
-      config["evaluation"]["batch_size"],
-      mesh,
+      network, kept, coverage, self._network.orientations
     )
 
   @classmethod
@@ -143,11 +135,6 @@ class Classifier:
     return cls(network, mesh, readers, told, kept, coverage, fast=fast)
 
   @property
-  def told(self) -> micrographs.Told:
-    """What is said of all files, and how they are cleaned."""
-    return self._pictures.told
-
-  @property
   def knows_its_training(self) -> bool:
     """Whether it can tell of a file that it was trained on."""
     return self._judgement.knows_its_training
@@ -169,50 +156,85 @@ class Classifier:
     return self._dataset["tile_px"] if tiled else None
 
   def __call__(
-    self, paths: Iterable[str | os.PathLike]
+    self,
+    paths: picture_views.Picture | Iterable[picture_views.Picture],
+    told: micrographs.Told | None = None,
   ) -> list[predictions.Prediction]:
-    """Returns a prediction for each file of `paths`, in order.
+    """Returns a prediction for each picture, in order.
 
     Args:
-      paths: files, or folders that are searched to any depth; or a single one.
+      paths: files, folders that are searched to any depth, or NumPy arrays of
+        grey levels (y, x), mixed as you like; a stack of arrays (n, y, x); or a
+        single one. An array is answered for as a file with its pixels is:
+        uint8; uint16, of which as many bits count as hold the brightest pixel;
+        or floats from 0 for black to 1 for white.
+      told: what is known of these in place of what was told to `restore`.
+
+    Raises:
+      UserError: an array is another one, as of colours, or has another range.
     """
-    if isinstance(paths, str | os.PathLike):  # a str would give characters
-      paths = [paths]
-    return list(self.stream(image_folders.expand(paths)))
+    return list(self.stream(picture_views.given(paths), told))
 
   def stream(
     self,
-    paths: Iterable[str | os.PathLike],
-    told: Mapping[str, micrographs.Told] | None = None,
+    paths: Iterable[picture_views.Picture],
+    told: picture_views.ToldOf | None = None,
     *,
     facts: bool = False,
     describe: Describe | None = None,
   ) -> Iterator[predictions.Prediction]:
-    """Yields a prediction for each file, reading ahead of the network.
+    """Yields a prediction for each file or array, reading ahead of the network.
 
     Args:
-      paths: files, as many as there may be: a few are in memory at a time.
-      told: what is known of some files in place of what is of all, by path.
+      paths: files or arrays, see `__call__`, as many as there may be: a few are
+        in memory at a time.
+      told: what is known of them in place of what is of all; or of some of
+        them, by path or "array 3", counted from 0.
       facts: whether their brightness, contrast and size are measured.
       describe: what finds their structures.
+
+    Raises:
+      UserError: see `__call__`.
     """
-    told = told or {}
+    for group in self._pictures.groups(
+      paths, told, self._most_views, facts=facts
+    ):
+      yield from self._classify(group, describe)
 
-    def seen_in(path: str | os.PathLike) -> picture_views.Seen:
-      own = told.get(str(path))
-      return self._pictures.read(path, own, facts=facts)[1]
+  def embed(
+    self,
+    paths: picture_views.Picture | Iterable[picture_views.Picture],
+    told: micrographs.Told | None = None,
+  ) -> np.ndarray:
+    """Returns float32 (n, f): features of each picture, to search or plot by.
 
-    waiting: list[tuple[str | os.PathLike, picture_views.Seen]] = []
-    views, enough = 0, 1
-    found = read_ahead.in_order(seen_in, paths, lambda seen: seen.views.nbytes)
-    for path, seen in found:
-      waiting.append((path, seen))
-      views += len(seen.views)
-      if views >= enough:
-        yield from self._classify(waiting, describe)
-        waiting, views = [], 0
-        enough = min(2 * enough, _MOST_BATCHES * self._forward.batch_size)
-    yield from self._classify(waiting, describe)
+    They are what the network's last layer takes, before it is scaled: means
+    over the places of its last maps, and of a `transfer.Transfer` the logarithm
+    of their spread too. Each row is the mean over a picture's views, and over
+    the orientations that are looked at. Networks of an ensemble that do not
+    share them stand side by side.
+
+    Args:
+      paths, told: see `__call__`, whose predictions are in the same order.
+
+    Raises:
+      UserError: a picture cannot be used, see `Prediction.error`. A row of NaN
+        would show only where distances or means of rows are odd.
+    """
+    found = []
+    pictures = picture_views.given(paths)
+    for group in self._pictures.groups(pictures, told, self._most_views):
+      for name, seen in group:
+        if seen.error:
+          raise errors.UserError(f"{name}: {seen.error}")
+      views = np.concatenate([seen.views for _, seen in group])
+      features = self._network.features(views)
+      ends = np.cumsum([len(seen.views) for _, seen in group])[:-1]
+      found += [each.mean(0) for each in np.split(features, ends)]
+    if not found:
+      nothing = np.zeros((1, self.image_px, self.image_px, 1), np.uint8)
+      return self._network.features(nothing)[:0]
+    return np.stack(found)
 
   def identity(self, besides: str = "") -> str:
     """Returns hexadecimal digits of all that answers for a file depend on.
@@ -226,23 +248,28 @@ class Classifier:
     dataset = self._dataset
     decides = {
       "classes": self.class_names,
-      "levels": self._forward.levels,
+      "levels": self._network.forward.levels,
       "dataset": [dataset[k] for k in ("view", "image_px", "tile_px")],
       "told": dataclasses.asdict(self.told),
-      "orientations": self._orientations,
+      "orientations": self._network.orientations,
       "coverage": self._judgement.confidence.coverage,
     }
     if besides:
       decides["besides"] = besides
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
-    for leaf in jax.tree.leaves(self._variables):
+    for leaf in jax.tree.leaves(self.network.variables):
       digest.update(sharding.fetch(leaf).tobytes())
     return digest.hexdigest()[:_ID_CHARACTERS]
 
-  def examine(self, path: str | os.PathLike) -> predictions.Examined:
-    """Returns the prediction for one file, and what it was made from."""
-    micrograph, seen = self._pictures.read(path)
-    (prediction,) = self._classify([(path, seen)])
+  def examine(self, path: picture_views.Picture) -> predictions.Examined:
+    """Returns the prediction for a file or array, and what it was made from.
+
+    Raises:
+      UserError: see `__call__`.
+    """
+    ((name, picture),) = picture_views.named([path])
+    micrograph, seen = self._pictures.read(name, picture)
+    (prediction,) = self._classify([(name, seen)])
     return predictions.Examined(prediction, micrograph, seen.views)
 
   def answers(self, views: np.ndarray) -> predictions.ViewAnswers:
@@ -251,7 +278,7 @@ class Classifier:
     Their sides are those of the training images. The answer for a file is the
     mean over its views.
     """
-    logits, features = self._looked_at(views)
+    logits, features = self._network(views)
     return predictions.ViewAnswers(
       forward_pass.probabilities(logits),
       self._judgement.novelties(features),
@@ -260,34 +287,10 @@ class Classifier:
 
   def _classify(
     self,
-    waiting: Sequence[tuple[str | os.PathLike, picture_views.Seen]],
+    group: Sequence[tuple[str, picture_views.Seen]],
     describe: Describe | None = None,
   ) -> Iterator[predictions.Prediction]:
-    if not waiting:
-      return
-    counts = [len(seen.views) for _, seen in waiting]
-    groups = np.repeat(np.arange(len(waiting)), counts)
-    images = np.concatenate([seen.views for _, seen in waiting])
-    logits, features = self._looked_at(images)
+    images = np.concatenate([seen.views for _, seen in group])
+    logits, features = self._network(images)
     structure = describe(images) if describe and len(images) else {}
-    for i, (path, seen) in enumerate(waiting):
-      own = groups == i
-      of_own = None if features is None else features[own]
-      of_views = {name: shares[own] for name, shares in structure.items()}
-      yield self._judgement.prediction(
-        str(path), seen, logits[own], of_own, of_views
-      )
-
-  def _looked_at(
-    self, images: np.ndarray
-  ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Logits (k, l) of views uint8 (k, y, x, 1), and their features (k, f)."""
-    if not len(images):
-      return np.empty((0, len(self.class_names)), np.float32), None
-    chosen, features = np.arange(len(images)), None
-    if isinstance(self._forward.model, transfer.Transfer):
-      features = images = self._forward.features(
-        self._variables, images, chosen, self._orientations
-      )
-    logits = self._forward(self._variables, images, chosen, self._orientations)
-    return logits, features
+    return self._judgement.judged(group, logits, features, structure)

@@ -1,10 +1,10 @@
-"""From what a network found in the views of a file to its prediction.
+"""From what a network found in the views of a picture to its prediction.
 
 Takes logits and features, and what the workdir keeps of training: gives the
 class with all that is said beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -74,7 +74,29 @@ class Judgement:
       return None
     return self._familiar.distances(features) / self._threshold
 
-  def prediction(
+  def judged(
+    self,
+    group: Sequence[tuple[str, picture_views.Seen]],
+    logits: np.ndarray,
+    features: np.ndarray | None,
+    structure: Mapping[str, np.ndarray],
+  ) -> Iterator[predictions.Prediction]:
+    """Yields the prediction for each of a group of pictures.
+
+    Args:
+      group: their names and what was looked at of them, v views together.
+      logits: (v, l) of the views.
+      features: (v, f) of them; None of a network without.
+      structure: (v,) by name, see `Prediction`.
+    """
+    end = 0
+    for name, seen in group:
+      own = slice(end, end := end + len(seen.views))
+      of_own = None if features is None else features[own]
+      of_views = {word: shares[own] for word, shares in structure.items()}
+      yield self._prediction(name, seen, logits[own], of_own, of_views)
+
+  def _prediction(
     self,
     name: str,
     seen: picture_views.Seen,
@@ -82,15 +104,7 @@ class Judgement:
     features: np.ndarray | None,
     structure: Mapping[str, np.ndarray],
   ) -> predictions.Prediction:
-    """Returns the prediction for one file.
-
-    Args:
-      name: the file's.
-      seen: what was looked at of it.
-      logits: (v, l) of its views.
-      features: (v, f) of them; None of a network without.
-      structure: (v,) by name, see `Prediction`.
-    """
+    """Of one picture: what was found in its own views."""
     if seen.error:
       return predictions.Prediction(name, error=seen.error)
     mean = forward_pass.probabilities(logits).mean(0)

@@ -33,7 +33,7 @@ class Prediction:
   """The network's answer for one file.
 
   Attributes:
-    file: path as it was found.
+    file: path as it was found; of an array its place, "array 3", from 0.
     label: the most probable class; "" if the file could not be used.
     probability: of `label`; None if the file could not be used.
     probabilities: float64 (l,), the mean over the views; None likewise.
