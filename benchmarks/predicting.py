@@ -51,7 +51,7 @@ def make(folder: pathlib.Path, count: int, tiff: bool) -> None:
 def alone(classifier: classify.Classifier, side_px: int) -> float:
   """Returns the views a second of the network, with their novelty."""
   rng = np.random.default_rng(0)
-  size = classifier._forward.batch_size
+  size = classifier._network.forward.batch_size
   views = rng.integers(0, 256, (4 * size, side_px, side_px, 1)).astype(np.uint8)
   classifier.answers(views[:1])  # compiles
   done, begun = 0, time.perf_counter()
@@ -127,7 +127,7 @@ def main() -> None:
   classifier = classify.Classifier.restore(
     arguments.workdir, fast=arguments.fast
   )
-  dataset = classifier._dataset
+  dataset = classifier.network.meta.config["dataset"]
   print(
     "| files | first row, s | files/s | of the network alone | peak, MB |"
     "\n|---|---|---|---|---|"

@@ -40,14 +40,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-  from eanet_jax.inference.classify import Classifier, Prediction
+  from eanet_jax.data.micrographs import Told
+  from eanet_jax.inference.classify import Classifier
+  from eanet_jax.inference.predictions import Prediction
 
-__all__ = ["Classifier", "Prediction"]
+__all__ = ["Classifier", "Prediction", "Told"]
 
 # Loaded on first use: the command's help must not wait for JAX.
 _HOMES = {
   "Classifier": "eanet_jax.inference.classify",
-  "Prediction": "eanet_jax.inference.classify",
+  "Prediction": "eanet_jax.inference.predictions",
+  "Told": "eanet_jax.data.micrographs",
 }
 
 

@@ -110,11 +110,13 @@ assert set(eanet_jax.__all__) <= set(dir(eanet_jax))
 print("jax" in sys.modules)
 from eanet_jax import *
 from eanet_jax import Classifier
-from eanet_jax.inference import classify
-print(Classifier is classify.Classifier, Prediction is classify.Prediction)
+from eanet_jax.inference import classify, predictions
+from eanet_jax.data import micrographs
+print(Classifier is classify.Classifier, Prediction is predictions.Prediction)
+print(Told is micrographs.Told)
 """
   done = run("-c", code)
-  assert done.stdout.split() == ["False", "True", "True"], done.stderr
+  assert done.stdout.split() == ["False", "True", "True", "True"], done.stderr
 
 
 def test_a_name_that_is_not_there_is_said_to_be_none():

@@ -22,7 +22,7 @@ from eanet_jax.data import (
   read_ahead,
 )
 from eanet_jax.explanation import memory_atlas, named_structure, slot_weights
-from eanet_jax.inference import classify
+from eanet_jax.inference import picture_views
 from eanet_jax.models import networks
 from eanet_jax.reporting import html_pages, memory_page
 from eanet_jax.runtime import console, progress, sharding, wording
@@ -178,7 +178,7 @@ def _of_files(
     UserError: none can.
   """
   like = config["dataset"]
-  told = classify.as_trained(told, like)
+  told = picture_views.as_trained(told, like)
   parts, used = [], []
   with file_readers.Readers(limits, len(files)) as readers:
 

@@ -17,7 +17,7 @@ from eanet_jax.commands import (
 if typing.TYPE_CHECKING:  # so that --help answers at once
   from eanet_jax.data import file_readers, sources
   from eanet_jax.evaluation import drift, new_files
-  from eanet_jax.inference import answer_rows, classify
+  from eanet_jax.inference import answer_rows, classify, predictions
   from eanet_jax.workdir import evaluation_json
 
 _PREDICTIONS = "predictions.csv"
@@ -151,7 +151,7 @@ def _evaluate(
 class _Answer(typing.NamedTuple):
   """A file with what is known of it, and the network's answer."""
 
-  prediction: "classify.Prediction"
+  prediction: "predictions.Prediction"
   true: str
   specimen: str
 
@@ -174,13 +174,13 @@ def _answered(
   }
   # A class is known by its name, however a system spells it.
   known = {spelling.key(name): name for name in classifier.class_names}
-  predictions = console.progress(
+  answers = console.progress(
     classifier.stream(files, told, facts=True, describe=describe),
     total=len(files),
     unit="file",
     leave=False,
   )
-  for prediction, entry in zip(predictions, source.entries, strict=True):
+  for prediction, entry in zip(answers, source.entries, strict=True):
     true = known.get(spelling.key(entry.label), entry.label)
     yield _Answer(prediction, true, entry.specimen)
 

@@ -128,7 +128,7 @@ def _explain(
   readers: "file_readers.Readers",
 ) -> int:
   from eanet_jax.evaluation import explained
-  from eanet_jax.inference import classify
+  from eanet_jax.inference import classify, predictions
   from eanet_jax.models import networks
   from eanet_jax.reporting import explanation_page, html_pages
   from eanet_jax.runtime import console, wording
@@ -148,7 +148,7 @@ def _explain(
   try:
     for path, name in zip(bar, names(files), strict=True):
       found = explained.explain(classifier, path)
-      if isinstance(found, classify.Prediction):
+      if isinstance(found, predictions.Prediction):
         page["errors"].append((path, found.error))
         continue
       page["cards"].append(

@@ -9,6 +9,7 @@ Where to look, in the order that a data set goes:
                   file_readers, reader_process, file_limits, read_ahead
     its pixels    image_files: signatures, whole_pictures, jpeg_scans,
                   png_depth, grey_pictures, grey_samples
+    or an array   grey_arrays
     of a TIFF     tiff_directories, tiff_samples, tiff_segments, tiff_bands,
                   tiff_colours
     its levels    grey_levels, level_scales

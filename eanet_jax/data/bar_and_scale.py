@@ -56,7 +56,7 @@ class _Fit:
 
 
 def find(
-  path: pathlib.Path,
+  path: pathlib.Path | None,
   tags: dict,
   grey: np.ndarray,
   told_rows: int | None = None,
@@ -65,7 +65,7 @@ def find(
   """Returns the bar and the scale; what the user says wins over everything.
 
   Args:
-    path: the file, beside which others may lie.
+    path: the file, beside which others may lie; None if there is none.
     tags: number: value of its TIFF tags.
     grey: uint8 (y, x), the whole picture upright.
     told_rows: of the data bar, by the user; None to find them.
@@ -76,7 +76,7 @@ def find(
   um_per_px, um_from = None, "none"
   bar_remarks: list[str] = []
   um_remarks: list[str] = []
-  for stated in vendor_metadata.read(path, tags):
+  for stated in vendor_metadata.read(path, tags) if path else ():
     fit = picture.fit(stated)
     bar_remarks += fit.bar_remarks
     um_remarks += fit.um_remarks

@@ -120,7 +120,7 @@ def _remarks(
 ) -> tuple[str, ...]:
   remarks = []
   if scale.left_open:
-    remarks.append(f"grey levels taken as {scale.name}: the file does not say")
+    remarks.append(f"grey levels taken as {scale.name}: no depth is stated")
   elif scale.bits is not None and raw.bits is None:
     sample = seen.sample[: -(-rows // seen.stride)]
     bright = np.count_nonzero(

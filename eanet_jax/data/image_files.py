@@ -110,15 +110,20 @@ def decode(path: pathlib.Path) -> Raw:
 
 def check_size(width: int, height: int) -> None:
   """Raises MicrographError for a picture too small or too large to use."""
-  if min(width, height) < MIN_SIDE_PX:
-    raise MicrographError(
-      f"{width} x {height} pixels: at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are"
-      " needed"
-    )
+  check_not_small(width, height)
   limit = Image.MAX_IMAGE_PIXELS
   if limit and width * height > limit:
     raise TooLargeError(
       f"{width} x {height} pixels: more than the {limit} allowed"
+    )
+
+
+def check_not_small(width: int, height: int) -> None:
+  """Raises MicrographError for a picture too small to use."""
+  if min(width, height) < MIN_SIDE_PX:
+    raise MicrographError(
+      f"{width} x {height} pixels: at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are"
+      " needed"
     )
 
 

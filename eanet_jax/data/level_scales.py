@@ -82,7 +82,7 @@ class Scale:
     low: becomes 0, as what is below.
     high: becomes 255, as what is above.
     opaque: the alpha of what is all to be seen; None if there is no alpha.
-    left_open: whether the file does not say.
+    left_open: whether no depth is stated.
     clipped: how many pixels are beyond `low` or `high`.
   """
 

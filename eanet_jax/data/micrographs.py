@@ -7,9 +7,11 @@ that cannot be used ends as one MicrographError with a reason for people;
 files are untrusted, their metadata too.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -17,6 +19,7 @@ from PIL import Image
 from eanet_jax.data import (
   bar_and_scale,
   data_bar,
+  grey_arrays,
   grey_levels,
   image_files,
   overlays,
@@ -94,26 +97,34 @@ def read(
       looked at: with its data bar and overlays, not resampled.
   """
   path = pathlib.Path(path)
+  with _one_reason():
+    return _cleaned(image_files.decode(path), path, told, keep_bar)
+
+
+def of_array(
+  pixels: np.ndarray, name: str, told: Told = NOTHING_TOLD
+) -> Micrograph:
+  """Returns the micrograph of an array, as `read` does of a file with it.
+
+  Args:
+    pixels: see `grey_arrays.raw`.
+    name: the array's, for errors.
+    told: what the user says of it.
+
+  Raises:
+    UserError: it is no array of grey levels.
+    MicrographError: it cannot be used.
+  """
+  raw = grey_arrays.raw(pixels, name)
+  with _one_reason():
+    return _cleaned(raw, None, told)
+
+
+@contextlib.contextmanager
+def _one_reason() -> Iterator[None]:
+  """Turns whatever is raised inside into a MicrographError."""
   try:
-    raw = image_files.decode(path)
-    levels = grey_levels.Levels(raw)
-    # Above the highest possible bar there is nothing but specimen.
-    sure_rows = int(raw.height * (1 - data_bar.MAX_BAR_SHARE))
-    found = bar_and_scale.find(
-      path,
-      raw.tags,
-      levels.to_uint8(sure_rows).image,
-      told.bar_rows,
-      told.um_per_px,
-    )
-    rows = max(raw.height - found.bar_rows, 0)
-    image_files.check_size(raw.width, rows)
-    # The white of the bar must not set the full scale of the specimen.
-    grey = levels.to_uint8(rows)
-    specimen = grey.image[:rows]
-    boxes = overlays.find(specimen)
-    if not told.keep_overlays:
-      specimen = overlays.hidden(specimen, boxes)
+    yield
   except MicrographError:
     raise
   except (MemoryError, Image.DecompressionBombError) as error:
@@ -123,6 +134,33 @@ def read(
     if "out of memory" in str(error):  # as Pillow's decoders say it
       raise image_files.TooLargeError(f"too large: {error}") from error
     raise MicrographError(image_files.reason(error)) from error
+
+
+def _cleaned(
+  raw: image_files.Raw,
+  path: pathlib.Path | None,
+  told: Told,
+  keep_bar: bool = False,
+) -> Micrograph:
+  """Returns the micrograph of a decoded picture; `path` if it is a file's."""
+  levels = grey_levels.Levels(raw)
+  # Above the highest possible bar there is nothing but specimen.
+  sure_rows = int(raw.height * (1 - data_bar.MAX_BAR_SHARE))
+  found = bar_and_scale.find(
+    path,
+    raw.tags,
+    levels.to_uint8(sure_rows).image,
+    told.bar_rows,
+    told.um_per_px,
+  )
+  rows = max(raw.height - found.bar_rows, 0)
+  image_files.check_not_small(raw.width, rows)
+  # The white of the bar must not set the full scale of the specimen.
+  grey = levels.to_uint8(rows)
+  specimen = grey.image[:rows]
+  boxes = overlays.find(specimen)
+  if not told.keep_overlays:
+    specimen = overlays.hidden(specimen, boxes)
   if specimen.min() == specimen.max():
     raise MicrographError(
       f"blank: all {rows} specimen rows have one grey level"

@@ -11,7 +11,7 @@ import numpy as np
 
 from eanet_jax.data import micrographs
 from eanet_jax.explanation import contributions
-from eanet_jax.inference import classify
+from eanet_jax.inference import classify, predictions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Explained:
       sums over places are means over tiles.
   """
 
-  prediction: classify.Prediction
+  prediction: predictions.Prediction
   image: np.ndarray
   um_per_px: float | None
   maps: np.ndarray
@@ -58,7 +58,7 @@ class Explained:
 
 def explain(
   classifier: classify.Classifier, path: pathlib.Path
-) -> Explained | classify.Prediction:
+) -> Explained | predictions.Prediction:
   """Returns the file explained, or the prediction that says why it is not."""
   found = classifier.examine(path)
   if found.micrograph is None:

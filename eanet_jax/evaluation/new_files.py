@@ -12,7 +12,7 @@ import numpy as np
 
 from eanet_jax.data import picture_facts, view_store
 from eanet_jax.evaluation import answers, scoring
-from eanet_jax.inference import classify
+from eanet_jax.inference import predictions
 from eanet_jax.workdir import evaluation_json, results_json
 
 _RESAMPLES = 1000  # bootstrap draws of an interval
@@ -68,7 +68,7 @@ class Tested:
 
   def add(
     self,
-    prediction: classify.Prediction,
+    prediction: predictions.Prediction,
     true: str,
     specimen: str,
     *,

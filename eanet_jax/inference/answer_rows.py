@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from eanet_jax.inference import classify, confidence, forward_pass
+from eanet_jax.inference import confidence, forward_pass, predictions
 from eanet_jax.workdir import predictions_csv
 
 Level = Literal["tile", "micrograph", "specimen"]
@@ -108,7 +108,7 @@ class Table:
     shares = map(_share_of, self.structure)
     return {*_OF[level], *self.more, *shares, *_BESIDES[level], "network_id"}
 
-  def rows(self, prediction: classify.Prediction) -> list[Row]:
+  def rows(self, prediction: predictions.Prediction) -> list[Row]:
     """Returns the rows of one file: its tiles', or its own.
 
     They are empty except for its name and error where it could not be used.
@@ -147,7 +147,9 @@ class Table:
       }
     return [own]
 
-  def _of_tiles(self, prediction: classify.Prediction, own: Row) -> list[Row]:
+  def _of_tiles(
+    self, prediction: predictions.Prediction, own: Row
+  ) -> list[Row]:
     found = []
     assert prediction.corners is not None
     assert prediction.logits is not None
@@ -259,7 +261,7 @@ class Vote:
   structure: dict[str, float] = dataclasses.field(default_factory=dict)
   error: str = ""
 
-  def add(self, prediction: classify.Prediction) -> None:
+  def add(self, prediction: predictions.Prediction) -> None:
     """Counts a micrograph."""
     self.waiting -= 1
     p = prediction.probabilities
@@ -286,7 +288,9 @@ class Votes:
     counts = collections.Counter(specimens)
     self._open = {name: Vote(name, count) for name, count in counts.items()}
 
-  def add(self, specimen: str, prediction: classify.Prediction) -> Vote | None:
+  def add(
+    self, specimen: str, prediction: predictions.Prediction
+  ) -> Vote | None:
     """Counts a file; returns the specimen's vote if it was the last one."""
     vote = self._open[specimen]
     vote.add(prediction)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from eanet_jax.models import ensemble, inputs, transfer
+from eanet_jax.models import ensemble, inputs, layers, transfer
 from eanet_jax.runtime import compiler, pytrees, sharding
 
 # The activations of more images do not fit in a CPU's cache: 64 at once are a
@@ -68,7 +69,7 @@ class ForwardPass:
     self.batch_size = -(-batch_size // devices) * devices
     self._over_batch = sharding.split_axis(mesh, 0)
     self._logits = _logits(model, mean, std, self.members > 0, mesh)
-    self._features = _features(model, mean, std, mesh)
+    self._features = _features(model, mean, std, self.members > 0, mesh)
 
   def __call__(
     self,
@@ -115,18 +116,25 @@ class ForwardPass:
   ) -> np.ndarray:
     """Returns float32 (k, f): the mean features of images over orientations.
 
+    They are what a `transfer.Transfer` calls so, which members have in common;
+    of other networks what their last layer takes, before batch norm and side by
+    side for each member.
+
     Args:
-      variables: of a `transfer.Transfer`.
+      variables: see `__call__`.
       images: uint8 (v, y, x, 1), may be memory-mapped; y = x if turned.
       indices: int (k,).
       orientations: see `__call__`.
       done: called with the number of images that were finished.
     """
-    found = []
+    found, members = [], 1
+    if not isinstance(self.model, transfer.Transfer):
+      members = self.members or 1
     for outs in self._rows(
-      self._features, variables, images, indices, orientations, range(1)
+      self._features, variables, images, indices, orientations, range(members)
     ):
-      found.append(np.mean(outs, axis=0))
+      of_members = [np.mean(outs[i::members], axis=0) for i in range(members)]
+      found.append(np.concatenate(of_members, axis=-1))
       done(len(found[-1]))
     return np.concatenate(found)
 
@@ -197,19 +205,32 @@ def _features(
   model: nn.Module,
   mean: float | None,
   std: float | None,
+  of_ensemble: bool,
   mesh: jax.sharding.Mesh,
 ) -> _Network:
   """Returns what gives features (b, f), jitted."""
 
   @compiler.full_precision
   def features(
-    variables: pytrees.Variables, images: jax.Array, _: jax.Array
+    variables: pytrees.Variables, images: jax.Array, number: jax.Array
   ) -> jax.Array:
     images = inputs.standardise(images, mean, std)
-    # What is frozen is all it takes, and members have it in common.
-    return model.apply(  # type: ignore[return-value]
-      {"frozen": variables["frozen"]}, images, method="features"
+    if isinstance(model, transfer.Transfer):
+      # What is frozen is all it takes, and members have it in common.
+      return model.apply(  # type: ignore[return-value]
+        {"frozen": variables["frozen"]}, images, method="features"
+      )
+    if of_ensemble:
+      variables = ensemble.member(variables, number)
+    _, sown = model.apply(
+      ensemble.of_network(variables),
+      images,
+      deterministic=True,
+      mutable=["intermediates"],
     )
+    maps = sown["intermediates"][layers.POOLED]
+    means = [each.astype(jnp.float32).mean(axis=(1, 2)) for each in maps]
+    return jnp.concatenate(means, axis=-1)
 
   return jax.jit(features, out_shardings=sharding.replicated(mesh))
 

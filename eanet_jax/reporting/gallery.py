@@ -19,7 +19,7 @@ from eanet_jax.data import thumbnails
 from eanet_jax.explanation import structure_words
 
 if TYPE_CHECKING:  # it imports JAX, which no page needs
-  from eanet_jax.inference import classify
+  from eanet_jax.inference import predictions
 
 _MOST = 600  # thumbnails on a page
 _MOST_OF_GROUP = 60
@@ -89,7 +89,7 @@ class Gallery:
     self._failed = self._remarked = self._trained_on = 0
     self._tells_novelty = False
 
-  def add(self, prediction: "classify.Prediction") -> None:
+  def add(self, prediction: "predictions.Prediction") -> None:
     """Counts a prediction, and keeps it if it is one to look at."""
     thumbnail = self._take(prediction.file)
     if prediction.error or prediction.probability is None:
@@ -125,7 +125,7 @@ class Gallery:
 
   def _tiles(
     self,
-    prediction: "classify.Prediction",
+    prediction: "predictions.Prediction",
     thumbnail: thumbnails.Thumbnail | None,
   ) -> np.ndarray | None:
     """Each tile's probability of the named class; None of whole micrographs."""

@@ -150,7 +150,7 @@ def test_the_first_answer_waits_for_no_other_files(
 def test_fast_looks_once_and_says_nothing_of_novelty(trained):
   usual = classify.Classifier.restore(trained)
   fast = classify.Classifier.restore(trained, fast=True)
-  assert fast._orientations == 1
-  assert fast._familiar is None
-  same = usual._orientations == 1
+  assert fast._network.orientations == 1
+  assert fast._judgement._familiar is None
+  same = usual._network.orientations == 1
   assert (usual.identity() == fast.identity()) == same

@@ -80,7 +80,7 @@ def test_words_have_the_fewest_usual_bits_that_hold_the_brightest(
     levels = f"{bits} of {word} bits, by the brightest pixel"
     assert micrograph.levels == levels
     assert micrograph.remarks == (
-      f"grey levels taken as {levels}: the file does not say",
+      f"grey levels taken as {levels}: no depth is stated",
     )
 
 

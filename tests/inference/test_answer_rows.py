@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eanet_jax.inference import answer_rows, classify
+from eanet_jax.inference import answer_rows, predictions
 
 CLASSES = ("P92", "tile", "HR")  # one is called like a column
 
@@ -12,7 +12,7 @@ def prediction(file, *views, novelties=None, **more):
   """Of a file whose views have these probabilities."""
   p = np.asarray(views)
   mean = p.mean(0)
-  return classify.Prediction(
+  return predictions.Prediction(
     file,
     label=CLASSES[int(mean.argmax())],
     probability=float(mean.max()),
@@ -50,7 +50,7 @@ def test_the_most_probable_have_columns():
   every = answer_rows.Table("micrograph", CLASSES, "id", top_k=9)
   assert "label_3" in every.columns
   assert "label_4" not in every.columns
-  bad = classify.Prediction("g", error="empty")
+  bad = predictions.Prediction("g", error="empty")
   assert table.rows(bad) == [
     {"file": "g", "error": "empty", "network_id": "id"}
   ]
@@ -63,10 +63,10 @@ def test_specimens_are_the_mean_of_their_micrographs():
   files = [
     prediction("1", (0.6, 0.1, 0.3), (0.4, 0.1, 0.5), novelties=[1, 2]),
     prediction("2", (0.4, 0.2, 0.4), novelties=[0.2]),
-    classify.Prediction("3", error="empty"),
+    predictions.Prediction("3", error="empty"),
     prediction("4", (0.1, 0.1, 0.8), novelties=[1.3]),
   ]
-  assert votes.add("t", classify.Prediction("5", error="text")) is not None
+  assert votes.add("t", predictions.Prediction("5", error="text")) is not None
   found = [votes.add("s", each) for each in files]
   assert found[:3] == [None] * 3
   row = table.of_specimen(found[3])
@@ -85,7 +85,7 @@ def test_specimens_are_the_mean_of_their_micrographs():
   }
   assert {name: row[name] for name in expected} == expected
   lost = answer_rows.Vote("t", 1)
-  lost.add(classify.Prediction("5", error="text"))
+  lost.add(predictions.Prediction("5", error="text"))
   assert table.of_specimen(lost)["error"] == (
     "no file of it could be used: text"
   )

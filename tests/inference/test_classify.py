@@ -328,12 +328,12 @@ def test_of_networks_trained_step_by_step_the_mean_of_the_folds_is_kept(
   expected = np.zeros((len(files), 3))
   for fold in range(5):
     own = classify.Classifier.restore(workdir / "folds" / str(fold))
-    own._orientations = 1
+    own._network.orientations = 1
     logits = np.concatenate([each.logits for each in own(files)])
     p = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
     expected += p / p.sum(-1, keepdims=True) / 5
   kept = classify.Classifier.restore(workdir)
-  kept._orientations = 1
+  kept._network.orientations = 1
   found = kept(files)
   np.testing.assert_allclose(
     [each.probabilities for each in found], expected, atol=1e-5

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from eanet_jax.data import micrographs, thumbnails
-from eanet_jax.inference import classify
+from eanet_jax.inference import predictions
 from eanet_jax.reporting import gallery, html_pages
 
 GREY = thumbnails.of(
@@ -17,7 +17,7 @@ GREY = thumbnails.of(
 
 
 def answer(file, probability, label="a", **changes):
-  return classify.Prediction(
+  return predictions.Prediction(
     file,
     label,
     probability,
@@ -73,7 +73,7 @@ def test_a_page_has_foreign_ones_first_and_counts_all(tmp_path, monkeypatch):
       verdict="foreign",
       reason="novelty 2.5",
     ),
-    classify.Prediction("bad.png", error="the file is empty"),
+    predictions.Prediction("bad.png", error="the file is empty"),
   ]
   path = tmp_path / "page.html"
   html_pages.write_predictions(path, shown_of(answers), tmp_path)

@@ -100,7 +100,7 @@ function _shifted(bits, inverted) {
 function _remarks(raw, seen, scale, rows) {
   const remarks = [];
   if (scale.leftOpen) {
-    remarks.push(`grey levels taken as ${scale.name}: the file does not say`);
+    remarks.push(`grey levels taken as ${scale.name}: no depth is stated`);
   } else if (scale.bits !== null && raw.bits === null) {
     const sample = seen.sample(rows);
     const least = levelScales.MIN_LEVELS * 2 ** (scale.bits - 8);

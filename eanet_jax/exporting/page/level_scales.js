@@ -27,7 +27,7 @@ const _SAMPLED_PX = 2 ** 18;
  * @property {number} low becomes 0, as what is below.
  * @property {number} high becomes 255, as what is above.
  * @property {number | null} opaque the alpha of what is all to be seen.
- * @property {boolean} leftOpen whether the file does not say.
+ * @property {boolean} leftOpen whether no depth is stated.
  * @property {number} clipped how many pixels are beyond `low` or `high`.
  */
 
