@@ -9,7 +9,7 @@ import typing
 from collections.abc import Sequence
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
-  from eanet_jax.inference import classify
+  from eanet_jax.inference import predictions
   from eanet_jax.workdir import answer_tables
 
 _SHOWN = 20  # files that could not be used
@@ -47,7 +47,7 @@ class Summary:
     """How many rows of the table are of files that could not be used."""
     return self._failed_now + self._failed_before
 
-  def add(self, prediction: "classify.Prediction") -> None:
+  def add(self, prediction: "predictions.Prediction") -> None:
     """Counts a file."""
     self._done += 1
     self._trained_on += bool(prediction.trained_on)
