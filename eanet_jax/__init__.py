@@ -16,6 +16,7 @@ above it in this list:
   reporting       pages, plots and tables for people; imports no JAX
   exporting       networks as files for others, one a page, and their proof;
                   dossiers to train again from
+  serving         answers over HTTP, within limits
   commands        one file for each verb, and the jobs that launch.py runs
   cli             the command `eanet`
 

@@ -21,6 +21,7 @@ ORDER = (
   {"evaluation"},
   {"training", "reporting"},
   {"exporting"},
+  {"serving"},
   {"commands"},
   {"cli"},
 )

@@ -20,14 +20,14 @@ def add(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--um-per-px",
-    type=_above_zero,
+    type=above_zero,
     metavar="UM",
     help="how wide a pixel of every file is, in micrometres [as files state]",
   )
   usual = file_limits.Limits()
   parser.add_argument(
     "--file-limit-gb",
-    type=_above_zero,
+    type=above_zero,
     default=usual.gb,
     metavar="GB",
     help="memory that reading one file may take, enforced on Linux"
@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--file-limit-s",
-    type=_above_zero,
+    type=above_zero,
     default=usual.s,
     metavar="S",
     help=f"processor seconds that reading one file may take [{usual.s:g}]",
@@ -56,7 +56,8 @@ def told(arguments: argparse.Namespace) -> "micrographs.Told":
   return micrographs.Told(arguments.bar_rows, arguments.um_per_px)
 
 
-def _above_zero(text: str) -> float:
+def above_zero(text: str) -> float:
+  """Returns a finite number above 0, for argparse."""
   number = float(text)  # argparse tells what is no number
   if not 0 < number < math.inf:
     raise argparse.ArgumentTypeError(f"{text} is not above 0")

@@ -1,0 +1,1 @@
+"""The HTTP server: requests are checked, files are taken in and answered."""
