@@ -22,6 +22,14 @@ def _from_to(least: float, most: float) -> tuple[Callable[[Any], bool], str]:
   return lambda value: least <= value <= most, f"from {least} to {most}"
 
 
+def _is_range(value: Any) -> bool:
+  """Whether a value is () or (first, behind the last), whole numbers."""
+  if not value:
+    return isinstance(value, list | tuple)
+  first, behind = value
+  return type(first) is type(behind) is int and 0 <= first < behind
+
+
 _POSITIVE = (lambda value: value >= 1, "1 or more")
 _NOT_NEGATIVE = (lambda value: value >= 0, "0 or more")
 _ABOVE_ZERO = (lambda value: value > 0, "above 0")
@@ -94,6 +102,10 @@ _RULES = {
   "train.batch_size": _POSITIVE,
   "train.seed": _NOT_NEGATIVE,
   "train.steps_per_dispatch": _NOT_NEGATIVE,
+  "train.trace_steps": (
+    _is_range,
+    "() or two steps from 0 on, the first below the second, e.g. (20, 25)",
+  ),
   "evaluation.batch_size": _POSITIVE,
   "evaluation.orientations": (lambda n: n in (1, 4, 8), "1, 4 or 8"),
   "evaluation.bootstrap_resamples": _NOT_NEGATIVE,
@@ -187,6 +199,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
       "--config.model.pretrained and --config.init_from say which weights to"
       " start from: --config.model.name=transfer has those of its model.trunk"
     )
+  if name == "transfer" and config.train.trace_steps:
+    raise errors.UserError(
+      f"--config.train.trace_steps={config.train.trace_steps!r} has nothing to"
+      " trace: --config.model.name=transfer is solved in one go, without"
+      " training steps"
+    )
   if config.init_from and config.model.pretrained:
     raise errors.UserError(
       "--config.init_from and --config.model.pretrained both say which weights"
@@ -233,7 +251,7 @@ def _allows(allowed: Callable[[Any], bool], value: Any) -> bool:
   """Whether a rule allows a value, which may be of any type."""
   try:
     return bool(allowed(value))
-  except TypeError:
+  except (TypeError, ValueError):  # such as of another length
     return False
 
 
