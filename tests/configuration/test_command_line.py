@@ -10,6 +10,7 @@ from eanet_jax import errors
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import (
   command_line,
+  comparison_rules,
   config_tree,
   field_rules,
   field_words,
@@ -246,7 +247,7 @@ def test_a_wrong_override_names_its_field(argument, says):
 def test_seeds_of_a_comparison_are_whole_numbers():
   config = overridden("--config.compare.seeds=abc", file="compare")
   with pytest.raises(errors.UserError, match=r"compare\.seeds.* whole number"):
-    field_rules.validate_comparison(config)
+    comparison_rules.validate(config)
 
 
 @pytest.mark.parametrize(
