@@ -43,6 +43,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
   compare.seeds = (0,)  # of initialisation, batch order and augmentation
   compare.reference = "eanet"  # differences are to this system
   compare.only = ()  # names of the systems to train; () is all
+  # One part of the runs, e.g. 3/16, the others being other machines': see
+  # docs/training.md; "" is all.
+  compare.shard = ""
   systems = {
     "eanet": eanet.get_config(),
     "eanet_best": eanet_best.get_config(),

@@ -228,6 +228,10 @@ def get_config() -> ml_collections.ConfigDict:
   # Training steps in one dispatch; 0 is one on a CPU, and as many as fit an
   # epoch on an accelerator.
   train.steps_per_dispatch = 0
+  # Training steps of which a profile is written to WORKDIR/trace: the first,
+  # and the one behind the last, e.g. (20, 25); () is none. See
+  # docs/training.md.
+  train.trace_steps = ()
 
   evaluation = config.evaluation = ml_collections.ConfigDict()
   # Images in one forward pass; it changes no result. A CPU takes 16 at most.

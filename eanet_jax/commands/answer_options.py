@@ -26,15 +26,3 @@ def _at_least_one(text: str) -> int:
   if number < 1:
     raise argparse.ArgumentTypeError(f"{text} is below 1")
   return number
-
-
-def shard(text: str) -> tuple[int, int]:
-  """Returns (3, 16) of "3/16", for argparse."""
-  number, slash, of = text.partition("/")
-  numbers = slash and number.isdecimal() and of.isdecimal()
-  if numbers and 1 <= int(number) <= int(of):
-    return int(number), int(of)
-  raise argparse.ArgumentTypeError(
-    f"{text!r} is no part of several: write 1/16 for the first of sixteen,"
-    " 16/16 for the last"
-  )

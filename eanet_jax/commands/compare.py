@@ -3,7 +3,7 @@
 import argparse
 
 from eanet_jax import errors
-from eanet_jax.commands import own_folder
+from eanet_jax.commands import own_folder, shard_option
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -21,6 +21,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     recipe="compare:laptop",
     workdir="runs/<name of FOLDER>-compared",
   )
+  shard_option.add(
+    parser,
+    "train only every N-th of the networks, from the I-th on: N jobs with 1/N"
+    " to N/N, on one machine each, train each once. They share --workdir on a"
+    " disk that all see, or their runs are gathered in one folder. Who finds"
+    " all runs done makes the table",
+  )
   parser.set_defaults(run=run)
 
 
@@ -34,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"--recipe={arguments.recipe} is one network, not a comparison: use"
         " eanet train"
       )
+    if arguments.shard:
+      config.compare.shard = "{}/{}".format(*arguments.shard)
 
     from eanet_jax.commands import comparison_job
 

@@ -15,11 +15,11 @@ import ml_collections
 
 from eanet_jax import errors
 from eanet_jax.commands import training_job
-from eanet_jax.configuration import field_rules
+from eanet_jax.configuration import comparison_rules
 from eanet_jax.data import batching, dataset
 from eanet_jax.evaluation import comparison_results
 from eanet_jax.reporting import html_pages, markdown_table
-from eanet_jax.runtime import atomic_files, console, progress
+from eanet_jax.runtime import atomic_files, console, progress, shards
 from eanet_jax.training import objectives
 from eanet_jax.workdir import (
   checksums_json,
@@ -42,39 +42,89 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
   """
   workdir = pathlib.Path(workdir).expanduser()
   begun = time.monotonic()
-  runs = [
-    dataclasses.replace(
-      each, config=training_job.settled(each.config, each.folder)
-    )
-    for each in plan(config, workdir)
-  ]
+  planned = plan(config, workdir)
+  own = _of_shard(planned, config.compare.shard)
+  runs = [_settled(each) for each in own]
   done = {
     each: training_job.finished(each.config, each.folder) for each in runs
   }
   waiting = [each for each in runs if not done[each]]
   console.say(
-    f"{len(runs)} runs of {len({r.system for r in runs})} systems,"
-    f" {len(runs) - len(waiting)} of them done"
+    f"{len(planned)} runs of {len({each.system for each in planned})} systems,"
+    f" {f'{len(runs)} in shard {config.compare.shard}, ' * (own != planned)}"
+    f"{len(runs) - len(waiting)} of them done"
   )
   failed = _train(waiting, done) if waiting else {}
+  console.say(f"{(time.monotonic() - begun) / 60:.1f} minutes")
   if jax.process_index() == 0:
+    for each in planned:
+      if each not in own and (result := _finished_elsewhere(each)):
+        done[each] = result
+    place = {each.folder: i for i, each in enumerate(planned)}
     finished = {
       each: result
-      for each, result in done.items()
-      if isinstance(result, results_json.RunResults)
+      for each in sorted(done, key=lambda each: place[each.folder])
+      if isinstance(result := done[each], results_json.RunResults)
     }
-    if not finished:
+    missing = len(planned) - len(finished) - len(failed)
+    if missing:
+      console.say(
+        f"{len(finished)} of {len(planned)} runs are done in {workdir}:"
+        f" {missing} of other shards are not. The table is made by whichever"
+        " shard finds all done, or by the same command without a shard, once"
+        " all are there"
+      )
+    elif not finished:
       raise errors.UserError("no run could be finished")
-    comparison = comparison_results.collect(config, finished, failed)
-    checksums_json.remove(workdir)
-    comparison_json.write(workdir, comparison)
-    checksums_json.write(workdir)
-    table = markdown_table.write(comparison)
-    atomic_files.write_text(workdir / "comparison.md", table + "\n")
-    console.say(f"\n{table}\n")
-    console.say(f"{(time.monotonic() - begun) / 60:.1f} minutes")
-    console.say(f"report: {html_pages.write(workdir)}")
+    else:
+      _write(comparison_results.collect(config, finished, failed), workdir)
   return 1 if failed else 0
+
+
+def _settled(each: comparison_results.Run) -> comparison_results.Run:
+  """The run with nothing left to choose."""
+  settled = training_job.settled(each.config, each.folder)
+  return dataclasses.replace(each, config=settled)
+
+
+def _finished_elsewhere(
+  each: comparison_results.Run,
+) -> results_json.Results | None:
+  """The results of another shard's run, None if it is not finished."""
+  if results_json.read(each.folder) is None:
+    return None  # nothing is chosen for it here
+  config = _settled(each).config
+  return training_job.finished(config, each.folder, report=False)
+
+
+def _of_shard(
+  runs: list[comparison_results.Run], shard: str
+) -> list[comparison_results.Run]:
+  """Every n-th run, but of each n in a row another one.
+
+  Systems take turns among the runs: where there are n of them, one shard would
+  get all runs of the slowest.
+  """
+  part = shards.parse(shard)
+  if part is None:
+    return runs
+  number, of = part
+  return [
+    each for i, each in enumerate(runs) if (i + i // of) % of == number - 1
+  ]
+
+
+def _write(
+  comparison: comparison_json.ComparisonResults, workdir: pathlib.Path
+) -> None:
+  """Writes and shows the table; shards that end together write the same."""
+  checksums_json.remove(workdir)
+  comparison_json.write(workdir, comparison)
+  checksums_json.write(workdir)
+  table = markdown_table.write(comparison)
+  atomic_files.write_text(workdir / "comparison.md", table + "\n")
+  console.say(f"\n{table}\n")
+  console.say(f"report: {html_pages.write(workdir)}")
 
 
 def plan(
@@ -85,7 +135,7 @@ def plan(
   Raises:
     UserError: a field cannot be used.
   """
-  field_rules.validate_comparison(config)
+  comparison_rules.validate(config)
   compare, shared = config.compare, config.to_dict()
   of_system = shared.pop("systems")
   del shared["compare"]

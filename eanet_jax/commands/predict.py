@@ -11,6 +11,7 @@ from eanet_jax.commands import (
   output_file,
   prediction_summary,
   reading_options,
+  shard_option,
   workdir_argument,
 )
 
@@ -95,11 +96,9 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
     help="go on with the table that --out names, where there is one: files that"
     " are in it are not done again",
   )
-  parser.add_argument(
-    "--shard",
-    type=answer_options.shard,
-    metavar="I/N",
-    help="only every N-th of the sorted files, from the I-th on; of specimens,"
+  shard_option.add(
+    parser,
+    "only every N-th of the sorted files, from the I-th on; of specimens,"
     " with --level specimen. N jobs with 1/N to N/N do each once",
   )
 

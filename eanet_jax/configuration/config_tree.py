@@ -19,6 +19,7 @@ _FREE = frozenset(
     "dataset.allow_duplicates",  # the split and its warnings are the same
     "train.minutes",  # what came of them tells
     "train.steps_per_dispatch",
+    "train.trace_steps",
     "evaluation.batch_size",
     "evaluation.bootstrap_resamples",
   }
@@ -33,6 +34,7 @@ _LATER: dict[str, Any] = {
   "dataset.allow_duplicates": False,
   "split.cross_validate": False,
   "train.minutes": 15.0,
+  "train.trace_steps": [],
 }
 # (field, some of its values, the fields that a run does not use with them).
 _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -109,6 +111,7 @@ _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
       "augment.brightness",
       "train.seed",
       "train.steps_per_dispatch",
+      "train.trace_steps",
     ),
   ),
   (

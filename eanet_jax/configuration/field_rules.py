@@ -22,6 +22,14 @@ def _from_to(least: float, most: float) -> tuple[Callable[[Any], bool], str]:
   return lambda value: least <= value <= most, f"from {least} to {most}"
 
 
+def _is_range(value: Any) -> bool:
+  """Whether a value is () or (first, behind the last), whole numbers."""
+  if not value:
+    return isinstance(value, list | tuple)
+  first, behind = value
+  return type(first) is type(behind) is int and 0 <= first < behind
+
+
 _POSITIVE = (lambda value: value >= 1, "1 or more")
 _NOT_NEGATIVE = (lambda value: value >= 0, "0 or more")
 _ABOVE_ZERO = (lambda value: value > 0, "above 0")
@@ -94,6 +102,10 @@ _RULES = {
   "train.batch_size": _POSITIVE,
   "train.seed": _NOT_NEGATIVE,
   "train.steps_per_dispatch": _NOT_NEGATIVE,
+  "train.trace_steps": (
+    _is_range,
+    "() or two steps from 0 on, the first below the second, e.g. (20, 25)",
+  ),
   "evaluation.batch_size": _POSITIVE,
   "evaluation.orientations": (lambda n: n in (1, 4, 8), "1, 4 or 8"),
   "evaluation.bootstrap_resamples": _NOT_NEGATIVE,
@@ -187,6 +199,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
       "--config.model.pretrained and --config.init_from say which weights to"
       " start from: --config.model.name=transfer has those of its model.trunk"
     )
+  if name == "transfer" and config.train.trace_steps:
+    raise errors.UserError(
+      f"--config.train.trace_steps={config.train.trace_steps!r} has nothing to"
+      " trace: --config.model.name=transfer is solved in one go, without"
+      " training steps"
+    )
   if config.init_from and config.model.pretrained:
     raise errors.UserError(
       "--config.init_from and --config.model.pretrained both say which weights"
@@ -233,7 +251,7 @@ def _allows(allowed: Callable[[Any], bool], value: Any) -> bool:
   """Whether a rule allows a value, which may be of any type."""
   try:
     return bool(allowed(value))
-  except TypeError:
+  except (TypeError, ValueError):  # such as of another length
     return False
 
 
@@ -244,48 +262,4 @@ def _check_patches(image_px: int, patch_px: int) -> None:
       f"--config.dataset.image_px={image_px} does not divide into patches of"
       f" {patch_px} px (--config.model.patch_px): take {near} or"
       f" {near + patch_px}"
-    )
-
-
-_COMPARE_RULES = {
-  "folds": (lambda folds: folds >= 2, "2 or more"),
-  "micrograph_folds": _NOT_NEGATIVE,
-  "seeds": (
-    lambda seeds: seeds and all(isinstance(each, int) for each in seeds),
-    "one whole number or more, e.g. (0, 1, 2)",
-  ),
-  "reference": _ANY,
-  "only": _ANY,
-}
-
-
-def validate_comparison(config: ml_collections.ConfigDict) -> None:
-  """Raises UserError naming the first field of `compare` that is unusable.
-
-  The fields of each run are checked by `validate`.
-  """
-  compare = config.compare
-  for field, (allowed, requirement) in _COMPARE_RULES.items():
-    if not allowed(compare[field]):
-      raise errors.UserError(
-        f"--config.compare.{field}={compare[field]!r} cannot be used: it must"
-        f" be {requirement}"
-      )
-  if compare.micrograph_folds > compare.folds:
-    raise errors.UserError(
-      f"--config.compare.micrograph_folds={compare.micrograph_folds} must not"
-      f" be more than --config.compare.folds={compare.folds}"
-    )
-  names = list(config.systems)
-  for name in (*compare.only, compare.reference):
-    if name not in names:
-      raise errors.UserError(
-        f"{name!r} is not a system of this comparison: choose one of"
-        f" {', '.join(names)} (--config.compare.only, .reference)"
-      )
-  if compare.only and compare.reference not in compare.only:
-    raise errors.UserError(
-      f"--config.compare.only={compare.only!r} leaves out the reference"
-      f" {compare.reference}: add it, or name another with"
-      " --config.compare.reference"
     )

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from eanet_jax.data import batching
-from eanet_jax.training import train_step
+from eanet_jax.training import tracing, train_step
 
 Array = jax.Array
 
@@ -50,6 +50,7 @@ def run_steps(
   per_dispatch: int,
   stop: Callable[[int], bool],
   on_steps: Callable[[int], None],
+  trace: tracing.Trace | None = None,
 ) -> tuple[train_step.TrainState, int]:
   """Returns the state after last_step, or when `stop` was true, and its step.
 
@@ -65,13 +66,19 @@ def run_steps(
     per_dispatch: steps in one dispatch.
     stop: called before each dispatch with the number of steps done.
     on_steps: called with the number of steps finished since its last call.
+    trace: of some of the steps, if there is to be one.
   """
+  dispatch: tracing.Dispatch = lambda state, step, steps: train_steps(
+    state, batches(step, steps), key
+  )
+  if trace is not None:
+    dispatch = trace.around(dispatch)
   in_flight: collections.deque[tuple[Array, int]] = collections.deque()
   step = first_step
   while step < last_step and not stop(step):
     # The last is shorter if a run resumes mid-epoch with another per_dispatch.
     steps = min(per_dispatch, last_step - step)
-    state = train_steps(state, batches(step, steps), key)
+    state = dispatch(state, step, steps)
     step += steps
     # The state itself is donated to the next dispatch: wait on a copy.
     in_flight.append((jnp.copy(state.step), steps))

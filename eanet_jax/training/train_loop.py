@@ -38,6 +38,7 @@ from eanet_jax.training import (
   run_history,
   saving,
   timing,
+  tracing,
   train_step,
 )
 from eanet_jax.workdir import checkpoints, config_json, history_csv, run_meta
@@ -175,20 +176,23 @@ class Training:
           **jax.device_put(variables, sharding.replicated(self.mesh))
         )
       self._saving.save(self.state, self._meta(score=None))
-    if self.step >= self.total_steps:
-      return
-    epochs = self._config.train.epochs
-    with console.stop_signals() as stop_signal:
+    train = self._config.train
+    with (
+      console.stop_signals() as stop_signal,
+      tracing.of_steps(
+        train.trace_steps, self.step, self.total_steps, self._workdir
+      ) as trace,
+    ):
       while self.step < self.total_steps:
         epoch = self.step // self.steps_per_epoch + 1
-        stage = f"{label}epoch {epoch}/{epochs}"
+        stage = f"{label}epoch {epoch}/{train.epochs}"
         first, begun = self.step, time.monotonic()
-        self._run_epoch(stop_signal, bar, stage)
+        self._run_epoch(stop_signal, bar, stage, trace)
         self._saving.check_finite(self.state)
         if self.step < epoch * self.steps_per_epoch:
           self._saving.stop(self.state, self._meta(score=None))
           break
-        images = (self.step - first) * self._config.train.batch_size
+        images = (self.step - first) * train.batch_size
         self.clock.add_epoch(images, time.monotonic() - begun)
         row = self._row(epoch)
         self.history.add(row)
@@ -233,7 +237,11 @@ class Training:
       self.state = self.state.replace(metrics=empty)
 
   def _run_epoch(
-    self, stop_signal: Callable[[], int], bar: progress.Progress, stage: str
+    self,
+    stop_signal: Callable[[], int],
+    bar: progress.Progress,
+    stage: str,
+    trace: tracing.Trace | None,
   ) -> None:
     """Trains to the end of the epoch, or until a signal asks to stop."""
     self._begin_epoch()
@@ -254,6 +262,7 @@ class Training:
       per_dispatch=self._per_dispatch,
       stop=stop,
       on_steps=lambda steps: bar.update(steps * batch_size, stage),
+      trace=trace,
     )
 
   def _row(self, epoch: int) -> history_csv.Epoch:

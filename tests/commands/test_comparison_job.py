@@ -101,6 +101,7 @@ def test_an_ingredient_left_out_changes_its_own_fields_alone(tmp_path):
     ({"only": ("eanet", "resnet")}, "'resnet' is not a system"),
     ({"reference": "best"}, "choose one of eanet, eanet_best, vit"),
     ({"micrograph_folds": 3}, "must not be more"),
+    ({"shard": "3/2"}, "compare.shard='3/2' cannot be used"),
   ],
 )
 def test_what_cannot_be_compared_is_one_clear_error(compare, says, tmp_path):
@@ -150,6 +151,68 @@ def test_launch_compares_and_does_nothing_twice(tmp_path, data_dir):
   redone = json.loads((tmp_path / "all" / "comparison.json").read_text())
   for a, b in zip(found["systems"], redone["systems"], strict=True):
     assert a["specimen_split"] == b["specimen_split"]
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 5, 7, 50])
+def test_shards_have_every_run_once_and_share_out_the_systems(tmp_path, of):
+  config = load_comparison(folds=4, seeds=(0, 1), micrograph_folds=2)
+  runs = comparison_job.plan(config, tmp_path)  # 12 of each of 5 systems
+  shards = [
+    comparison_job._of_shard(runs, f"{number}/{of}")
+    for number in range(1, of + 1)
+  ]
+  together = [each for shard in shards for each in shard]
+  assert sorted(map(runs.index, together)) == list(range(len(runs)))
+  assert comparison_job._of_shard(runs, "") == runs
+  for shard in shards:
+    counts = [[e.system for e in shard].count(s) for s in config.systems]
+    assert max(counts) - min(counts) <= 2, counts
+
+
+def told_by(comparison):
+  """What comparison.json says, but for times and places."""
+  times = {"images_per_s", "inference_images_per_s"}
+  del comparison["wall_time_s"]
+  for each in comparison["runs"]:
+    del each["workdir"]
+  for each in comparison["systems"]:
+    for name in times & each.keys():
+      del each[name]
+  return comparison
+
+
+def test_two_shards_make_the_table_of_the_whole(tmp_path, data_dir):
+  def compare(workdir, shard):
+    done = launch(
+      "--config=configs/compare.py:smoke",
+      f"--workdir={workdir}",
+      f"--config.dataset.data_dir={data_dir}",
+      *SMALL_COMPARISON,
+      "--config.compare.micrograph_folds=0",
+      f"--config.compare.shard={shard}",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+  whole, here, there = (tmp_path / name for name in ("whole", "here", "there"))
+  assert "4 runs of 2 systems, 0 of them done" in compare(whole, "")
+  told = compare(here, "1/2")
+  assert "4 runs of 2 systems, 2 in shard 1/2, 0 of them done" in told
+  assert "2 of 4 runs are done" in told
+  assert len(list(here.glob("runs/*/*/results.json"))) == 2
+  assert not (here / "comparison.json").exists()
+  # On a disk of its own, and gathered.
+  assert "2 of 4 runs are done" in compare(there, "2/2")
+  shutil.copytree(there, here, dirs_exist_ok=True)
+  told = compare(here, "2/2")
+  assert "2 in shard 2/2, 2 of them done" in told
+  assert (here / "comparison.md").read_text().strip() in told
+  assert (here / "report.html").exists()
+  of_shards, of_whole = (
+    told_by(json.loads((workdir / "comparison.json").read_text()))
+    for workdir in (here, whole)
+  )
+  assert of_shards == of_whole
 
 
 def test_a_run_that_fails_is_left_out_and_told(tmp_path, data_dir):

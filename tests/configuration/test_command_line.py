@@ -10,6 +10,7 @@ from eanet_jax import errors
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import (
   command_line,
+  comparison_rules,
   config_tree,
   field_rules,
   field_words,
@@ -97,6 +98,11 @@ def test_differences_are_those_that_change_the_run():
     ("eanet_best", {"evaluation.orientations": 2}, "1, 4 or 8"),
     ("eanet_best", {"augment.crop": 0.0}, "above 0 and up to 1"),
     ("transfer", {"dataset.image_px": 16}, "too small for EfficientNet"),
+    ("eanet", {"train.trace_steps": (5, 5)}, "the first below the second"),
+    ("eanet", {"train.trace_steps": (-1, 5)}, "two steps from 0 on"),
+    ("eanet", {"train.trace_steps": (5,)}, r"trace_steps=\(5,\) cannot"),
+    ("eanet", {"train.trace_steps": (0.5, 5)}, "train.trace_steps"),
+    ("transfer", {"train.trace_steps": (0, 5)}, "has nothing to trace"),
     ("transfer", {"train.epochs": 3}, "train.epochs=3 is for a network that"),
     ("transfer", {"split.validate_by": "specimen"}, "set images aside"),
     ("transfer", {"model.pretrained": "a.h5"}, "has those of its model.trunk"),
@@ -241,7 +247,7 @@ def test_a_wrong_override_names_its_field(argument, says):
 def test_seeds_of_a_comparison_are_whole_numbers():
   config = overridden("--config.compare.seeds=abc", file="compare")
   with pytest.raises(errors.UserError, match=r"compare\.seeds.* whole number"):
-    field_rules.validate_comparison(config)
+    comparison_rules.validate(config)
 
 
 @pytest.mark.parametrize(
