@@ -123,6 +123,8 @@ class Trace:
     if not self._traced:
       return "warning: nothing is traced: the run ended before these steps"
     steps = f"steps {self._traced[0]} to {self._traced[-1] - 1}"
-    newest = max(self._folder.glob("plugins/profile/*"))  # by date and time
-    (file,) = newest.glob("*.xplane.pb")
-    return f"trace of {steps}: {file}"
+    files = self._folder.glob("plugins/profile/*/*.xplane.pb")
+    newest = max(files, default=None)  # folders are called by date and time
+    if newest is None:
+      return f"warning: the profiler wrote nothing of {steps}"
+    return f"trace of {steps}: {newest}"
