@@ -147,7 +147,7 @@ class Bench:
 
   def loop(self) -> list[float]:
     """Trains by the whole loop; returns seconds of each epoch but the first."""
-    from eanet_jax.training import train_loop
+    from eanet_jax.training import metric_writers, train_loop
     from eanet_jax.workdir import checkpoints
 
     clock = _Clock()
@@ -155,7 +155,12 @@ class Bench:
       workdir = pathlib.Path(folder)
       with checkpoints.Checkpoints(workdir) as saved:
         training = train_loop.Training(
-          self.config, workdir, self._data, self._objective, saved
+          self.config,
+          workdir,
+          self._data,
+          self._objective,
+          saved,
+          metric_writers.Writers({}),
         )
         training.run(clock)
     return clock.epochs()

@@ -232,6 +232,9 @@ def get_config() -> ml_collections.ConfigDict:
   # and the one behind the last, e.g. (20, 25); () is none. See
   # docs/training.md.
   train.trace_steps = ()
+  # Where losses and scores go besides the run's own files: tensorboard, mlflow,
+  # both, e.g. ('tensorboard', 'mlflow'), or () for neither.
+  train.writers = ("tensorboard",)
 
   evaluation = config.evaluation = ml_collections.ConfigDict()
   # Images in one forward pass; it changes no result. A CPU takes 16 at most.

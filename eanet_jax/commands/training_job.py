@@ -12,13 +12,19 @@ import jax
 import ml_collections
 
 from eanet_jax import errors
+from eanet_jax.commands import final_figures
 from eanet_jax.configuration import field_rules
 from eanet_jax.data import dataset
 from eanet_jax.evaluation import run_results
 from eanet_jax.models import networks
 from eanet_jax.reporting import html_pages
 from eanet_jax.runtime import console, progress, versions, wording
-from eanet_jax.training import choosing, objectives, train_loop
+from eanet_jax.training import (
+  choosing,
+  metric_writers,
+  objectives,
+  train_loop,
+)
 from eanet_jax.workdir import (
   checkpoints,
   checksums_json,
@@ -35,6 +41,7 @@ def check(config: ml_collections.ConfigDict) -> None:
   """Raises UserError naming the first field whose value cannot be used."""
   field_rules.validate(config)
   objectives.check(config)
+  metric_writers.check(config.train.writers)
 
 
 def settled(
@@ -158,7 +165,12 @@ def train_and_evaluate(
         left_out_csv.write(workdir, data.views.skipped, data.views.unmatched)
         remarks_csv.write(workdir, data.views.remarks)
       saved = stack.enter_context(checkpoints.Checkpoints(workdir))
-      training = train_loop.Training(config, workdir, data, objective, saved)
+      writers = stack.enter_context(
+        metric_writers.opened(config.train.writers, workdir)
+      )
+      training = train_loop.Training(
+        config, workdir, data, objective, saved, writers
+      )
       if jax.process_index() == 0:
         training.write_overview()
       if bar is None:
@@ -170,6 +182,8 @@ def train_and_evaluate(
       if results is None or jax.process_index() > 0:
         return None
       keep(workdir, results, report)
+      if training.total_steps and writers:
+        final_figures.write(writers, config, workdir, results, training.step)
       return results
   except OSError as error:
     raise errors.UserError(

@@ -20,6 +20,7 @@ _FREE = frozenset(
     "train.minutes",  # what came of them tells
     "train.steps_per_dispatch",
     "train.trace_steps",
+    "train.writers",
     "evaluation.batch_size",
     "evaluation.bootstrap_resamples",
   }
@@ -35,6 +36,7 @@ _LATER: dict[str, Any] = {
   "split.cross_validate": False,
   "train.minutes": 15.0,
   "train.trace_steps": [],
+  "train.writers": ["tensorboard"],
 }
 # (field, some of its values, the fields that a run does not use with them).
 _UNUSED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (

@@ -106,6 +106,14 @@ _RULES = {
     _is_range,
     "() or two steps from 0 on, the first below the second, e.g. (20, 25)",
   ),
+  "train.writers": (
+    lambda names: (
+      isinstance(names, list | tuple)
+      and set(names) <= {"tensorboard", "mlflow"}
+      and len(set(names)) == len(names)
+    ),
+    "() or any of tensorboard and mlflow, e.g. ('tensorboard', 'mlflow')",
+  ),
   "evaluation.batch_size": _POSITIVE,
   "evaluation.orientations": (lambda n: n in (1, 4, 8), "1, 4 or 8"),
   "evaluation.bootstrap_resamples": _NOT_NEGATIVE,

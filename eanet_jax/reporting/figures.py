@@ -1,19 +1,22 @@
 """How a report's figures look, and how they become text.
 
 Takes functions that draw a figure, gives functions that return it as SVG in a
-data URI. The same numbers give the same text, whatever the user's own plotting
-style. pyplot is not used: it keeps figures in a global list.
+data URI, or as pixels. The same numbers give the same text, whatever the user's
+own plotting style. pyplot is not used: it keeps figures in a global list.
 """
 
 import base64
+import contextlib
 import functools
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec
 
 import matplotlib.figure
 import matplotlib.style
+import numpy as np
+from matplotlib.backends import backend_agg
 
 P = ParamSpec("P")
 
@@ -42,6 +45,14 @@ STYLE = (
 )
 
 
+@contextlib.contextmanager
+def _style() -> Iterator[None]:
+  with warnings.catch_warnings(), matplotlib.style.context(STYLE):
+    # The layout's font lacks many scripts that the page's may have.
+    warnings.filterwarnings("ignore", "Glyph .* missing")
+    yield
+
+
 def as_uri(
   plot: Callable[P, matplotlib.figure.Figure],
 ) -> Callable[P, str]:
@@ -50,14 +61,27 @@ def as_uri(
   @functools.wraps(plot)
   def styled(*args: P.args, **kwargs: P.kwargs) -> str:
     text, nothing = io.BytesIO(), {"Date": None, "Creator": None}
-    with warnings.catch_warnings(), matplotlib.style.context(STYLE):
-      # The layout's font lacks many scripts that the page's may have.
-      warnings.filterwarnings("ignore", "Glyph .* missing")
+    with _style():
       figure = plot(*args, **kwargs)
       figure.savefig(text, format="svg", transparent=True, metadata=nothing)
     # Laid out with the font that is always there, shown with the page's own.
     svg = text.getvalue().replace(b"'DejaVu Sans'", b"system-ui, sans-serif")
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+  return styled
+
+
+def as_pixels(
+  plot: Callable[P, matplotlib.figure.Figure],
+) -> Callable[P, np.ndarray]:
+  """Decorates a function that returns a figure: it returns uint8 (y, x, 3)."""
+
+  @functools.wraps(plot)
+  def styled(*args: P.args, **kwargs: P.kwargs) -> np.ndarray:
+    with _style():
+      canvas = backend_agg.FigureCanvasAgg(plot(*args, **kwargs))
+      canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
   return styled
 

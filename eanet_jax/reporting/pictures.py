@@ -87,6 +87,30 @@ def _shown(
   }
 
 
+def rows(
+  workdir: pathlib.Path, listed: results_json.Examples
+) -> list[np.ndarray]:
+  """Returns the examples with maps as uint8 (y, x, 3): image, then each map.
+
+  Raises:
+    UserError: examples.npz was changed or is damaged.
+    OSError: it is missing or cannot be read.
+  """
+  if not listed["attention"]:
+    return []
+  arrays = examples_npz.read(workdir)
+  found = []
+  for example, maps in zip(
+    listed["attention"]["examples"], arrays.attention, strict=False
+  ):
+    if 0 <= (index := example.get("image", -1)) < len(arrays.images):
+      image = arrays.images[index]
+      row = [_drawn(image).convert("RGB")]
+      row += [_drawn(image, weights) for weights in maps]
+      found.append(np.concatenate([np.asarray(each) for each in row], axis=1))
+  return found
+
+
 def picture(image: np.ndarray, weights: np.ndarray | None = None) -> str:
   """Returns an image as a data URI, with any weights over it as heat.
 
@@ -95,6 +119,14 @@ def picture(image: np.ndarray, weights: np.ndarray | None = None) -> str:
     weights: float (gy, gx) on the image's grid of patches. The smallest is
       clear, the largest most opaque: compare shades within one picture only.
   """
+  content = io.BytesIO()
+  _drawn(image, weights).save(content, "JPEG", quality=85)
+  text = base64.b64encode(content.getvalue()).decode()
+  return f"data:image/jpeg;base64,{text}"
+
+
+def _drawn(image: np.ndarray, weights: np.ndarray | None = None) -> Image.Image:
+  """An image scaled down, in colour where weights are over it."""
   drawn = Image.fromarray(np.asarray(image, np.uint8))
   drawn.thumbnail((_LONGEST_PX, _LONGEST_PX), Image.Resampling.LANCZOS)
   if weights is not None:
@@ -107,7 +139,4 @@ def picture(image: np.ndarray, weights: np.ndarray | None = None) -> str:
     pixels = np.asarray(drawn, np.float32)[..., None]
     pixels = pixels + 0.75 * heat[..., None] * (colour - pixels)
     drawn = Image.fromarray(pixels.round().astype(np.uint8))
-  content = io.BytesIO()
-  drawn.save(content, "JPEG", quality=85)
-  text = base64.b64encode(content.getvalue()).decode()
-  return f"data:image/jpeg;base64,{text}"
+  return drawn

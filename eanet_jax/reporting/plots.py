@@ -97,8 +97,7 @@ def _dot(
   axes.plot(value, y, "o", ms=size, mec=colour, mfc=face, mew=1.2)
 
 
-@figures.as_uri
-def confusion(
+def _confusion(
   confusion: results_json.Confusion, class_names: Sequence[str]
 ) -> matplotlib.figure.Figure:
   """Returns a plot of counts, true class by predicted, shaded by row share.
@@ -136,6 +135,10 @@ def confusion(
   axes.invert_yaxis()
   axes.spines[:].set_visible(False)
   return figure
+
+
+confusion = figures.as_uri(_confusion)
+confusion_pixels = figures.as_pixels(_confusion)
 
 
 @figures.as_uri

@@ -1,16 +1,15 @@
 """The epochs of a run so far, written where people look for them.
 
-Takes a row at the end of each epoch, leaves history.csv and TensorBoard's
-scalars in the workdir.
+Takes a row at the end of each epoch, leaves history.csv in the workdir and the
+same figures with the run's writers.
 """
 
 import pathlib
-import shutil
 from collections.abc import Iterable
 
 import jax
 
-from eanet_jax.training import tensorboard
+from eanet_jax.training import metric_writers
 from eanet_jax.workdir import history_csv
 
 
@@ -22,27 +21,27 @@ class History:
   """
 
   def __init__(
-    self, workdir: pathlib.Path, epochs: Iterable[history_csv.Epoch] = ()
+    self,
+    workdir: pathlib.Path,
+    writers: metric_writers.Writers,
+    epochs: Iterable[history_csv.Epoch] = (),
   ):
     """Takes the rows of a run that is resumed."""
     self.epochs = list(epochs)
-    self._workdir = workdir
-    scalars = workdir / "tensorboard"
-    self._scalars = tensorboard.TensorBoard(scalars)
+    self._workdir, self._writers = workdir, writers
     if jax.process_index() == 0:
-      # Written again: epochs after the checkpoint are trained again, and would
-      # stand there twice.
-      shutil.rmtree(scalars, ignore_errors=True)
+      # Written again: epochs after the checkpoint are trained again.
       history_csv.write(workdir, self.epochs)
       for row in self.epochs:
-        self._scalars.write(row.step, history_csv.scalars(row))
+        writers.scalars(row.step, history_csv.scalars(row))
 
-  def add(self, row: history_csv.Epoch) -> None:
-    """Adds an epoch; only process 0 of a job writes files."""
+  def add(self, row: history_csv.Epoch, images_per_s: float) -> None:
+    """Adds an epoch and its speed; only process 0 of a job writes files."""
     self.epochs.append(row)
     if jax.process_index() == 0:
       history_csv.write(self._workdir, self.epochs)
-      self._scalars.write(row.step, history_csv.scalars(row))
+      speed = {"speed/images_per_s": images_per_s}
+      self._writers.scalars(row.step, history_csv.scalars(row) | speed)
 
   @property
   def best_step(self) -> int | None:

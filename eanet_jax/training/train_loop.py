@@ -32,6 +32,7 @@ from eanet_jax.runtime import (
 from eanet_jax.training import (
   dispatching,
   initial_state,
+  metric_writers,
   objective_discriminant,
   objectives,
   resuming,
@@ -66,6 +67,7 @@ class Training:
     data: dataset.Dataset,
     objective: objectives.Objective,
     saved: checkpoints.Checkpoints,
+    writers: metric_writers.Writers,
   ):
     """Initialises or restores the state.
 
@@ -95,7 +97,9 @@ class Training:
       state, saved, config, workdir, data, self.mesh
     )
     self.step = meta.step if meta else 0
-    self.history = run_history.History(workdir, meta.history if meta else ())
+    self.history = run_history.History(
+      workdir, writers, meta.history if meta else ()
+    )
     self.clock = timing.Clock(meta.wall_time_s if meta else 0.0)
     if meta and meta.class_names != objective.class_names:
       now = ", ".join(objective.class_names)
@@ -193,9 +197,10 @@ class Training:
           self._saving.stop(self.state, self._meta(score=None))
           break
         images = (self.step - first) * train.batch_size
-        self.clock.add_epoch(images, time.monotonic() - begun)
+        seconds = time.monotonic() - begun
+        self.clock.add_epoch(images, seconds)
         row = self._row(epoch)
-        self.history.add(row)
+        self.history.add(row, images / seconds)
         bar.tell(_told(row))
         self._saving.end_epoch(
           self.state,

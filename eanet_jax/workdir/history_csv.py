@@ -69,9 +69,12 @@ def columns(epochs: Sequence[Epoch]) -> dict[str, list[float]]:
 
 
 def scalars(epoch: Epoch) -> dict[str, float]:
-  """Returns the figures that an epoch has by name, except epoch and step."""
-  return {
-    name: value
-    for name in COLUMNS[2:]
-    if (value := getattr(epoch, name)) is not None
-  }
+  """Returns an epoch's figures by group: train/loss, validation/loss, ..."""
+  found = {}
+  for name in COLUMNS[2:]:
+    value = getattr(epoch, name)
+    if value is not None:
+      split, _, what = name.partition("_")
+      grouped = split in ("train", "validation")
+      found[f"{split}/{what}" if grouped else f"train/{name}"] = value
+  return found

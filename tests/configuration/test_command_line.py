@@ -103,6 +103,8 @@ def test_differences_are_those_that_change_the_run():
     ("eanet", {"train.trace_steps": (5,)}, r"trace_steps=\(5,\) cannot"),
     ("eanet", {"train.trace_steps": (0.5, 5)}, "train.trace_steps"),
     ("transfer", {"train.trace_steps": (0, 5)}, "has nothing to trace"),
+    ("eanet", {"train.writers": ("wandb",)}, "any of tensorboard and mlflow"),
+    ("eanet", {"train.writers": ("mlflow", "mlflow")}, "train.writers"),
     ("transfer", {"train.epochs": 3}, "train.epochs=3 is for a network that"),
     ("transfer", {"split.validate_by": "specimen"}, "set images aside"),
     ("transfer", {"model.pretrained": "a.h5"}, "has those of its model.trunk"),

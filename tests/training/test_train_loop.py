@@ -16,7 +16,12 @@ from conftest import ROOT, SMALL, launch, run, small_job
 from eanet_jax.commands import training_job
 from eanet_jax.configuration import command_line
 from eanet_jax.runtime import console
-from eanet_jax.training import dispatching, saving, train_loop
+from eanet_jax.training import (
+  dispatching,
+  metric_writers,
+  saving,
+  train_loop,
+)
 from eanet_jax.workdir import checkpoints, history_csv
 
 
@@ -93,7 +98,9 @@ def test_an_estimate_changes_nothing(tmp_path, data_dir):
   )
   data, objective = training_job.load(config)
   with checkpoints.Checkpoints(tmp_path) as saved:
-    training = train_loop.Training(config, tmp_path, data, objective, saved)
+    training = train_loop.Training(
+      config, tmp_path, data, objective, saved, metric_writers.Writers({})
+    )
     before = jax.tree.map(np.asarray, training.state)
     assert 0 < training.estimate() < 600
     after = jax.tree.map(np.asarray, training.state)
@@ -223,7 +230,7 @@ def test_a_resumed_run_keeps_its_best_epoch(
     assert (whole / file).read_bytes() == (broken / file).read_bytes(), file
   events = event_accumulator.EventAccumulator(str(broken / "tensorboard"))
   events.Reload()
-  logged = [event.step for event in events.Tensors("train_loss")]
+  logged = [event.step for event in events.Tensors("train/loss")]
   assert logged == [each.step for each in history_csv.read(broken)]
 
 
