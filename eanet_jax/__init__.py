@@ -30,8 +30,9 @@ objective; workdir.checkpoints keeps the best epoch; evaluation.answers and
 scoring say what it is worth; reporting.html_pages shows it. For a new file
 inference.classify does the same from the workdir alone:
 
-  from eanet_jax import Classifier
+  from eanet_jax import Classifier, train
 
+  results = train("my_steels", "runs/my_steels")
   predictions = Classifier.restore("runs/my_steels")(["new_images"])
 
 docs/design.md says more, and why.
@@ -41,17 +42,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+  from eanet_jax.commands.train import train
   from eanet_jax.data.micrographs import Told
   from eanet_jax.inference.classify import Classifier
   from eanet_jax.inference.predictions import Prediction
 
-__all__ = ["Classifier", "Prediction", "Told"]
+__all__ = ["Classifier", "Prediction", "Told", "train"]
 
 # Loaded on first use: the command's help must not wait for JAX.
 _HOMES = {
   "Classifier": "eanet_jax.inference.classify",
   "Prediction": "eanet_jax.inference.predictions",
   "Told": "eanet_jax.data.micrographs",
+  "train": "eanet_jax.commands.train",
 }
 
 

@@ -34,8 +34,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
   """Runs or resumes the comparison; returns 1 if one of its runs failed."""
   with own_folder.said_as_set():
-    workdir = own_folder.workdir(arguments, "-compared")
-    config = own_folder.configuration(arguments)
+    folder = arguments.folder
+    workdir = own_folder.workdir(folder, arguments.workdir, "-compared")
+    fields = own_folder.fields(arguments)
+    config = own_folder.configuration(folder, arguments.recipe, fields)
     if "systems" not in config:
       raise errors.UserError(
         f"--recipe={arguments.recipe} is one network, not a comparison: use"

@@ -1,13 +1,15 @@
 """What `eanet train` and `eanet compare` share: a job on a user's own folder.
 
-Takes the command line, gives the merged configuration and the workdir.
+Takes a folder, a recipe and fields, from the command line or a program, gives
+the merged configuration and the workdir.
 """
 
 import argparse
 import contextlib
 import pathlib
+import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from eanet_jax import errors
 from eanet_jax.commands import set_fields
@@ -58,15 +60,30 @@ def add_options(
   )
 
 
-def configuration(arguments: argparse.Namespace) -> "ml_collections.ConfigDict":
+def fields(arguments: argparse.Namespace) -> list[str]:
+  """Returns what the command line sets, each as "group.field=value"."""
+  epochs = arguments.epochs
+  return [
+    *arguments.fields,
+    *([] if epochs is None else [f"train.epochs={epochs}"]),
+  ]
+
+
+def configuration(
+  folder: pathlib.Path, recipe: str, fields: Sequence[str]
+) -> "ml_collections.ConfigDict":
   """Returns the recipe for the user's folder, with the fields that are set.
+
+  Args:
+    folder: of micrographs, or a table of them.
+    recipe: its name, or the path of a config file.
+    fields: each "group.field=value".
 
   Raises:
     UserError: a recipe, folder, field or value cannot be used.
   """
   from eanet_jax.data import table_cells
 
-  folder = arguments.folder
   is_table = table_cells.is_table(folder)
   if not folder.is_dir() and not is_table:
     what = "is a file" if folder.exists() else "does not exist"
@@ -75,29 +92,33 @@ def configuration(arguments: argparse.Namespace) -> "ml_collections.ConfigDict":
       " FOLDER/class/specimen/image files, e.g. my_steels/P92/P92-1/a.tif, or a"
       " table of them"
     )
-  fields = list(arguments.fields)
-  if arguments.epochs is not None:
-    fields.append(f"train.epochs={arguments.epochs}")
-  config = recipes.load(arguments.recipe)
+  config = recipes.load(recipe)
   config.dataset.source = "table" if is_table else "folder"
   # Absolute, so that the same folder under another name resumes the same run.
   config.dataset.path = str(folder.resolve())
   return set_fields.apply(config, fields)
 
 
-def workdir(arguments: argparse.Namespace, ending: str = "") -> pathlib.Path:
+def workdir(
+  folder: pathlib.Path, chosen: pathlib.Path | None, ending: str = ""
+) -> pathlib.Path:
   """Returns the folder to write to, by default runs/<name of folder or table>.
+
+  Args:
+    folder: of micrographs, or a table of them.
+    chosen: by the user; None for the default.
+    ending: of the default.
 
   Raises:
     UserError: it would lie inside the folder of micrographs.
   """
-  folder = arguments.folder.resolve()
-  name = folder.stem if folder.is_file() else folder.name
-  chosen = arguments.workdir or pathlib.Path("runs", name + ending)
+  inside = folder.resolve()
+  name = inside.stem if inside.is_file() else inside.name
+  chosen = chosen or pathlib.Path("runs", name + ending)
   chosen = chosen.expanduser()
-  if chosen.resolve().is_relative_to(folder):
+  if chosen.resolve().is_relative_to(inside):
     raise errors.UserError(
-      f"--workdir={chosen} lies inside {arguments.folder}, whose folders are"
+      f"--workdir={chosen} lies inside {folder}, whose folders are"
       " taken as classes: name one elsewhere with --workdir"
     )
   return chosen
@@ -113,3 +134,13 @@ def said_as_set() -> Iterator[None]:
     yield
   except errors.UserError as error:
     raise errors.UserError(str(error).replace("--config.", "--set ")) from None
+
+
+@contextlib.contextmanager
+def said_as_arguments() -> Iterator[None]:
+  """Makes errors name fields and options as a program has them."""
+  try:
+    yield
+  except errors.UserError as error:
+    text = re.sub(r"--config\.|--set |--(?=workdir|recipe)", "", str(error))
+    raise errors.UserError(text) from None

@@ -23,7 +23,37 @@ from eanet_jax.runtime import progress as bars
 
 T = TypeVar("T")
 
+# The logs that say nothing here, and from which level on they do.
+_LOGS = {
+  **dict.fromkeys(("jax", "tensorflow", "tensorflow_datasets"), logging.ERROR),
+  # By these Orbax tells in pages of a save that failed. It raises that too.
+  **dict.fromkeys(("absl", "orbax", "asyncio"), logging.CRITICAL),
+}
+
 _Handler = Callable[[int, types.FrameType | None], object] | int | None
+
+
+_of_a_program = _silent = False  # see `in_a_program`
+
+
+@contextlib.contextmanager
+def in_a_program(*, verbose: bool) -> Iterator[None]:
+  """Leaves signals and logs as the program has them that runs the body.
+
+  Args:
+    verbose: whether what a command would say is said, bars too.
+  """
+  global _of_a_program, _silent
+  before = _of_a_program, _silent
+  levels = {name: logging.getLogger(name).level for name in _LOGS}
+  _quiet_logs()
+  _of_a_program, _silent = True, not verbose
+  try:
+    yield
+  finally:
+    _of_a_program, _silent = before
+    for name, level in levels.items():
+      logging.getLogger(name).setLevel(level)
 
 
 def guarded(main: Callable[[list[str]], int], argv: list[str]) -> int:
@@ -154,15 +184,14 @@ def _quiet_logs() -> None:
   # Read by TensorFlow's and XLA's C++ when they load.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-  for name in ("jax", "tensorflow", "tensorflow_datasets"):
-    logging.getLogger(name).setLevel(logging.ERROR)
-  # By these Orbax tells in pages of a save that failed. It raises that too.
-  for name in ("absl", "orbax", "asyncio"):
-    logging.getLogger(name).setLevel(logging.CRITICAL)
+  for name, level in _LOGS.items():
+    logging.getLogger(name).setLevel(level)
 
 
 def say(text: str) -> None:
   """Prints text above any progress bar, in process 0 of a job only."""
+  if _silent:
+    return
   import jax
   import tqdm
 
@@ -173,6 +202,7 @@ def say(text: str) -> None:
 
 def progress(items: Iterable[T] = (), **options: Any) -> bars.Progress[T]:
   """Returns a bar, or lines in a log; for options see `progress.Progress`."""
+  options["disable"] = options.get("disable", False) or _silent
   return bars.Progress(items, **options)
 
 
@@ -184,8 +214,12 @@ def stop_signals() -> Iterator[Callable[[], int]]:
   between dispatches; after one of them, here or while the run is saved, a
   second Ctrl-C or SIGTERM ends the process at once. In a job of several
   processes SIGTERM is left to JAX's preemption service, which lets all of them
-  stop after the same step, and the others are handed to it.
+  stop after the same step, and the others are handed to it. Within a program
+  that calls this one, signals are that program's.
   """
+  if _of_a_program:
+    yield lambda: 0
+    return
   import jax
 
   several = jax.process_count() > 1
