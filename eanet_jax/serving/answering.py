@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from eanet_jax.data import file_limits, file_readers, micrographs, read_ahead
 from eanet_jax.explanation import named_structure
-from eanet_jax.inference import classify
+from eanet_jax.inference import classify, predictions
 
 # Of pictures that were read and wait for the network; no more are read then.
 _HELD_BYTES = 2**28
@@ -25,7 +25,7 @@ _HELD_BYTES = 2**28
 _MOST_FILES = 32
 _END_S = 10.0  # in which the network ends what it has begun
 
-_Answer = concurrent.futures.Future[classify.Prediction]
+_Answer = concurrent.futures.Future[predictions.Prediction]
 _Read = micrographs.Micrograph | micrographs.MicrographError
 
 
@@ -109,7 +109,7 @@ class Answering:
 
   async def predictions(
     self, paths: Sequence[pathlib.Path]
-  ) -> list[classify.Prediction]:
+  ) -> list[predictions.Prediction]:
     """Returns the predictions of files, in order.
 
     Who stops waiting gives up those files that were not begun.
@@ -117,7 +117,7 @@ class Answering:
     # Else the first of two requests would have all its files before the other.
     turns = asyncio.Semaphore(2 * len(self._others))
 
-    async def one(path: pathlib.Path) -> classify.Prediction:
+    async def one(path: pathlib.Path) -> predictions.Prediction:
       async with turns:
         answer: _Answer = concurrent.futures.Future()
         self._to_read.put((str(path), answer))

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from eanet_jax.inference import answer_rows, classify
+from eanet_jax.inference import answer_rows, predictions
 from eanet_jax.serving import (
   access,
   answering,
@@ -139,10 +139,10 @@ class Application:
     try:
       end = asyncio.get_running_loop().time() + self._allowed.request_s
       files = await self._received(request, folder, end)
-      predictions = await self._answered(
+      answered = await self._answered(
         request, [each.path for each in files], end
       )
-      return requests.as_json(self._network.answer(files, predictions, table))
+      return requests.as_json(self._network.answer(files, answered, table))
     finally:
       self.running -= 1
       shutil.rmtree(folder, ignore_errors=True)
@@ -187,7 +187,7 @@ class Application:
     request: requests.Request,
     paths: Sequence[pathlib.Path],
     end: float,
-  ) -> list[classify.Prediction]:
+  ) -> list[predictions.Prediction]:
     """The predictions of files, while somebody waits for them."""
     loop = asyncio.get_running_loop()
     answer = asyncio.ensure_future(self._answers.predictions(paths))

@@ -12,7 +12,7 @@ from eanet_jax import errors
 from eanet_jax.data import file_limits
 from eanet_jax.explanation import named_structure
 from eanet_jax.exporting import html_page
-from eanet_jax.inference import answer_rows, classify
+from eanet_jax.inference import answer_rows, classify, predictions
 from eanet_jax.models import networks
 from eanet_jax.reporting import html_pages
 from eanet_jax.serving import limits, uploads
@@ -56,13 +56,13 @@ class ServedNetwork:
   def answer(
     self,
     files: Sequence[uploads.Upload],
-    predictions: Sequence[classify.Prediction],
+    answered: Sequence[predictions.Prediction],
     table: answer_rows.Table,
   ) -> dict[str, Any]:
     """Returns what the body of an answer says."""
     rows = [
       _named(row, file, table.columns)
-      for file, prediction in zip(files, predictions, strict=True)
+      for file, prediction in zip(files, answered, strict=True)
       for row in table.rows(prediction)
     ]
     return {

@@ -6,7 +6,7 @@ import json
 import made_classifiers
 import pytest
 
-from eanet_jax.inference import classify
+from eanet_jax.inference import predictions
 from eanet_jax.serving import (
   access,
   application,
@@ -36,7 +36,9 @@ class Answers:
     if self.error:
       raise self.error
     return [
-      classify.Prediction(str(path), error=f"{path}: no image in {path.parent}")
+      predictions.Prediction(
+        str(path), error=f"{path}: no image in {path.parent}"
+      )
       for path in paths
     ]
 
