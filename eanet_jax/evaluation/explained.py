@@ -1,17 +1,16 @@
-"""One file, classified and explained: which places speak for which class.
+"""One picture, classified and explained: which places speak for which class.
 
-Takes a `Classifier` and a file, gives its prediction and maps over the
-micrograph.
+Takes a `Classifier` and a file or an array, gives its prediction and maps over
+the micrograph.
 """
 
 import dataclasses
-import pathlib
 
 import numpy as np
 
 from eanet_jax.data import micrographs
 from eanet_jax.explanation import contributions
-from eanet_jax.inference import classify, predictions
+from eanet_jax.inference import classify, picture_views, predictions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,9 +56,17 @@ class Explained:
 
 
 def explain(
-  classifier: classify.Classifier, path: pathlib.Path
+  classifier: classify.Classifier, path: picture_views.Picture
 ) -> Explained | predictions.Prediction:
-  """Returns the file explained, or the prediction that says why it is not."""
+  """Returns a picture explained, or the prediction that says why it is not.
+
+  Args:
+    classifier: what is to be explained.
+    path: a file, or an array as `Classifier.__call__` takes it.
+
+  Raises:
+    UserError: an array is not one of grey levels.
+  """
   found = classifier.examine(path)
   if found.micrograph is None:
     return found.prediction

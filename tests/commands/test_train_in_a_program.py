@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import signal
 
+import jax
 import pytest
 from conftest import SMALL, eanet
 
@@ -107,3 +108,13 @@ def test_mistakes_are_user_errors_in_a_programs_words(tmp_path, options, said):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
   with pytest.raises(errors.UserError, match="no_steels does not exist"):
     eanet_jax.train(tmp_path / "no_steels")
+
+
+def test_64_bits_would_give_other_results_and_are_refused(tmp_path):
+  (tmp_path / "my_steels").mkdir()
+  jax.config.update("jax_enable_x64", True)
+  try:
+    with pytest.raises(errors.UserError, match="jax_enable_x64"):
+      eanet_jax.train(tmp_path / "my_steels", tmp_path / "run")
+  finally:
+    jax.config.update("jax_enable_x64", False)
