@@ -18,7 +18,17 @@ def blocks(language, text=TEXT):
 
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 LAUNCHES = [line for line in COMMANDS if line.startswith("python launch.py")]
-EANET = [line for line in COMMANDS if line.startswith("eanet ")]
+# A server runs until it is stopped: tests/serving/test_documented.py.
+SERVED = [line for line in COMMANDS if line.startswith("eanet serve ")]
+EANET = [
+  line for line in COMMANDS if line.startswith("eanet ") and line not in SERVED
+]
+PYTHON = [
+  block
+  for page, text in TEXTS.items()
+  if page != "docs/serve.md"
+  for block in blocks("python", text)
+]
 
 
 def results_section():

@@ -578,3 +578,19 @@ def test_exports_are_timed_beside_this_program(trained):
   assert [row[0].strip() for row in rows] == ["eanet_jax", "stablehlo", "onnx"]
   assert all(float(row[1]) < 1e-4 for row in rows[1:])
   assert all(float(row[4]) > 0 for row in rows)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it needs signals")
+def test_serving_measures_requests_beside_the_classifier(trained):
+  pytest.importorskip("uvicorn")
+  command = ("benchmarks/serving.py", str(trained))
+  done = run(*command, "--clients=2", "--seconds=0.5")
+  assert done.returncode == 0, done.stderr
+  _, _, row = done.stdout.splitlines()
+  clients, ready, first, rate, median, late, share = (
+    cell.strip() for cell in row.split("|")[1:-1]
+  )
+  assert clients == "2"
+  assert 0 < float(ready) < 120 and float(rate) > 0
+  assert 0 <= float(median) <= float(late) and 0 <= float(first) < 60
+  assert "% of " in share

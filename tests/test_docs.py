@@ -121,7 +121,7 @@ def walk_in(folder, environment):
       words += [f"--set={field}={value}" for field, value in small.items()]
       words += ["--epochs=1"] * ("--recipe" in words)
     lines.append(words)
-  lines += dict.fromkeys(documented.blocks("python"))
+  lines += dict.fromkeys(documented.PYTHON)
   script = str(ROOT / "tests" / "walk_docs.py")
   run(folder, environment, script, input=json.dumps(lines))
 
@@ -175,7 +175,7 @@ def test_the_commands_for_own_micrographs_run(walked):
 
 
 def test_the_python_examples_run(walked):
-  assert len(documented.blocks("python")) >= 4
+  assert len(documented.PYTHON) >= 4
   assert (walked / "built").is_dir()  # by the TFDS builder
 
 

@@ -19,6 +19,9 @@ KNOWN = (
   "python -m pytest",
   "mkdocs build --strict",  # .ci/run
   "tensorboard --logdir",
+  "eanet serve ",  # tests/serving/test_documented.py, and the next two
+  "curl ",
+  'python -c "import secrets;',
   "python benchmarks/",  # tests/test_benchmarks.py
   "python tests/faults/matrix.py",  # tests/faults/test_matrix.py, a part of it
   "pip-audit",  # it asks a database

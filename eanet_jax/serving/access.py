@@ -81,16 +81,16 @@ def of(host: str, token: str, names: Collection[str]) -> Access:
   Raises:
     UserError: it could be reached from elsewhere, and without a token.
   """
-  if not is_loopback(host):
-    if not token:
-      raise errors.UserError(
-        f"--host={host} can be reached from other computers: set a token, with"
-        f" --token-file or the variable {TOKEN_VARIABLE}, or leave --host out"
-      )
-    # Under whatever name: a page of elsewhere has no token.
-    return Access(frozenset(map(str.lower, names)), token)
-  own = {host, *names}
-  return Access(_LOOPBACK_NAMES | set(map(str.lower, own)), token)
+  allowed = _LOOPBACK_NAMES | {each.lower() for each in (host, *names)}
+  if is_loopback(host):
+    return Access(allowed, token)
+  if not token:
+    raise errors.UserError(
+      f"--host={host} can be reached from other computers: set a token, with"
+      f" --token-file or the variable {TOKEN_VARIABLE}, or leave --host out"
+    )
+  # Nobody knows all its names, and a page of elsewhere has no token.
+  return Access(allowed if names else frozenset(), token)
 
 
 def checked_token(text: str, source: str) -> str:
