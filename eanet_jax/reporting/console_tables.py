@@ -25,14 +25,7 @@ def table(
     specimens_known: whether scores of specimens are of specimens.
   """
   levels = levels_of(test, specimens_known)
-  lines = [f"{'':19}" + "".join(f"{level:>23}" for level in levels)]
-  for score in metrics.HEADLINE:
-    line = f"{score.replace('_', ' '):19}"
-    for level in levels:
-      line += f"{with_interval(test[level], score):>23}"
-    lines.append(line)
-  counts = "".join(f"{test[level]['examples']:>23}" for level in levels)
-  lines.append(f"{'examples':19}{counts}")
+  lines = _aligned([("", *levels), *rows(test, levels)], 19)
   confusion = test["micrograph"]["confusion"]
   return "\n".join([*lines, "", *_confused(confusion, class_names)])
 
@@ -69,17 +62,25 @@ def baseline_table(
 ) -> str:
   """Returns the scores of `baselines.logits` on the same micrographs."""
   shown: tuple[results_json.Headline, ...] = ("accuracy", "macro_f1", "kappa")
-  names = (name.replace("_", " ") for name in shown)
   titles = results_json.baseline_titles(num_classes)
-  width = max(map(len, titles.values())) + 1
-  lines = [f"{'baselines':{width}}" + "".join(f"{name:>23}" for name in names)]
-  for name, label in titles.items():
+  found = [("baselines", *(name.replace("_", " ") for name in shown))]
+  for name, title in titles.items():
     scores = baselines[name]["micrograph"]
-    lines.append(
-      f"{label:{width}}"
-      + "".join(f"{with_interval(scores, s):>23}" for s in shown)
-    )
-  return "\n".join(lines)
+    found.append((title, *(with_interval(scores, each) for each in shown)))
+  return "\n".join(_aligned(found, max(map(len, titles.values())) + 1))
+
+
+def _aligned(found: Sequence[Sequence[str]], first: int) -> list[str]:
+  """Lines of rows: the first cell to the left, the others to the right.
+
+  Two spaces stand before each of the others, also where all its numbers are
+  negative: such a score and its interval are three characters longer.
+  """
+  width = max(23, *(len(cell) + 2 for row in found for cell in row[1:]))
+  return [
+    f"{name:{first}}" + "".join(f"{cell:>{width}}" for cell in cells)
+    for name, *cells in found
+  ]
 
 
 def levels_of(
