@@ -41,8 +41,7 @@ def of_steps(
     if first_step < last_step:
       left = f"the steps to train are {first_step} to {last_step - 1}"
     console.say(
-      f"warning: --config.train.trace_steps=({first}, {last}) traces nothing:"
-      f" {left}"
+      f"warning: train.trace_steps=({first}, {last}) traces nothing: {left}"
     )
     yield None
     return
@@ -123,6 +122,6 @@ class Trace:
     if not self._traced:
       return "warning: nothing is traced: the run ended before these steps"
     steps = f"steps {self._traced[0]} to {self._traced[-1] - 1}"
-    newest = max(self._folder.glob("plugins/profile/*"))  # by date and time
-    (file,) = newest.glob("*.xplane.pb")
-    return f"trace of {steps}: {file}"
+    # In a folder that is named by date and time.
+    files = self._folder.glob("plugins/profile/*/*.xplane.pb")
+    return f"trace of {steps}: {max(files, default=self._folder)}"
