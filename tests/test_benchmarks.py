@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import types
+from unittest import mock
 
 import jax
 import numpy as np
@@ -45,7 +46,9 @@ def benchmark(name: str) -> types.ModuleType:
   file = ROOT / "benchmarks" / f"{name}.py"
   spec = importlib.util.spec_from_file_location(name, file)
   module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
+  # As `python FILE` has it: its own folder first.
+  with mock.patch.object(sys, "path", [str(file.parent), *sys.path]):
+    spec.loader.exec_module(module)
   return module
 
 

@@ -5,14 +5,47 @@ learning rate below it, warmed up and annealed; random turns and mirrorings.
 Nothing of it was chosen on any of the sets.
 """
 
+import pathlib
+import time
+from typing import Any
+
 import numpy as np
 import torch
-from contestants import torch_networks
+from contestants import outcomes, torch_networks
 from torch.nn import functional
 
-from eanet_jax.runtime import console
+from eanet_jax.commands import training_job
+from eanet_jax.runtime import atomic_files, console
 
 _SIDE, _EPOCHS, _BATCH, _RATE, _DECAY = 224, 8, 16, 2e-3, 1e-2
+
+
+def outcome(
+  config: Any, run: pathlib.Path, level: str, label: str
+) -> outcomes.Outcome:
+  """Returns the outcome of a fine-tuned EfficientNet, of now or of before."""
+  data, _ = training_job.load(config)
+  views, test = data.views, data.views.of(data.split.test)
+  kept = run / "fine_tuned.npz"
+  if not kept.exists():
+    console.say(label)
+    begun, train = time.monotonic(), views.of(data.split.train)
+    p = probabilities(
+      views.images,
+      train,
+      data.view_labels[train],
+      test,
+      len(views.class_names),
+      config.train.seed,
+    )
+    run.mkdir(parents=True, exist_ok=True)
+    seconds = np.array(time.monotonic() - begun)
+    atomic_files.write_arrays(kept, {"probabilities": p, "seconds": seconds})
+  with np.load(kept) as found:
+    predictions = outcomes.predictions_of(
+      views, test, found["probabilities"], level
+    )
+    return outcomes.Outcome(predictions, seconds=float(found["seconds"]))
 
 
 def probabilities(

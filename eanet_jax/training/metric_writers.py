@@ -42,7 +42,7 @@ class MetricWriter(typing.Protocol):
     """
 
   def close(self) -> None:
-    """Ends a run that is finished or stopped."""
+    """Lets go of what is open; each call before has written all it had."""
 
 
 _BY_NAME: dict[str, Callable[[pathlib.Path], MetricWriter]] = {
@@ -98,8 +98,10 @@ class Writers:
     self._each(lambda writer: writer.hyperparameters(fields, scores))
 
   def close(self) -> None:
-    """See `MetricWriter`."""
-    self._each(lambda writer: writer.close())
+    """See `MetricWriter`; all that was written is where it should be."""
+    for writer in self._writers.values():
+      with contextlib.suppress(Exception):
+        writer.close()
 
   def __bool__(self) -> bool:
     """Whether anything is still written."""
@@ -112,6 +114,8 @@ class Writers:
       # A full disk, a server that is gone: the run is worth more than any.
       except Exception as error:
         del self._writers[name]
+        with contextlib.suppress(Exception):
+          writer.close()
         reason = " ".join(str(error).split()) or type(error).__name__
         console.say(
           f"warning: nothing more is written to {name}: {reason}; the run goes"

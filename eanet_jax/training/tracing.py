@@ -41,8 +41,7 @@ def of_steps(
     if first_step < last_step:
       left = f"the steps to train are {first_step} to {last_step - 1}"
     console.say(
-      f"warning: --config.train.trace_steps=({first}, {last}) traces nothing:"
-      f" {left}"
+      f"warning: train.trace_steps=({first}, {last}) traces nothing: {left}"
     )
     yield None
     return
