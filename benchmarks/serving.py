@@ -118,10 +118,15 @@ def alone(
   classifier: classify.Classifier, paths: list[pathlib.Path], seconds: float
 ) -> float:
   """Returns the files a second of the `Classifier` in this process."""
-  classifier(paths[:1])  # compiles
-  done, begun = 0, time.perf_counter()
-  while (took := time.perf_counter() - begun) < seconds:
-    done += len(classifier(paths))
+  done = 0
+  with contextlib.closing(
+    classifier.stream(itertools.cycle(paths))
+  ) as predictions:
+    next(predictions)  # compiles
+    begun = time.perf_counter()
+    while (took := time.perf_counter() - begun) < seconds:
+      next(predictions)
+      done += 1
   return done / took
 
 

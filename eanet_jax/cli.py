@@ -92,3 +92,7 @@ class _Version(argparse.Action):
     for package in ("eanet_jax", "jax", "jaxlib"):
       print(f"{package} {installed[package]}")
     parser.exit()
+
+
+if __name__ == "__main__":  # python -m eanet_jax.cli
+  sys.exit(main())

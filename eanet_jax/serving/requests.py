@@ -24,7 +24,8 @@ _ALWAYS = (
   ("cache-control", "no-store"),
   ("cross-origin-opener-policy", "same-origin"),
   ("cross-origin-resource-policy", "same-origin"),
-  ("referrer-policy", "no-referrer"),
+  # With "no-referrer" browsers do not say where a form is sent from.
+  ("referrer-policy", "same-origin"),
   ("x-content-type-options", "nosniff"),
   ("x-frame-options", "DENY"),
 )

@@ -204,9 +204,10 @@ def test_logits_are_those_of_evaluation(
   for prediction, row in zip(predictions, evaluated.values(), strict=True):
     assert prediction.label == row["predicted"]
     assert prediction.logits.shape == (4, 3)
-    # To the last bit: the same tiles through the same program.
+    # The same tiles through the same program. Their places in batches are
+    # others, which shows in the last bits on some processors.
     expected = [float(row[name]) for name in classifier.class_names]
-    assert prediction.probabilities.tolist() == expected
+    np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-6)
 
 
 def test_order_and_company_of_files_change_nothing(trained, drawn_folder):

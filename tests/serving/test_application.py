@@ -221,3 +221,15 @@ def test_a_log_line_is_one_line(made):
   asyncio.run(ask(app, "GET", "/a\n\x1b[2J" + "b" * 500))
   assert " GET /a__[2Jbbb" in log[0]
   assert len(log[0]) < 160
+
+
+def test_a_form_stands_where_no_page_can_be_had(tmp_path):
+  classifier = made_classifiers.classifier("eanet", "model.dtype=bfloat16")
+  found = served_network.ServedNetwork(classifier).page(tmp_path, tmp_path)
+  assert b'<form action="predict" method="post"' in found
+  assert b"this network in bfloat16" in found
+  assert (
+    b"form-action &#39;self&#39;" in found or b"form-action 'self'" in found
+  )
+  assert b"<script" not in found
+  assert list(tmp_path.iterdir()) == []

@@ -259,6 +259,25 @@ def test_the_page_classifies_in_a_browser(server, files, tmp_path):
     assert not [each for each in page.asked[1:] if each.startswith("http")]
 
 
+_FORM = """
+document.body.innerHTML = '<form action="/predict" method="post"'
+  + ' enctype="multipart/form-data"><input type="file" name="f"></form>';
+"""
+
+
+@pytest.mark.skipif(chromium.PROGRAM is None, reason="it needs Chromium")
+def test_a_form_of_its_own_may_send_files(server, files, tmp_path):
+  with chromium.page(f"{server.url}health", tmp_path) as page:
+    page.wait_for("document.body?.textContent.includes('ok')")
+    page.evaluate(_FORM)
+    page.choose_files("input", files[:1])
+    page.evaluate("document.forms[0].submit()")
+    said = page.wait_for(
+      "location.pathname == '/predict' && document.body?.textContent"
+    )
+  assert json.loads(said)["rows"][0]["file"] == files[0].name
+
+
 def test_what_runs_may_end_and_nothing_is_left(trained, files, tmp_path):
   """A crash leaves a file; the next server removes it, and ends in peace."""
   name, content = files[0].name, files[0].read_bytes()
