@@ -367,7 +367,7 @@ KTH = ("aluminium_foil", "corduroy", "cork", "cotton", "linen", "wool")
 SETS = {
   "neu_surface": (("crazing", "patches"), ("",), 6),
   "uhcs600": (("network", "pearlite"), [f"f{i}" for i in range(5)], 1),
-  "bainite_martensite": (("bainite", "martensite"), ("1", "2"), 2),
+  "bainite_martensite": (("bainite", "martensite"), ("1", "2"), 3),
   "kth_tips2b_grey": (KTH, "abcd", 4),
 }
 
@@ -394,7 +394,7 @@ def make_set(folder, name):
   [
     ("neu_surface", 2),
     pytest.param("uhcs600", 10, marks=pytest.mark.slow),
-    pytest.param("bainite_martensite", 32, marks=pytest.mark.slow),
+    pytest.param("bainite_martensite", 48, marks=pytest.mark.slow),
     pytest.param("kth_tips2b_grey", 48, marks=pytest.mark.slow),
   ],
 )
