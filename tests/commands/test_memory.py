@@ -63,7 +63,7 @@ def test_an_atlas_is_named_and_predicted_with(workdir, drawn_folder, tmp_path):
   assert done.stdout.splitlines()[0] == line
   shown = html.unescape(page.read_text())
   assert line in shown
-  assert shown.count(" % <coarse> lath</span>") == 6
+  assert shown.count(" % <coarse> lath</div>") == 6
   both = tmp_path / "specimens.jsonl"
   again = eanet("predict", workdir, *some, "--out", both, "--level=specimen")
   assert again.returncode == 0, again.stderr
