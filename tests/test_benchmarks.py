@@ -392,7 +392,7 @@ def make_set(folder, name):
 @pytest.mark.parametrize(
   ("name", "tested"),
   [
-    ("neu_surface", 2),
+    pytest.param("neu_surface", 2, marks=pytest.mark.slow),
     pytest.param("uhcs600", 10, marks=pytest.mark.slow),
     pytest.param("bainite_martensite", 48, marks=pytest.mark.slow),
     pytest.param("kth_tips2b_grey", 48, marks=pytest.mark.slow),
