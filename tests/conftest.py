@@ -26,7 +26,8 @@ if _WORKER and hasattr(os, "sched_setaffinity"):
   _CORES = sorted(os.sched_getaffinity(0))
   _COUNT = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
   if len(_CORES) >= _COUNT:
-    os.sched_setaffinity(0, _CORES[int(_WORKER[2:]) :: _COUNT])
+    # One that takes a crashed one's place has a number beyond their count.
+    os.sched_setaffinity(0, _CORES[int(_WORKER[2:]) % _COUNT :: _COUNT])
 
 # The same few programs are compiled in many processes. The first of them, that
 # of pytest itself, names the folder for all.

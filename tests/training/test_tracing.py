@@ -13,15 +13,18 @@ from test_train_loop import final_arrays
 from eanet_jax.training import tracing
 
 
+def events_of(workdir):
+  """The events of the only trace of a folder, as Perfetto shows them."""
+  (file,) = workdir.glob("**/*.trace.json.gz")
+  return json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]
+
+
 def traced_steps(workdir):
-  """step_num of each annotated dispatch in the only trace of a folder."""
-  (file,) = workdir.glob("**/*.xplane.pb")
+  """step_num of each annotated dispatch."""
   return [
-    dict(event.stats)["step_num"]
-    for plane in jax.profiler.ProfileData.from_file(str(file)).planes
-    for line in plane.lines
-    for event in line.events
-    if event.name == "train"
+    int(event["args"]["step_num"])
+    for event in events_of(workdir)
+    if event.get("name") == "train"
   ]
 
 
@@ -37,13 +40,9 @@ def test_a_traced_run_is_the_same_and_its_trace_has_the_steps(
   assert done.returncode == 0, done.stderr
   assert f"trace of steps 4 to 7: {traced / 'trace'}" in done.stdout
   assert traced_steps(traced) == [4, 5, 6, 7]
-  (viewed,) = traced.glob("trace/plugins/profile/*/*.trace.json.gz")
-  events = json.loads(gzip.decompress(viewed.read_bytes()))["traceEvents"]
-  assert [e["args"] for e in events if e.get("name") == "train"] == [
-    {"step_num": str(step)} for step in range(4, 8)
-  ]
   # The device's work on the last of them is in it too.
-  assert any("train_steps" in event.get("name", "") for event in events)
+  found = [event.get("name", "") for event in events_of(traced)]
+  assert any("train_steps" in name for name in found)
 
   assert not (plain / "trace").exists()
   names = ["history.csv", "test_predictions.csv"]
