@@ -2,6 +2,8 @@
 
 import argparse
 
+from eanet_jax.commands import number_options
+
 
 def add(parser: argparse.ArgumentParser) -> None:
   """Adds --fast and --top-k."""
@@ -14,15 +16,8 @@ def add(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--top-k",
-    type=_at_least_one,
+    type=number_options.at_least_one,
     default=0,
     metavar="K",
     help="columns of the K most probable classes, not of every class",
   )
-
-
-def _at_least_one(text: str) -> int:
-  number = int(text)  # argparse tells what is no number
-  if number < 1:
-    raise argparse.ArgumentTypeError(f"{text} is below 1")
-  return number

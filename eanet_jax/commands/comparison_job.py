@@ -66,7 +66,7 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> int:
       for each in sorted(done, key=lambda each: place[each.folder])
       if isinstance(result := done[each], results_json.RunResults)
     }
-    missing = len(planned) - len(finished) - len(failed)
+    missing = len(planned) - len(failed) - sum(map(bool, done.values()))
     if missing:
       console.say(
         f"{len(finished)} of {len(planned)} runs are done in {workdir}:"

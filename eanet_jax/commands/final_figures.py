@@ -30,11 +30,11 @@ def write(
     config, workdir, results: of the run, whose files are written.
     step: at its end.
   """
-  scores: dict[str, float] = {}
   if isinstance(results, results_json.RunResults):
     test = results.test["micrograph"]
-    scores = {f"test/{name}": test[name] for name in metrics.HEADLINE}
-    writers.scalars(step, scores)
+    writers.scalars(
+      step, {f"test/{name}": test[name] for name in metrics.HEADLINE}
+    )
     drawn = {
       f"test/example_{i}": row
       for i, row in enumerate(pictures.rows(workdir, results.examples), start=1)
@@ -44,4 +44,4 @@ def write(
         test["confusion"], results.class_names
       )
     writers.pictures(step, drawn)
-  writers.hyperparameters(config_tree.flatten(config.to_dict()), scores)
+  writers.hyperparameters(config_tree.flatten(config.to_dict()))

@@ -1,9 +1,9 @@
 """Options of how image files are read: what is said of them, what they take."""
 
 import argparse
-import math
 import typing
 
+from eanet_jax.commands import number_options
 from eanet_jax.data import file_limits
 
 if typing.TYPE_CHECKING:  # so that --help answers at once
@@ -14,20 +14,20 @@ def add(parser: argparse.ArgumentParser) -> None:
   """Adds what is said of the files, --file-limit-gb and --file-limit-s."""
   parser.add_argument(
     "--bar-rows",
-    type=_not_negative,
+    type=number_options.not_negative,
     metavar="ROWS",
     help="of the data bar at the bottom of every file [found in each]",
   )
   parser.add_argument(
     "--um-per-px",
-    type=above_zero,
+    type=number_options.above_zero,
     metavar="UM",
     help="how wide a pixel of every file is, in micrometres [as files state]",
   )
   usual = file_limits.Limits()
   parser.add_argument(
     "--file-limit-gb",
-    type=above_zero,
+    type=number_options.above_zero,
     default=usual.gb,
     metavar="GB",
     help="memory that reading one file may take, enforced on Linux"
@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--file-limit-s",
-    type=above_zero,
+    type=number_options.above_zero,
     default=usual.s,
     metavar="S",
     help=f"processor seconds that reading one file may take [{usual.s:g}]",
@@ -54,18 +54,3 @@ def told(arguments: argparse.Namespace) -> "micrographs.Told":
   from eanet_jax.data import micrographs
 
   return micrographs.Told(arguments.bar_rows, arguments.um_per_px)
-
-
-def above_zero(text: str) -> float:
-  """Returns a finite number above 0, for argparse."""
-  number = float(text)  # argparse tells what is no number
-  if not 0 < number < math.inf:
-    raise argparse.ArgumentTypeError(f"{text} is not above 0")
-  return number
-
-
-def _not_negative(text: str) -> int:
-  number = int(text)
-  if number < 0:
-    raise argparse.ArgumentTypeError(f"{text} is below 0")
-  return number

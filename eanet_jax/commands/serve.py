@@ -6,7 +6,11 @@ import os
 import pathlib
 
 from eanet_jax import errors
-from eanet_jax.commands import reading_options, workdir_argument
+from eanet_jax.commands import (
+  number_options,
+  reading_options,
+  workdir_argument,
+)
 from eanet_jax.serving import access, limits
 
 _NEEDS = ("uvicorn", "python_multipart")
@@ -56,11 +60,12 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
   usual = limits.Limits()
-  above_zero = reading_options.above_zero
+  above_zero = number_options.above_zero
+  count = number_options.at_least_one
   for option, kind, default, help_text in (
     ("--max-file-mb", above_zero, usual.file_mb, "millions of bytes of a file"),
     ("--max-request-mb", above_zero, usual.request_mb, "and of a request"),
-    ("--max-files", _count, usual.files, "files in a request"),
+    ("--max-files", count, usual.files, "files in a request"),
     (
       "--max-request-s",
       above_zero,
@@ -69,7 +74,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     ),
     (
       "--max-requests",
-      _count,
+      count,
       usual.requests,
       "requests with files at once; others are told to ask again",
     ),
@@ -138,11 +143,4 @@ def _port(text: str) -> int:
   number = int(text)  # argparse tells what is no number
   if not 0 <= number < 2**16:
     raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
-  return number
-
-
-def _count(text: str) -> int:
-  number = int(text)
-  if number < 1:
-    raise argparse.ArgumentTypeError(f"{text} is below 1")
   return number

@@ -31,14 +31,10 @@ class MetricWriter(typing.Protocol):
   def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
     """Writes pictures, uint8 (y, x, 3), named likewise, at a step."""
 
-  def hyperparameters(
-    self, fields: Mapping[str, object], scores: Mapping[str, float]
-  ) -> None:
-    """Writes what a run was asked for, and what it reached.
+  def hyperparameters(self, fields: Mapping[str, object]) -> None:
+    """Writes what a finished run was asked for, by `group.field`.
 
-    Args:
-      fields: of the configuration, by `group.field`.
-      scores: names as of scalars; each was written as such before.
+    What it reached was written before, as scalars.
     """
 
   def close(self) -> None:
@@ -91,11 +87,9 @@ class Writers:
     """See `MetricWriter`."""
     self._each(lambda writer: writer.pictures(step, pictures))
 
-  def hyperparameters(
-    self, fields: Mapping[str, object], scores: Mapping[str, float]
-  ) -> None:
+  def hyperparameters(self, fields: Mapping[str, object]) -> None:
     """See `MetricWriter`."""
-    self._each(lambda writer: writer.hyperparameters(fields, scores))
+    self._each(lambda writer: writer.hyperparameters(fields))
 
   def close(self) -> None:
     """See `MetricWriter`; all that was written is where it should be."""

@@ -55,10 +55,8 @@ class MLflow:
     for name, picture in pictures.items():
       self._client.log_image(self._run, picture, artifact_file=f"{name}.png")
 
-  def hyperparameters(
-    self, fields: Mapping[str, object], scores: Mapping[str, float]
-  ) -> None:
-    """See `metric_writers.MetricWriter`; the scores are among the scalars."""
+  def hyperparameters(self, fields: Mapping[str, object]) -> None:
+    """See `metric_writers.MetricWriter`."""
     from mlflow import entities
 
     before = self._client.get_run(self._run).data.params
@@ -96,7 +94,7 @@ class MLflow:
       return run
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
     experiment = self._client.get_experiment_by_name(name)
-    own = "MLFLOW_TRACKING_URI" not in os.environ
+    own = not os.environ.get("MLFLOW_TRACKING_URI")
     number = (
       experiment.experiment_id
       if experiment

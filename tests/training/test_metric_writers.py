@@ -116,7 +116,7 @@ def test_mlflow_has_the_figures_once_though_resumed(tmp_path, monkeypatch):
     for epoch in range(1, epochs + 1):
       writer.scalars(3 * epoch, {"train/loss": 1 / epoch})
   writer.pictures(9, {"test/confusion": np.zeros((4, 6, 3), np.uint8)})
-  writer.hyperparameters({f"group.{i}": i for i in range(120)}, {})
+  writer.hyperparameters({f"group.{i}": i for i in range(120)})
 
   client = mlflow.MlflowClient(f"sqlite:///{tmp_path / mlflow_store.FILE}")
   (experiment,) = client.search_experiments(filter_string="name = 'eanet_jax'")
